@@ -1,0 +1,1 @@
+//! Builds catalog, engine and doors once; starts, drains and stops them.

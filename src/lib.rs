@@ -1,0 +1,24 @@
+//! Lakegate: a PostgreSQL-compatible SQL gateway over a data lake.
+//!
+//! The rooms, in the order a query meets them; a room may name only rooms below it
+//! (`docs/ARCHITECTURE.md` is the map, `tests/it/tidy.rs` holds it):
+//! gateway, wire, engine, functions, catalog, sources, storage, types, config, observe, error.
+
+pub mod gateway;
+pub mod wire;
+
+pub mod engine;
+
+pub mod functions;
+
+pub mod catalog;
+
+pub mod sources;
+
+pub mod storage;
+
+pub mod types;
+
+pub mod config;
+pub mod error;
+pub mod observe;

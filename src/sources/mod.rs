@@ -1,0 +1,67 @@
+//! How each kind of source is read: a relation is pinned to one version, then scanned at it.
+
+pub mod lake;
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+
+/// What a relation's rows were when a statement pinned it. Equal versions mean equal rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// The version number of a Delta table.
+    Delta(u64),
+    /// A digest over names, sizes and tags of a relation's files.
+    Files([u8; 32]),
+    /// Rows that never change while the process runs.
+    Immutable,
+    /// Unknown: may change at any time, so the statement must not be cached.
+    None,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Version::Delta(version) => write!(f, "v{version}"),
+            Version::Files(digest) => {
+                f.write_str("files:")?;
+                digest[..6]
+                    .iter()
+                    .try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Version::Immutable => f.write_str("immutable"),
+            Version::None => f.write_str("none"),
+        }
+    }
+}
+
+/// A table of the lake, as discovery found it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LakeTable {
+    /// Below the lake's root, without a slash at either end.
+    pub path: String,
+    /// How the rows lie there.
+    pub layout: Layout,
+}
+
+/// How the rows of a lake table lie in its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// A folder with a `_delta_log`.
+    Delta,
+    /// A folder of files of one format, with or without Hive levels.
+    Folder,
+    /// One file.
+    File,
+}
+
+/// A relation at one version: what every later step of a statement reads.
+#[derive(Clone, Debug)]
+pub struct PinnedTable {
+    /// Which rows.
+    pub version: Version,
+    /// Reads exactly these rows, however often it is asked. Its schema has PostgreSQL's types only
+    /// ([`crate::types::lake_type`]).
+    pub provider: Arc<dyn TableProvider>,
+}
