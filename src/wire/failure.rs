@@ -58,6 +58,12 @@ impl Failure {
         Self::new(Severity::Warning, Condition::Wire(condition), message)
     }
 
+    /// Something worth knowing about an answer.
+    pub(super) fn notice(message: impl Into<String>) -> Self {
+        let condition = Condition::Wire(WireCondition::SuccessfulCompletion);
+        Self::new(Severity::Notice, condition, message)
+    }
+
     /// A message that breaks the protocol.
     pub(super) fn protocol(message: impl Into<String>) -> Self {
         Self::error(WireCondition::ProtocolViolation, message)

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) use domain::parse_bool;
 pub(super) use time_zone::parse_offset;
 
-use super::failure::Failure;
+use super::failure::{Failure, Severity};
 use crate::error::{Error, ErrorKind};
 use list::{SETTINGS, Setting, find};
 
@@ -77,6 +77,15 @@ impl Settings {
             true => "idle_in_transaction_session_timeout",
             false => "idle_session_timeout",
         }))
+    }
+
+    /// Whether the client wants notices this bad.
+    pub(super) fn wants(&self, severity: Severity) -> bool {
+        match self.value("client_min_messages") {
+            "warning" => severity != Severity::Notice,
+            "error" => !matches!(severity, Severity::Notice | Severity::Warning),
+            _ => true,
+        }
     }
 
     /// The time zone, as Arrow takes it.
