@@ -59,9 +59,10 @@ pub fn error(path: &str, cause: object_store::Error) -> Error {
     use object_store::Error as Cause;
     let (kind, what) = match &cause {
         Cause::NotFound { .. } => (ErrorKind::UndefinedFile, "does not exist"),
-        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
-            (ErrorKind::InsufficientPrivilege, "cannot be read: access denied")
-        }
+        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => (
+            ErrorKind::InsufficientPrivilege,
+            "cannot be read: access denied",
+        ),
         Cause::Precondition { .. } => (
             ErrorKind::IoError,
             "changed while the statement was reading it",

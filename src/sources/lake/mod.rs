@@ -2,6 +2,7 @@
 
 mod delta;
 mod files;
+pub mod format;
 
 use datafusion::execution::SessionState;
 

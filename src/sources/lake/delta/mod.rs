@@ -145,8 +145,14 @@ fn scan(path: &str, table: &DeltaTable) -> Result<DeltaScanNext> {
     let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
     let snapshot = snapshot.snapshot().clone();
     let config = DeltaScanConfig::new().with_wrap_partition_values(false);
-    DeltaScanNext::new(snapshot, config)
-        .map_err(|cause| refused(path, DeltaTableError::GenericError { source: cause.into() }))
+    DeltaScanNext::new(snapshot, config).map_err(|cause| {
+        refused(
+            path,
+            DeltaTableError::GenericError {
+                source: cause.into(),
+            },
+        )
+    })
 }
 
 /// Percent-encodes each segment, as URLs want it.

@@ -80,10 +80,7 @@ impl TableProvider for Provider {
 }
 
 /// `plan` with each column cast to the type under which `schema` serves its name.
-fn served(
-    plan: Arc<dyn ExecutionPlan>,
-    schema: &SchemaRef,
-) -> PlanResult<Arc<dyn ExecutionPlan>> {
+fn served(plan: Arc<dyn ExecutionPlan>, schema: &SchemaRef) -> PlanResult<Arc<dyn ExecutionPlan>> {
     let from = plan.schema();
     let mut differs = false;
     let columns = from
