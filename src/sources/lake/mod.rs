@@ -58,3 +58,6 @@ impl LakeSource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
