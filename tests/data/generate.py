@@ -87,13 +87,13 @@ def make_events(rng: random.Random) -> None:
                 "event_id": event_id,
                 "user_id": rng.randrange(1, 121),
                 "kind": rng.choice(["view", "click", "buy"]),
-                "at": at,
+                "happened_at": at,
                 "duration_ms": None if event_id % 9 == 0 else rng.randrange(5, 5000),
                 "value": None if event_id % 4 else Decimal(rng.randrange(100, 99999)) / 100,
             })
         schema = pa.schema([
             ("event_id", pa.int64()), ("user_id", pa.int32()), ("kind", pa.string()),
-            ("at", pa.timestamp("us", tz="UTC")), ("duration_ms", pa.int32()),
+            ("happened_at", pa.timestamp("us", tz="UTC")), ("duration_ms", pa.int32()),
             ("value", pa.decimal128(10, 2)),
         ])
         folder = LAKE / f"bronze/events/year={year}/month={month:02}"

@@ -46,7 +46,9 @@ pub(crate) fn given(name: &str) -> String {
 /// The PostgreSQL that answers are compared with.
 pub(crate) fn postgres() -> SocketAddr {
     let address = given("LAKEGATE_TEST_POSTGRES");
-    address.parse().expect("LAKEGATE_TEST_POSTGRES is host:port")
+    address
+        .parse()
+        .expect("LAKEGATE_TEST_POSTGRES is host:port")
 }
 
 /// A running gateway. Dropping it kills the process.

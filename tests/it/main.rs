@@ -3,6 +3,9 @@
 mod gateway;
 mod wire;
 
+mod broken;
+mod clients;
 mod slt;
+mod stopping;
 mod tidy;
 mod transcripts;

@@ -124,7 +124,11 @@ fn runner(
 fn run(protocol: Protocol) {
     let gateway = Gateway::of_test_lake();
     let mut files = Vec::new();
-    chosen(&folder(), &given_if_set("FILTER").unwrap_or_default(), &mut files);
+    chosen(
+        &folder(),
+        &given_if_set("FILTER").unwrap_or_default(),
+        &mut files,
+    );
     assert!(!files.is_empty(), "no file of tests/slt fits FILTER");
     let mut failures = Vec::new();
     for file in files {
@@ -153,7 +157,11 @@ fn sql_answers_by_the_extended_protocol() {
 fn fill() {
     let gateway = Gateway::of_test_lake();
     let mut files = Vec::new();
-    chosen(&folder(), &given_if_set("FILTER").unwrap_or_default(), &mut files);
+    chosen(
+        &folder(),
+        &given_if_set("FILTER").unwrap_or_default(),
+        &mut files,
+    );
     for file in files {
         let path = file.to_string_lossy().into_owned();
         let updated = futures::executor::block_on(

@@ -13,8 +13,9 @@
 //! ```
 //!
 //! `until` names the messages to wait for, in their order, one a line; `until fields=SC` compares
-//! only these fields of errors and notices. Files of `same_as_postgres/` must give the same on the
-//! PostgreSQL of the tests, and are filled from it; those of `ours/` hold for Lakegate alone.
+//! only these fields of errors and notices, `until ignore=ParameterStatus` leaves out messages of
+//! that name. Files of `same_as_postgres/` must give the same on the PostgreSQL of the tests, and
+//! are filled from it; those of `ours/` hold for Lakegate alone.
 //! `LAKEGATE_TRANSCRIPTS_FILL` writes what came back into the files.
 
 use std::fs;
@@ -59,7 +60,10 @@ fn send(block: &str, address: SocketAddr, wire: &mut Option<Wire>) {
     let lines: Vec<&str> = lines.collect();
     let by_hand = ["Startup", "SSLRequest", "GSSENCRequest", "Bytes"];
     let wire = wire.get_or_insert_with(|| {
-        if lines.first().is_some_and(|line| by_hand.iter().any(|it| line.starts_with(it))) {
+        if lines
+            .first()
+            .is_some_and(|line| by_hand.iter().any(|it| line.starts_with(it)))
+        {
             Wire::open(address).expect("the server accepts")
         } else {
             Wire::connect(address)
@@ -134,7 +138,9 @@ fn count(of: usize) -> Vec<u8> {
 
 fn numbers(list: &Value) -> Vec<i64> {
     let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().map(|it| it.as_i64().expect("a number")).collect()
+    list.iter()
+        .map(|it| it.as_i64().expect("a number"))
+        .collect()
 }
 
 fn int16s(list: &Value) -> Vec<u8> {
@@ -180,21 +186,28 @@ fn from_hex(hex: &str) -> Vec<u8> {
 /// Reads until each awaited message has come, and writes the block anew with what came.
 fn until(block: &str, wire: &mut Wire) -> String {
     let head: Vec<&str> = block.lines().take_while(|line| *line != "----").collect();
-    let mut fields = FIELDS;
+    let (mut fields, mut ignored) = (FIELDS, "");
     let mut awaited = Vec::new();
     for line in head.iter().filter(|line| !line.starts_with('#')) {
-        match line.strip_prefix("until") {
-            Some(options) => {
-                fields = options.trim().strip_prefix("fields=").unwrap_or(fields);
+        let Some(options) = line.strip_prefix("until") else {
+            awaited.push(*line);
+            continue;
+        };
+        for option in options.split_whitespace() {
+            match option.split_once('=') {
+                Some(("fields", letters)) => fields = letters,
+                Some(("ignore", name)) => ignored = name,
+                _ => panic!("{option} is no option of until"),
             }
-            None => awaited.push(*line),
         }
     }
     let mut came = Vec::new();
     for name in awaited {
         loop {
             let (shown_name, line) = next(wire, name, fields);
-            came.push(line);
+            if shown_name != ignored {
+                came.push(line);
+            }
             if shown_name == name {
                 break;
             }
@@ -296,7 +309,9 @@ fn report(message: &Message, fields: &str) -> Value {
 
 /// The transcripts of a folder with their texts.
 fn transcripts(folder: &str) -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/wire")
+        .join(folder);
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the folder is there")
         .map(|entry| entry.expect("the folder can be listed").path())

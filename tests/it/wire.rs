@@ -254,7 +254,9 @@ impl Wire {
 
     /// The single value of a one-row, one-column query.
     pub(crate) fn value(&mut self, sql: &str) -> String {
-        let answers = self.query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let answers = self
+            .query(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         let value = answers[0].rows[0][0].clone();
         value.unwrap_or_else(|| panic!("{sql} is null"))
     }
