@@ -85,7 +85,7 @@ fn psql_describes_the_lake() {
                 "select count(*) as n from silver.items",
             ],
         );
-        assert!(timed.contains("797") && timed.contains("Time:"), "{timed}");
+        assert!(timed.contains("782") && timed.contains("Time:"), "{timed}");
         let csv = psql(
             program,
             &gateway,
