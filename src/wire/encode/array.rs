@@ -2,9 +2,11 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{Style, binary_value, text_value};
+use arrow::array::Array;
+
 use super::values::{List, Values};
-use crate::error::{Error, Result};
+use super::{Style, binary_value, text_value};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Appends a list as `array_out` does: `{1,NULL,"a b"}`.
 pub(super) fn text(out: &mut BytesMut, list: &List, row: usize, style: &Style) -> Result<()> {
@@ -53,7 +55,10 @@ fn quote_where_needed(out: &mut BytesMut, start: usize) {
     let needed = element.is_empty()
         || element.eq_ignore_ascii_case(b"NULL")
         || element.iter().any(|byte| {
-            matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t'..=b'\r')
+            matches!(
+                byte,
+                b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t'..=b'\r'
+            )
         });
     if !needed {
         return;
@@ -114,7 +119,10 @@ fn measure(
 }
 
 fn ragged() -> Error {
-    Error::unsupported("sending an array of sub-arrays of different lengths in binary")
+    Error::new(
+        ErrorKind::InvalidBinaryRepresentation,
+        "multidimensional arrays must have sub-arrays with matching dimensions",
+    )
 }
 
 fn elements(out: &mut BytesMut, list: &List, row: usize, style: &Style) -> Result<()> {

@@ -132,9 +132,7 @@ impl RowEncoder {
             }
             with_length(out, |out| match column.format {
                 Format::Text => text_value(out, &column.values, row, &self.style),
-                Format::Binary => {
-                    binary_value(out, &column.values, row, column.oid, &self.style)
-                }
+                Format::Binary => binary_value(out, &column.values, row, column.oid, &self.style),
             })?;
         }
         set_length(out, start + 1, 0)
@@ -142,10 +140,7 @@ impl RowEncoder {
 }
 
 /// Appends what `write` writes, and its length before it.
-fn with_length(
-    out: &mut BytesMut,
-    write: impl FnOnce(&mut BytesMut) -> Result<()>,
-) -> Result<()> {
+fn with_length(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<()> {
     let at = out.len();
     out.put_i32(0);
     write(out)?;
@@ -167,7 +162,7 @@ fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
 /// Appends a value that is not null, as PostgreSQL's output function does.
 fn text_value(out: &mut BytesMut, values: &Values, row: usize, style: &Style) -> Result<()> {
     match values {
-        Values::Null => {}
+        Values::Null(_) => {}
         Values::Bool(array) => out.put_u8(if array.value(row) { b't' } else { b'f' }),
         Values::Int2(array) => number::integer(out, array.value(row)),
         Values::Int4(array) => number::integer(out, array.value(row)),
@@ -203,7 +198,7 @@ fn binary_value(
     style: &Style,
 ) -> Result<()> {
     match values {
-        Values::Null => {}
+        Values::Null(_) => {}
         Values::Bool(array) => out.put_u8(u8::from(array.value(row))),
         Values::Int2(array) => out.put_i16(array.value(row)),
         Values::Int4(array) => out.put_i32(array.value(row)),
@@ -217,7 +212,10 @@ fn binary_value(
             out.put_i32(in_range(datetime::date_binary(array.value(row)), "date")?);
         }
         Values::Timestamp(array) | Values::Timestamptz(array) => {
-            out.put_i64(in_range(datetime::timestamp_binary(array.value(row)), "timestamp")?);
+            out.put_i64(in_range(
+                datetime::timestamp_binary(array.value(row)),
+                "timestamp",
+            )?);
         }
         Values::Interval(_) | Values::Duration(_) => {
             interval::binary(out, interval_of(values, row));
