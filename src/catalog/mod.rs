@@ -137,3 +137,6 @@ impl Catalog {
             .map(Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests;
