@@ -111,10 +111,9 @@ fn same_in_constant_time(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
-    let difference = left
-        .iter()
-        .zip(right)
-        .fold(0, |difference, (left, right)| black_box(difference | (left ^ right)));
+    let difference = left.iter().zip(right).fold(0, |difference, (left, right)| {
+        black_box(difference | (left ^ right))
+    });
     difference == 0
 }
 

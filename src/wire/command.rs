@@ -61,13 +61,19 @@ pub(super) fn rows(session: &Session, command: &SessionCommand) -> Result<Option
             vec![
                 all.iter().map(|(name, ..)| Some(*name)).collect(),
                 all.iter().map(|(_, value, _)| Some(*value)).collect(),
-                all.iter().map(|(.., description)| Some(*description)).collect(),
+                all.iter()
+                    .map(|(.., description)| Some(*description))
+                    .collect(),
             ]
         }
         _ => return Ok(None),
     };
     let columns = columns(session, command)?;
-    Ok(Some(Rows::of_texts(columns, texts, CancellationToken::new())))
+    Ok(Some(Rows::of_texts(
+        columns,
+        texts,
+        CancellationToken::new(),
+    )))
 }
 
 /// Runs a command without rows.
@@ -88,8 +94,7 @@ pub(super) fn run(
         | SessionCommand::RollbackTo(_) => transaction(session, command, surroundings.text)?,
         SessionCommand::Set { name, value, local } => {
             session.settings.set(name, value.as_deref(), *local)?;
-            let is_lost =
-                *local && !session.transaction.in_block() && !surroundings.has_siblings;
+            let is_lost = *local && !session.transaction.in_block() && !surroundings.has_siblings;
             Done {
                 tag: "SET",
                 warning: is_lost.then(|| {
@@ -148,7 +153,11 @@ fn transaction(
                 .next()
                 .is_some_and(|word| word.eq_ignore_ascii_case("start"));
             Done {
-                tag: if is_start { "START TRANSACTION" } else { "BEGIN" },
+                tag: if is_start {
+                    "START TRANSACTION"
+                } else {
+                    "BEGIN"
+                },
                 warning: session.transaction.begin(),
             }
         }

@@ -186,7 +186,10 @@ impl Connection {
     /// The next message, waited for as long as the session may be silent.
     async fn next_frame(&mut self) -> Result<Frame, End> {
         let idle_timeout = match self.mode {
-            Mode::Ready => self.session.settings.idle_timeout(self.session.transaction.in_block()),
+            Mode::Ready => self
+                .session
+                .settings
+                .idle_timeout(self.session.transaction.in_block()),
             Mode::Pipeline | Mode::Skip => None,
         };
         let deadline = idle_timeout.map(|timeout| Instant::now() + timeout);

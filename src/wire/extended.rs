@@ -170,7 +170,9 @@ impl Connection {
             .filter(|max_rows| *max_rows > 0)
             .unwrap_or(u64::MAX);
         let was_in_block = self.session.transaction.in_block();
-        let state = self.execute_portal(&name, &mut portal, statement, max_rows).await;
+        let state = self
+            .execute_portal(&name, &mut portal, statement, max_rows)
+            .await;
         portal.state = state?;
         // COMMIT and ROLLBACK close every portal, their own among them.
         if self.session.transaction.is_open() || !was_in_block {

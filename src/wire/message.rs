@@ -152,7 +152,9 @@ impl Body {
         };
         let text = self.0.split_to(end);
         self.0.advance(1);
-        checked_utf8(&text).map(str::to_owned).map_err(Failure::from)
+        checked_utf8(&text)
+            .map(str::to_owned)
+            .map_err(Failure::from)
     }
 
     fn target(&mut self, message: &str) -> Result<Target, Failure> {

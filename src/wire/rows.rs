@@ -97,7 +97,10 @@ impl Rows {
             .iter()
             .map(|column| Field::new(&column.name, DataType::Utf8, true))
             .collect();
-        let arrays = texts.into_iter().map(|text| Arc::new(text) as ArrayRef).collect();
+        let arrays = texts
+            .into_iter()
+            .map(|text| Arc::new(text) as ArrayRef)
+            .collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
         Self {
             columns,
@@ -124,7 +127,9 @@ impl Rows {
         loop {
             if let Some(started) = &mut self.batch {
                 while started.next_row < started.encoder.n_rows() {
-                    started.encoder.encode(started.next_row, &mut client.output)?;
+                    started
+                        .encoder
+                        .encode(started.next_row, &mut client.output)?;
                     started.next_row += 1;
                     n_rows += 1;
                     if client.output.len() >= OUTPUT_BYTES {
@@ -139,8 +144,12 @@ impl Rows {
             let Some(batch) = self.next_batch(client, watch).await? else {
                 return Ok(Progress::Complete(n_rows));
             };
-            let encoder =
-                RowEncoder::new(&batch, &self.columns, &presentation.formats, presentation.style)?;
+            let encoder = RowEncoder::new(
+                &batch,
+                &self.columns,
+                &presentation.formats,
+                presentation.style,
+            )?;
             self.batch = Some(Started {
                 encoder,
                 next_row: 0,
@@ -148,7 +157,11 @@ impl Rows {
         }
     }
 
-    async fn next_batch(&mut self, client: &mut Client, watch: &Watch) -> Step<Option<RecordBatch>> {
+    async fn next_batch(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+    ) -> Step<Option<RecordBatch>> {
         match &mut self.source {
             Source::Local(batch) => Ok(batch.take()),
             Source::Answer(answer) => {

@@ -115,7 +115,8 @@ impl Session {
     /// The zone in which values without one are read.
     pub(super) fn zone(&self) -> Result<Tz, Failure> {
         let name = self.settings.time_zone();
-        name.parse().map_err(|cause| Failure::from(Error::internal(ZoneLost(cause))))
+        name.parse()
+            .map_err(|cause| Failure::from(Error::internal(ZoneLost(cause))))
     }
 
     /// A statement starts: refused in a failed block unless it ends the block.

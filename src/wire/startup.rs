@@ -25,10 +25,7 @@ pub(super) enum Opening {
     /// A session.
     Session(StartupPacket),
     /// To cancel another session's statement.
-    Cancel {
-        pid: i32,
-        secret: Bytes,
-    },
+    Cancel { pid: i32, secret: Bytes },
 }
 
 /// The parameters of a start-up packet.
@@ -70,7 +67,11 @@ pub(super) async fn open(client: &mut Client) -> Result<Opening, End> {
             CANCEL_REQUEST => return cancel_request(packet).ok_or(End::Gone),
             SSL_REQUEST if !declined.ssl => declined.ssl = true,
             GSS_REQUEST if !declined.gss => declined.gss = true,
-            _ => return start_up(code, packet).map(Opening::Session).map_err(End::Fatal),
+            _ => {
+                return start_up(code, packet)
+                    .map(Opening::Session)
+                    .map_err(End::Fatal);
+            }
         }
         respond::refuse_encryption(&mut client.output);
         client.flush().await?;
@@ -137,8 +138,13 @@ struct Strings<'a>(&'a [u8]);
 
 impl Strings<'_> {
     fn next(&mut self) -> Result<String, Failure> {
-        let end = self.0.iter().position(|byte| *byte == 0).ok_or_else(bad_layout)?;
-        let text = checked_utf8(&self.0[..end]).map_err(|error| Failure::from(error).into_fatal())?;
+        let end = self
+            .0
+            .iter()
+            .position(|byte| *byte == 0)
+            .ok_or_else(bad_layout)?;
+        let text =
+            checked_utf8(&self.0[..end]).map_err(|error| Failure::from(error).into_fatal())?;
         self.0 = &self.0[end + 1..];
         Ok(text.to_owned())
     }
@@ -158,7 +164,9 @@ impl StartupPacket {
     pub(super) fn identify(self, config: &Config) -> Result<Identity, Failure> {
         let find = |name: &str| {
             let found = self.parameters.iter().rev().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+            found
+                .map(|(_, value)| value.as_str())
+                .filter(|value| !value.is_empty())
         };
         let user = find("user").ok_or_else(|| {
             Failure::fatal(
@@ -179,7 +187,8 @@ impl StartupPacket {
             return Err(Failure::from(Error::unsupported("replication")).into_fatal());
         }
         let mut settings = Settings::new(user, config.connections_max);
-        self.apply_settings(&mut settings).map_err(Failure::into_fatal)?;
+        self.apply_settings(&mut settings)
+            .map_err(Failure::into_fatal)?;
         Ok(Identity {
             user: user.to_owned(),
             database: database.to_owned(),
@@ -197,7 +206,10 @@ impl StartupPacket {
             }
         }
         for (name, value) in &self.parameters {
-            if !matches!(name.as_str(), "user" | "database" | "options" | "replication") {
+            if !matches!(
+                name.as_str(),
+                "user" | "database" | "options" | "replication"
+            ) {
                 settings.set_at_startup(name, value)?;
             }
         }
@@ -217,7 +229,9 @@ fn command_line(options: &str) -> Result<Vec<(String, String)>, Failure> {
                 None => return Err(bad_option(&word)),
             },
         };
-        let (name, value) = assignment.split_once('=').ok_or_else(|| bad_option(&assignment))?;
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| bad_option(&assignment))?;
         settings.push((name.replace('-', "_"), value.to_owned()));
     }
     Ok(settings)
@@ -282,7 +296,11 @@ mod tests {
     #[test]
     fn options_are_split_as_on_a_command_line() {
         let got = command_line("-c search_path=a\\ b -cjit=off --statement-timeout=5s").unwrap();
-        let expected = [("search_path", "a b"), ("jit", "off"), ("statement_timeout", "5s")];
+        let expected = [
+            ("search_path", "a b"),
+            ("jit", "off"),
+            ("statement_timeout", "5s"),
+        ];
         assert_eq!(
             got,
             expected.map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -141,7 +141,10 @@ impl Transaction {
     }
 
     fn find(&self, name: &str) -> Result<usize, Failure> {
-        let found = self.savepoints.iter().rposition(|savepoint| savepoint == name);
+        let found = self
+            .savepoints
+            .iter()
+            .rposition(|savepoint| savepoint == name);
         found.ok_or_else(|| {
             Failure::error(
                 WireCondition::InvalidSavepointSpecification,

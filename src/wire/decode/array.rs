@@ -32,18 +32,32 @@ pub(super) fn from_text(literal: &str, element: u32, zone: Tz) -> Result<ScalarV
 /// An array of values of one type.
 pub(super) fn of_values(values: &[ScalarValue], element: u32) -> Result<ScalarValue, Failure> {
     let data_type = arrow_type(element).ok_or_else(|| unsupported(element))?;
-    Ok(ScalarValue::List(ScalarValue::new_list_nullable(values, &data_type)))
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(
+        values, &data_type,
+    )))
 }
 
 /// An array of numerics: all get the scale of the longest.
 pub(super) fn of_numerics(digits: Vec<Option<Digits>>) -> Result<ScalarValue, Failure> {
     const PRECISION: u8 = 38;
-    let scale = digits.iter().flatten().map(Digits::scale).max().unwrap_or(0);
-    let bad = || Failure::from(Error::unsupported("an array of numerics of more than 38 digits"));
+    let scale = digits
+        .iter()
+        .flatten()
+        .map(Digits::scale)
+        .max()
+        .unwrap_or(0);
+    let bad = || {
+        Failure::from(Error::unsupported(
+            "an array of numerics of more than 38 digits",
+        ))
+    };
     let arrow_scale = i8::try_from(scale).map_err(|_| bad())?;
     let mut values = Vec::with_capacity(digits.len());
     for digits in digits {
-        let unscaled = match digits.map(|digits| digits.with_scale(scale).into_scalar()).transpose()? {
+        let unscaled = match digits
+            .map(|digits| digits.with_scale(scale).into_scalar())
+            .transpose()?
+        {
             Some(ScalarValue::Decimal128(unscaled, ..)) => unscaled,
             Some(_) => return Err(bad()),
             None => None,
@@ -51,7 +65,9 @@ pub(super) fn of_numerics(digits: Vec<Option<Digits>>) -> Result<ScalarValue, Fa
         values.push(ScalarValue::Decimal128(unscaled, PRECISION, arrow_scale));
     }
     let data_type = arrow::datatypes::DataType::Decimal128(PRECISION, arrow_scale);
-    Ok(ScalarValue::List(ScalarValue::new_list_nullable(&values, &data_type)))
+    Ok(ScalarValue::List(ScalarValue::new_list_nullable(
+        &values, &data_type,
+    )))
 }
 
 fn malformed(literal: &str) -> Failure {

@@ -69,7 +69,9 @@ fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> 
         oid::INTERVAL => {
             let mut bytes = reader.take(16)?;
             let (micros, days, months) = (bytes.get_i64(), bytes.get_i32(), bytes.get_i32());
-            let nanos = micros.checked_mul(1000).ok_or_else(|| out_of_range("interval"))?;
+            let nanos = micros
+                .checked_mul(1000)
+                .ok_or_else(|| out_of_range("interval"))?;
             let interval = IntervalMonthDayNano::new(months, days, nanos);
             ScalarValue::IntervalMonthDayNano(Some(interval))
         }

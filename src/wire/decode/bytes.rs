@@ -17,9 +17,9 @@ fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut digits = text.chars().filter(|digit| !digit.is_ascii_whitespace());
     while let Some(high) = digits.next() {
-        let low = digits.next().ok_or_else(|| {
-            invalid("invalid hexadecimal data: odd number of digits".to_owned())
-        })?;
+        let low = digits
+            .next()
+            .ok_or_else(|| invalid("invalid hexadecimal data: odd number of digits".to_owned()))?;
         bytes.push(nibble(high)? << 4 | nibble(low)?);
     }
     Ok(bytes)
@@ -45,7 +45,15 @@ fn from_escaped(text: &str) -> Result<Vec<u8>, Failure> {
                 bytes.push(b'\\');
                 after
             }
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+            (
+                b'\\',
+                [
+                    a @ b'0'..=b'3',
+                    b @ b'0'..=b'7',
+                    c @ b'0'..=b'7',
+                    after @ ..,
+                ],
+            ) => {
                 bytes.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
                 after
             }

@@ -94,7 +94,10 @@ fn out_of_range(text: &str) -> Failure {
 fn split(text: &str) -> Parts<'_> {
     let (text, is_bc) = match text.strip_suffix("BC") {
         Some(rest) => (rest.trim_ascii_end(), true),
-        None => (text.strip_suffix("AD").unwrap_or(text).trim_ascii_end(), false),
+        None => (
+            text.strip_suffix("AD").unwrap_or(text).trim_ascii_end(),
+            false,
+        ),
     };
     let date_end = text
         .find(|character: char| !(character.is_ascii_digit() || character == '-'))
@@ -124,9 +127,11 @@ fn days_of(parts: &Parts<'_>, text: &str) -> Result<Option<i32>, Failure> {
     let [year, month, day] = fields[..] else {
         return Ok(None);
     };
-    let (Ok(mut year), Ok(month), Ok(day)) =
-        (year.parse::<i32>(), month.parse::<u32>(), day.parse::<u32>())
-    else {
+    let (Ok(mut year), Ok(month), Ok(day)) = (
+        year.parse::<i32>(),
+        month.parse::<u32>(),
+        day.parse::<u32>(),
+    ) else {
         return Ok(None);
     };
     if parts.date.find('-').is_some_and(|n_digits| n_digits < 3) {
@@ -141,7 +146,9 @@ fn days_of(parts: &Parts<'_>, text: &str) -> Result<Option<i32>, Failure> {
     }
     let date = NaiveDate::from_ymd_opt(year, month, day).ok_or_else(|| out_of_range(text))?;
     let days = date.signed_duration_since(NaiveDate::default()).num_days();
-    i32::try_from(days).map(Some).map_err(|_| out_of_range(text))
+    i32::try_from(days)
+        .map(Some)
+        .map_err(|_| out_of_range(text))
 }
 
 fn micros_of_day(time: &str, text: &str) -> Result<Option<i64>, Failure> {
@@ -155,9 +162,11 @@ fn micros_of_day(time: &str, text: &str) -> Result<Option<i64>, Failure> {
         _ => return Ok(None),
     };
     let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
-    let (Ok(hours), Ok(minutes), Ok(whole)) =
-        (hours.parse::<i64>(), minutes.parse::<i64>(), whole.parse::<i64>())
-    else {
+    let (Ok(hours), Ok(minutes), Ok(whole)) = (
+        hours.parse::<i64>(),
+        minutes.parse::<i64>(),
+        whole.parse::<i64>(),
+    ) else {
         return Ok(None);
     };
     // A seventh digit rounds, as PostgreSQL's microseconds do.

@@ -60,7 +60,10 @@ fn name_of(pg_oid: u32) -> String {
 fn invalid_syntax(kind: ErrorKind, pg_oid: u32, text: &str) -> Failure {
     Error::new(
         kind,
-        format!("invalid input syntax for type {}: \"{text}\"", name_of(pg_oid)),
+        format!(
+            "invalid input syntax for type {}: \"{text}\"",
+            name_of(pg_oid)
+        ),
     )
     .into()
 }

@@ -78,7 +78,10 @@ fn integer<T: TryFrom<i128>>(text: &str, pg_oid: u32) -> Result<T, Failure> {
 fn out_of_range(text: &str, pg_oid: u32) -> Failure {
     Error::new(
         ErrorKind::NumericValueOutOfRange,
-        format!("value \"{text}\" is out of range for type {}", name_of(pg_oid)),
+        format!(
+            "value \"{text}\" is out of range for type {}",
+            name_of(pg_oid)
+        ),
     )
     .into()
 }
@@ -100,9 +103,7 @@ where
     T: Copy,
 {
     let trimmed = text.trim_ascii();
-    let value: T = trimmed
-        .parse()
-        .map_err(|_| invalid_text(pg_oid, text))?;
+    let value: T = trimmed.parse().map_err(|_| invalid_text(pg_oid, text))?;
     let is_written_infinite = trimmed.to_ascii_lowercase().contains("inf");
     if is_infinite(value) && !is_written_infinite {
         return Err(Error::new(

@@ -4,8 +4,8 @@ use bytes::{BufMut, BytesMut};
 
 use arrow::array::Array;
 
-use super::{Style, binary_value, text_value};
 use super::values::{List, Values};
+use super::{Style, binary_value, text_value};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Appends a list as `array_out` does: `{1,NULL,"a b"}`.
@@ -55,7 +55,10 @@ fn quote_where_needed(out: &mut BytesMut, start: usize) {
     let needed = element.is_empty()
         || element.eq_ignore_ascii_case(b"NULL")
         || element.iter().any(|byte| {
-            matches!(byte, b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t'..=b'\r')
+            matches!(
+                byte,
+                b'"' | b'\\' | b'{' | b'}' | b',' | b' ' | b'\t'..=b'\r'
+            )
         });
     if !needed {
         return;

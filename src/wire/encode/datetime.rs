@@ -127,7 +127,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -246,10 +250,18 @@ mod tests {
     fn instants_in_a_zone() {
         check_instant(0, "UTC", "1970-01-01 00:00:00+00");
         check_instant(0, "Europe/Berlin", "1970-01-01 01:00:00+01");
-        check_instant(1_720_000_000_000_000, "Europe/Berlin", "2024-07-03 11:46:40+02");
+        check_instant(
+            1_720_000_000_000_000,
+            "Europe/Berlin",
+            "2024-07-03 11:46:40+02",
+        );
         check_instant(0, "Asia/Kolkata", "1970-01-01 05:30:00+05:30");
         check_instant(0, "-03:00", "1969-12-31 21:00:00-03");
-        check_instant(-3_000_000_000_000_000, "Europe/Berlin", "1874-12-07 23:33:28+00:53:28");
+        check_instant(
+            -3_000_000_000_000_000,
+            "Europe/Berlin",
+            "1874-12-07 23:33:28+00:53:28",
+        );
         check_instant(i64::MAX, "Europe/Berlin", "infinity");
     }
 }

@@ -132,9 +132,7 @@ impl RowEncoder {
             }
             with_length(out, |out| match column.format {
                 Format::Text => text_value(out, &column.values, row, &self.style),
-                Format::Binary => {
-                    binary_value(out, &column.values, row, column.oid, &self.style)
-                }
+                Format::Binary => binary_value(out, &column.values, row, column.oid, &self.style),
             })?;
         }
         set_length(out, start + 1, 0)
@@ -142,10 +140,7 @@ impl RowEncoder {
 }
 
 /// Appends what `write` writes, and its length before it.
-fn with_length(
-    out: &mut BytesMut,
-    write: impl FnOnce(&mut BytesMut) -> Result<()>,
-) -> Result<()> {
+fn with_length(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<()> {
     let at = out.len();
     out.put_i32(0);
     write(out)?;
@@ -217,7 +212,10 @@ fn binary_value(
             out.put_i32(in_range(datetime::date_binary(array.value(row)), "date")?);
         }
         Values::Timestamp(array) | Values::Timestamptz(array) => {
-            out.put_i64(in_range(datetime::timestamp_binary(array.value(row)), "timestamp")?);
+            out.put_i64(in_range(
+                datetime::timestamp_binary(array.value(row)),
+                "timestamp",
+            )?);
         }
         Values::Interval(_) | Values::Duration(_) => {
             interval::binary(out, interval_of(values, row));

@@ -55,7 +55,10 @@ fn groups(digits: &str, scale: i8) -> (Vec<i16>, i16) {
     // Zeros are added behind until the decimal point stands between two groups.
     let n_behind = (i16::from(scale)).rem_euclid(4);
     let n_behind = if n_behind == 0 { 0 } else { 4 - n_behind };
-    let padded = format!("{digits}{}", "0".repeat(usize::from(n_behind.unsigned_abs())));
+    let padded = format!(
+        "{digits}{}",
+        "0".repeat(usize::from(n_behind.unsigned_abs()))
+    );
     let n_groups_fraction = (i16::from(scale) + n_behind) / 4;
     let mut groups: Vec<i16> = padded
         .as_bytes()

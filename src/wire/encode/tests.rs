@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, DurationSecondArray, FixedSizeBinaryArray,
-    Float32Array, Int32Array, Int64Array, IntervalDayTimeArray, IntervalYearMonthArray, ListArray,
-    ListBuilder, NullArray, RecordBatch, RunArray, StringArray, StringViewArray, StructArray,
-    Time32SecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt32Array,
-    UInt64Array,
+    ArrayRef, BinaryArray, BooleanArray, DictionaryArray, DurationSecondArray,
+    FixedSizeBinaryArray, Float32Array, Int32Array, Int64Array, IntervalDayTimeArray,
+    IntervalYearMonthArray, ListArray, ListBuilder, NullArray, RecordBatch, RunArray, StringArray,
+    StringViewArray, StructArray, Time32SecondArray, TimestampNanosecondArray,
+    TimestampSecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use arrow::array::{Int32Builder, StringBuilder};
-use arrow::datatypes::{
-    Field, Int32Type, IntervalDayTime, Schema,
-};
+use arrow::datatypes::{Field, Int32Type, IntervalDayTime, Schema};
 use bytes::{Buf, BytesMut};
 
 use super::*;
 use crate::types::{PgType, of_field};
 
 /// The fields of the first row, or the error's message.
-fn row(array: ArrayRef, pg_type: PgType, format: Format) -> std::result::Result<Option<Vec<u8>>, String> {
+fn row(
+    array: ArrayRef,
+    pg_type: PgType,
+    format: Format,
+) -> std::result::Result<Option<Vec<u8>>, String> {
     let schema = Schema::new(vec![Field::new("a", array.data_type().clone(), true)]);
     let batch = RecordBatch::try_new(Arc::new(schema), vec![array]).unwrap();
     let columns = [Column {
@@ -72,11 +74,22 @@ fn any<T: arrow::array::Array + 'static>(array: T) -> ArrayRef {
 fn plain_values_as_text() {
     check(any(BooleanArray::from(vec![true])), "t");
     check(any(UInt8Array::from(vec![200])), "200");
-    check(any(Int64Array::from(vec![i64::MIN])), "-9223372036854775808");
+    check(
+        any(Int64Array::from(vec![i64::MIN])),
+        "-9223372036854775808",
+    );
     check(any(UInt64Array::from(vec![7])), "7");
-    check(any(UInt64Array::from(vec![u64::MAX])), "error: bigint out of range");
+    check(
+        any(UInt64Array::from(vec![u64::MAX])),
+        "error: bigint out of range",
+    );
     check(any(Float32Array::from(vec![1.5])), "1.5");
-    check(any(StringViewArray::from(vec!["a long string that is not inlined"])), "a long string that is not inlined");
+    check(
+        any(StringViewArray::from(vec![
+            "a long string that is not inlined",
+        ])),
+        "a long string that is not inlined",
+    );
     check(any(BinaryArray::from(vec![&b"\x00\xff"[..]])), "\\x00ff");
     check(any(NullArray::new(1)), "(null)");
     check(any(Int32Array::from(vec![None])), "(null)");
@@ -89,7 +102,10 @@ fn plain_values_as_text() {
 #[test]
 fn times_as_text() {
     check(any(Time32SecondArray::from(vec![3661])), "01:01:01");
-    check(any(TimestampSecondArray::from(vec![0])), "1970-01-01 00:00:00");
+    check(
+        any(TimestampSecondArray::from(vec![0])),
+        "1970-01-01 00:00:00",
+    );
     check(
         any(TimestampNanosecondArray::from(vec![1_500]).with_timezone("UTC")),
         "1970-01-01 05:30:00.000001+05:30",
@@ -97,7 +113,9 @@ fn times_as_text() {
     check(any(DurationSecondArray::from(vec![90_000])), "25:00:00");
     check(any(IntervalYearMonthArray::from(vec![13])), "1 year 1 mon");
     check(
-        any(IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, 1500)])),
+        any(IntervalDayTimeArray::from(vec![IntervalDayTime::new(
+            1, 1500,
+        )])),
         "1 day 00:00:01.5",
     );
 }
@@ -177,7 +195,9 @@ fn plain_values_in_binary() {
     check_binary(any(StringArray::from(vec!["r"])), oid::CHAR, b"r");
     check_binary(any(StringArray::from(vec!["{}"])), oid::JSONB, b"\x01{}");
     check_binary(
-        any(StringArray::from(vec!["00112233-4455-6677-8899-aabbccddeeff"])),
+        any(StringArray::from(vec![
+            "00112233-4455-6677-8899-aabbccddeeff",
+        ])),
         oid::UUID,
         b"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff",
     );

@@ -11,8 +11,8 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type,
-    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
-    Time64MicrosecondType, TimestampMicrosecondType, UInt32Type, UInt64Type,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType,
+    TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 
 use super::json;
@@ -76,17 +76,23 @@ impl Values {
         Ok(match array.data_type() {
             DataType::Null => Self::Null(array.len()),
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
-            DataType::Int8 | DataType::UInt8 | DataType::Int16 => {
-                Self::Int2(cast(array, &DataType::Int16)?.as_primitive::<Int16Type>().clone())
-            }
-            DataType::UInt16 | DataType::Int32 => {
-                Self::Int4(cast(array, &DataType::Int32)?.as_primitive::<Int32Type>().clone())
-            }
+            DataType::Int8 | DataType::UInt8 | DataType::Int16 => Self::Int2(
+                cast(array, &DataType::Int16)?
+                    .as_primitive::<Int16Type>()
+                    .clone(),
+            ),
+            DataType::UInt16 | DataType::Int32 => Self::Int4(
+                cast(array, &DataType::Int32)?
+                    .as_primitive::<Int32Type>()
+                    .clone(),
+            ),
             DataType::Int64 => Self::Int8(array.as_primitive::<Int64Type>().clone()),
             DataType::UInt64 => Self::Int8(int8(array)?),
             DataType::UInt32 => Self::Oid(array.as_primitive::<UInt32Type>().clone()),
             DataType::Float16 | DataType::Float32 => Self::Float4(
-                cast(array, &DataType::Float32)?.as_primitive::<Float32Type>().clone(),
+                cast(array, &DataType::Float32)?
+                    .as_primitive::<Float32Type>()
+                    .clone(),
             ),
             DataType::Float64 => Self::Float8(array.as_primitive::<Float64Type>().clone()),
             DataType::Decimal32(precision, scale)
@@ -119,17 +125,25 @@ impl Values {
 
     fn of_time(array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
-            DataType::Date32 | DataType::Date64 => {
-                Self::Date(cast(array, &DataType::Date32)?.as_primitive::<Date32Type>().clone())
-            }
+            DataType::Date32 | DataType::Date64 => Self::Date(
+                cast(array, &DataType::Date32)?
+                    .as_primitive::<Date32Type>()
+                    .clone(),
+            ),
             DataType::Time32(_) | DataType::Time64(_) => {
                 let micros = cast(array, &DataType::Time64(TimeUnit::Microsecond))?;
-                Self::Time(micros.as_primitive::<Time64MicrosecondType>().reinterpret_cast())
+                Self::Time(
+                    micros
+                        .as_primitive::<Time64MicrosecondType>()
+                        .reinterpret_cast(),
+                )
             }
             DataType::Timestamp(_, zone) => {
                 let micros = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
                 let micros = cast(array, &micros)?;
-                let micros = micros.as_primitive::<TimestampMicrosecondType>().reinterpret_cast();
+                let micros = micros
+                    .as_primitive::<TimestampMicrosecondType>()
+                    .reinterpret_cast();
                 match zone {
                     Some(_) => Self::Timestamptz(micros),
                     None => Self::Timestamp(micros),
@@ -144,7 +158,11 @@ impl Values {
                 let micros = cast(&micros, &DataType::Int64)?;
                 Self::Duration(micros.as_primitive::<Int64Type>().clone())
             }
-            other => return Err(Error::unsupported(format!("sending values of type {other}"))),
+            other => {
+                return Err(Error::unsupported(format!(
+                    "sending values of type {other}"
+                )));
+            }
         })
     }
 
@@ -231,13 +249,19 @@ fn is_list(data_type: &DataType) -> bool {
 /// PostgreSQL's bigint ends at 2^63 - 1.
 fn int8(array: &ArrayRef) -> Result<Int64Array> {
     let wide = array.as_primitive::<UInt64Type>();
-    if wide.iter().flatten().any(|value| i64::try_from(value).is_err()) {
+    if wide
+        .iter()
+        .flatten()
+        .any(|value| i64::try_from(value).is_err())
+    {
         return Err(Error::new(
             ErrorKind::NumericValueOutOfRange,
             "bigint out of range",
         ));
     }
-    Ok(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+    Ok(cast(array, &DataType::Int64)?
+        .as_primitive::<Int64Type>()
+        .clone())
 }
 
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {

@@ -48,7 +48,11 @@ impl Domain {
     /// # Errors
     /// `InvalidParameterValue` for what PostgreSQL refuses, `FeatureNotSupported` for what only
     /// Lakegate does.
-    pub(in crate::wire) fn accept(&self, setting: &Setting, value: &str) -> Result<String, Refused> {
+    pub(in crate::wire) fn accept(
+        &self,
+        setting: &Setting,
+        value: &str,
+    ) -> Result<String, Refused> {
         let kept = match self {
             Self::Text => Some(value.to_owned()),
             Self::ApplicationName => Some(program_name(value)),
@@ -82,7 +86,10 @@ impl Domain {
 fn invalid(setting: &Setting, value: &str) -> Refused {
     Error::new(
         ErrorKind::InvalidParameterValue,
-        format!("invalid value for parameter \"{}\": \"{value}\"", setting.name),
+        format!(
+            "invalid value for parameter \"{}\": \"{value}\"",
+            setting.name
+        ),
     )
     .into()
 }
@@ -150,10 +157,7 @@ fn boolean(setting: &Setting, value: &str) -> Result<String, Refused> {
 }
 
 fn integer(setting: &Setting, value: &str, min: i64, max: i64) -> Result<String, Refused> {
-    let number: i64 = value
-        .trim()
-        .parse()
-        .map_err(|_| invalid(setting, value))?;
+    let number: i64 = value.trim().parse().map_err(|_| invalid(setting, value))?;
     if (min..=max).contains(&number) {
         return Ok(number.to_string());
     }
@@ -187,12 +191,7 @@ const DURATION_UNITS: &[(&str, i64)] = &[
     ("s", 1_000),
     ("ms", 1),
 ];
-const SIZE_UNITS: &[(&str, i64)] = &[
-    ("TB", 1 << 30),
-    ("GB", 1 << 20),
-    ("MB", 1 << 10),
-    ("kB", 1),
-];
+const SIZE_UNITS: &[(&str, i64)] = &[("TB", 1 << 30), ("GB", 1 << 20), ("MB", 1 << 10), ("kB", 1)];
 
 /// A number with a unit, in the base unit.
 fn quantity(value: &str, units: &[(&str, i64)], base: &str) -> Option<i64> {
@@ -228,7 +227,9 @@ fn show_quantity(value: i64, units: &[(&str, i64)]) -> String {
     units
         .iter()
         .find(|(_, size)| value % size == 0)
-        .map_or_else(String::new, |(unit, size)| format!("{}{unit}", value / size))
+        .map_or_else(String::new, |(unit, size)| {
+            format!("{}{unit}", value / size)
+        })
 }
 
 fn show_duration(value: i64) -> String {
@@ -242,17 +243,56 @@ fn show_kilobytes(value: i64) -> String {
 /// A duration as it is kept; `None` for no limit.
 pub(in crate::wire) fn duration_of(value: &str) -> Option<std::time::Duration> {
     let milliseconds = quantity(value, DURATION_UNITS, "ms")?;
-    let milliseconds = u64::try_from(milliseconds).ok().filter(|value| *value > 0)?;
+    let milliseconds = u64::try_from(milliseconds)
+        .ok()
+        .filter(|value| *value > 0)?;
     Some(std::time::Duration::from_millis(milliseconds))
 }
 
 /// Encodings of PostgreSQL other than UTF-8, without signs.
 const OTHER_ENCODINGS: &[&str] = &[
-    "sqlascii", "latin1", "latin2", "latin3", "latin4", "latin5", "latin6", "latin7", "latin8",
-    "latin9", "latin10", "iso88591", "iso88595", "iso88596", "iso88597", "iso88598", "win1250",
-    "win1251", "win1252", "win1253", "win1254", "win1255", "win1256", "win1257", "win1258",
-    "win866", "win874", "windows1252", "koi8r", "koi8u", "eucjp", "euckr", "euccn", "euctw", "sjis",
-    "shiftjis", "big5", "gbk", "gb18030", "uhc", "johab", "muleinternal",
+    "sqlascii",
+    "latin1",
+    "latin2",
+    "latin3",
+    "latin4",
+    "latin5",
+    "latin6",
+    "latin7",
+    "latin8",
+    "latin9",
+    "latin10",
+    "iso88591",
+    "iso88595",
+    "iso88596",
+    "iso88597",
+    "iso88598",
+    "win1250",
+    "win1251",
+    "win1252",
+    "win1253",
+    "win1254",
+    "win1255",
+    "win1256",
+    "win1257",
+    "win1258",
+    "win866",
+    "win874",
+    "windows1252",
+    "koi8r",
+    "koi8u",
+    "eucjp",
+    "euckr",
+    "euccn",
+    "euctw",
+    "sjis",
+    "shiftjis",
+    "big5",
+    "gbk",
+    "gb18030",
+    "uhc",
+    "johab",
+    "muleinternal",
 ];
 
 fn client_encoding(setting: &Setting, value: &str) -> Result<String, Refused> {

@@ -303,7 +303,9 @@ mod tests {
     fn set_local_ends_with_the_transaction() {
         let mut settings = settings();
         settings.save();
-        settings.set("TimeZone", Some("Asia/Kolkata"), true).unwrap();
+        settings
+            .set("TimeZone", Some("Asia/Kolkata"), true)
+            .unwrap();
         settings.set("application_name", Some("a"), false).unwrap();
         assert_eq!(&*settings.time_zone(), "Asia/Kolkata");
         settings.commit();
@@ -315,7 +317,9 @@ mod tests {
     fn reset_goes_back_to_what_the_client_started_with() {
         let mut settings = settings();
         settings.set_at_startup("extra_float_digits", "2").unwrap();
-        settings.set("extra_float_digits", Some("3"), false).unwrap();
+        settings
+            .set("extra_float_digits", Some("3"), false)
+            .unwrap();
         settings.reset(None).unwrap();
         assert_eq!(settings.extra_float_digits(), 2);
     }
@@ -339,7 +343,9 @@ mod tests {
         let mut settings = settings();
         assert_eq!(settings.take_changes().len(), 13);
         assert!(settings.take_changes().is_empty());
-        settings.set("timezone", Some("Europe/Berlin"), false).unwrap();
+        settings
+            .set("timezone", Some("Europe/Berlin"), false)
+            .unwrap();
         let changes = settings.take_changes();
         assert_eq!(changes, [("TimeZone", "Europe/Berlin".to_owned())]);
     }

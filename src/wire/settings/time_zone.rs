@@ -42,7 +42,11 @@ fn iana(value: &str) -> Option<String> {
     let is_name = |name: &String| {
         name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.parse::<Tz>().is_ok()
     };
-    let spellings = [value.to_owned(), value.to_ascii_uppercase(), capitalised(value)];
+    let spellings = [
+        value.to_owned(),
+        value.to_ascii_uppercase(),
+        capitalised(value),
+    ];
     spellings.into_iter().find(is_name)
 }
 
@@ -67,7 +71,10 @@ fn posix(value: &str) -> Option<i32> {
     let split = value.find(['+', '-'])?;
     let (name, offset) = value.split_at(split);
     let is_abbreviation = name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphabetic());
-    is_abbreviation.then(|| parse_offset(offset)).flatten().map(i32::wrapping_neg)
+    is_abbreviation
+        .then(|| parse_offset(offset))
+        .flatten()
+        .map(i32::wrapping_neg)
 }
 
 /// `<+02>-02`, as [`show_offset`] writes it.
@@ -114,8 +121,11 @@ pub(in crate::wire) fn parse_offset(value: &str) -> Option<i32> {
     if !all_digits || parts.next().is_some() {
         return None;
     }
-    let (hours, minutes, seconds): (i32, i32, i32) =
-        (hours.parse().ok()?, minutes.parse().ok()?, seconds.parse().ok()?);
+    let (hours, minutes, seconds): (i32, i32, i32) = (
+        hours.parse().ok()?,
+        minutes.parse().ok()?,
+        seconds.parse().ok()?,
+    );
     // PostgreSQL's MAX_TZDISP_HOUR.
     (hours <= 15 && minutes < 60 && seconds < 60)
         .then_some(sign * (hours * 3600 + minutes * 60 + seconds))
@@ -139,7 +149,11 @@ mod tests {
         check("UTC", Some("UTC"), "UTC");
         check("utc", Some("UTC"), "UTC");
         check("Europe/Berlin", Some("Europe/Berlin"), "Europe/Berlin");
-        check("america/new_york", Some("America/New_York"), "America/New_York");
+        check(
+            "america/new_york",
+            Some("America/New_York"),
+            "America/New_York",
+        );
         check("2", Some("<+02>-02"), "+02:00");
         check("-7.5", Some("<-07:30>+07:30"), "-07:30");
         check("GMT-2", Some("<+02>-02"), "+02:00");
