@@ -5,6 +5,7 @@ mod parts;
 mod query;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -37,7 +38,7 @@ pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
         writeln!(ready, "lakegate ready on {address} (lake {shown}, trust)")
             .and_then(|()| ready.flush())
             .map_err(Error::internal)?;
-        let door = Door::new(listener, parts.engine.clone(), config.clone());
+        let door = Door::new(listener, parts.engine, Arc::new(config.clone()));
         let serving = door.run(stop.clone());
         let stopping = async {
             tokio::select! {
@@ -46,7 +47,8 @@ pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
             }
             stop.cancel();
         };
-        tokio::join!(serving, stopping).0
+        tokio::join!(serving, stopping);
+        Ok(())
     });
     runtimes.shut_down();
     served

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::catalog::{Catalog, system};
+use crate::catalog::Catalog;
 use crate::config::LakeConfig;
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ const NETWORK_THREADS: usize = 2;
 /// Catalog and engine over one lake.
 pub(super) struct Parts {
     pub(super) catalog: Arc<Catalog>,
-    pub(super) engine: Engine,
+    pub(super) engine: Arc<Engine>,
 }
 
 impl Parts {
@@ -30,8 +30,8 @@ impl Parts {
         let lake = storage::open(&config.url, &config.store_options).await?;
         let base = engine::base_state(config.memory_bytes_max)?;
         let source = Arc::new(LakeSource::new(lake, base.clone()));
-        let catalog = Arc::new(Catalog::new(source, system::relations()));
-        let engine = Engine::new(Arc::clone(&catalog), base, queries);
+        let catalog = Arc::new(Catalog::new(source, Vec::new()));
+        let engine = Arc::new(Engine::new(Arc::clone(&catalog), base, queries));
         Ok(Self { catalog, engine })
     }
 }

@@ -22,6 +22,7 @@ mod settings;
 mod simple;
 mod sqlstate;
 mod startup;
+pub mod text;
 mod transaction;
 mod watch;
 

@@ -71,32 +71,32 @@ pub(super) fn ready(output: &mut BytesMut, status: TransactionStatus) {
 
 /// ParseComplete.
 pub(super) fn parse_complete(output: &mut BytesMut) {
-    put(output, &ParseComplete);
+    put(output, &ParseComplete::new());
 }
 
 /// BindComplete.
 pub(super) fn bind_complete(output: &mut BytesMut) {
-    put(output, &BindComplete);
+    put(output, &BindComplete::new());
 }
 
 /// CloseComplete.
 pub(super) fn close_complete(output: &mut BytesMut) {
-    put(output, &CloseComplete);
+    put(output, &CloseComplete::new());
 }
 
 /// PortalSuspended.
 pub(super) fn portal_suspended(output: &mut BytesMut) {
-    put(output, &PortalSuspended);
+    put(output, &PortalSuspended::new());
 }
 
 /// NoData.
 pub(super) fn no_data(output: &mut BytesMut) {
-    put(output, &NoData);
+    put(output, &NoData::new());
 }
 
 /// EmptyQueryResponse.
 pub(super) fn empty_query(output: &mut BytesMut) {
-    put(output, &EmptyQueryResponse);
+    put(output, &EmptyQueryResponse::new());
 }
 
 /// CommandComplete.

@@ -175,8 +175,8 @@ impl StartupPacket {
             )
         })?;
         // So that a bare `psql -h host` works, three other names mean the lake as well.
-        let database = find("database").unwrap_or(&config.database);
-        if ![config.database.as_str(), "postgres", user].contains(&database) {
+        let database = find("database").unwrap_or(&config.lake.database);
+        if ![config.lake.database.as_str(), "postgres", user].contains(&database) {
             return Err(Failure::from(Error::new(
                 ErrorKind::InvalidCatalogName,
                 format!("database \"{database}\" does not exist"),
