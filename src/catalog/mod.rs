@@ -1,5 +1,7 @@
 //! What exists: the lake's schemas and tables, and the system relations that describe them.
 
+pub mod system;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -67,6 +69,8 @@ pub struct SystemView {
     pub database: String,
     /// The session's user.
     pub user: String,
+    /// Every setting of the session by lower-case name, as SHOW prints it.
+    pub settings: Arc<BTreeMap<String, String>>,
 }
 
 /// A relation of `pg_catalog`, `information_schema` or `lakegate`: rows made from what is known.
