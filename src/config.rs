@@ -6,17 +6,158 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What `serve` runs on.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The lake: a path or URL.
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The command line as given. Every flag has a twin in the environment, `LAKEGATE_*`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lakegate",
+    version,
+    about = "A PostgreSQL-compatible SQL gateway over a data lake"
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the lake over PostgreSQL's protocol
+    Serve(ServeArguments),
+    /// Answer one query without a server
+    Query(QueryArguments),
+    /// Open every table of the lake; exit status 1 if one cannot be read
+    Check(LakeArguments),
+}
+
+/// Which lake, and how much memory.
+#[derive(Debug, Args)]
+pub struct LakeArguments {
+    /// A path, or an s3://, abfss://, az:// or gs:// URL
+    #[arg(long, env = "LAKEGATE_LAKE", default_value = ".", value_name = "URL")]
     pub lake: String,
-    /// Where to listen; port 0 picks a free one.
+
+    /// The database's name
+    #[arg(
+        long,
+        env = "LAKEGATE_DATABASE",
+        default_value = "lake",
+        value_name = "NAME"
+    )]
+    pub database: String,
+
+    /// Memory for all running statements together, in MiB [default: 60 % of what the machine has]
+    #[arg(long, env = "LAKEGATE_MEMORY_MIB", value_name = "MIB")]
+    pub memory_mib: Option<usize>,
+
+    /// The log: error, warn, info, debug, or a filter like lakegate=debug
+    #[arg(
+        long,
+        env = "LAKEGATE_LOG",
+        default_value = "warn",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeArguments,
+
+    /// Address and port; port 0 picks a free one
+    #[arg(
+        long,
+        env = "LAKEGATE_LISTEN",
+        default_value = "127.0.0.1:5433",
+        value_name = "ADDRESS"
+    )]
     pub listen: SocketAddr,
+
+    /// Serve beyond this machine although nobody is asked for a password and nothing is encrypted
+    #[arg(long, env = "LAKEGATE_INSECURE")]
+    pub insecure: bool,
+
+    /// Connections at a time
+    #[arg(
+        long,
+        env = "LAKEGATE_CONNECTIONS",
+        default_value_t = 100,
+        value_name = "NUMBER"
+    )]
+    pub connections: usize,
+
+    /// The largest message a client may send, in MiB
+    #[arg(
+        long,
+        env = "LAKEGATE_MESSAGE_MIB",
+        default_value_t = 16,
+        value_name = "MIB"
+    )]
+    pub message_mib: usize,
+
+    /// Seconds that running statements get at shutdown
+    #[arg(
+        long,
+        env = "LAKEGATE_DRAIN_SECONDS",
+        default_value_t = 10,
+        value_name = "SECONDS"
+    )]
+    pub drain_seconds: u64,
+}
+
+/// What to ask.
+#[derive(Debug, Args)]
+pub struct QueryArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeArguments,
+
+    /// How to print the rows
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// The query
+    pub sql: String,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Aligned columns, as psql's.
+    Table,
+    /// RFC 4180, with a header.
+    Csv,
+    /// One JSON object a line.
+    Json,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// What every command runs on.
+#[derive(Clone, Debug)]
+pub struct LakeConfig {
+    /// The lake: a path or URL.
+    pub url: String,
     /// The database's name.
     pub database: String,
     /// Memory that all statements together may hold, in bytes.
     pub memory_bytes_max: usize,
+    /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
+    pub store_options: BTreeMap<String, String>,
+}
+
+/// What `serve` runs on.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The lake.
+    pub lake: LakeConfig,
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
     /// Connections served at a time.
     pub connections_max: usize,
     /// The largest message a client may send, in bytes.
@@ -27,6 +168,118 @@ pub struct Config {
     pub write_timeout: Duration,
     /// Time that running statements get at shutdown.
     pub drain_timeout: Duration,
-    /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
-    pub store_options: BTreeMap<String, String>,
+}
+
+impl LakeArguments {
+    /// The checked configuration.
+    ///
+    /// # Errors
+    /// A sentence that says which flag is wrong.
+    pub fn check(&self) -> Result<LakeConfig, String> {
+        if self.database.is_empty() {
+            return Err("--database must not be empty".to_owned());
+        }
+        let memory_bytes_max = match self.memory_mib {
+            Some(0) => return Err("--memory-mib must be at least 1".to_owned()),
+            Some(mib) => mib.saturating_mul(1 << 20),
+            None => available_memory() / 10 * 6,
+        };
+        Ok(LakeConfig {
+            url: self.lake.clone(),
+            database: self.database.clone(),
+            memory_bytes_max,
+            store_options: store_options(),
+        })
+    }
+}
+
+impl ServeArguments {
+    /// The checked configuration.
+    ///
+    /// # Errors
+    /// A sentence that says which flag is wrong.
+    pub fn check(&self) -> Result<Config, String> {
+        if !self.listen.ip().is_loopback() && !self.insecure {
+            return Err(format!(
+                "--listen {} is reachable from other machines, and there are neither roles nor TLS; \
+                 listen on 127.0.0.1, or say --insecure",
+                self.listen
+            ));
+        }
+        if self.connections == 0 || self.message_mib == 0 {
+            return Err("--connections and --message-mib must be at least 1".to_owned());
+        }
+        Ok(Config {
+            lake: self.lake.check()?,
+            listen: self.listen,
+            connections_max: self.connections,
+            message_bytes_max: self.message_mib.saturating_mul(1 << 20),
+            // PostgreSQL's authentication_timeout.
+            startup_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(15 * 60),
+            drain_timeout: Duration::from_secs(self.drain_seconds),
+        })
+    }
+}
+
+/// The variables that object stores take, by their upper-case names.
+fn store_options() -> BTreeMap<String, String> {
+    std::env::vars()
+        .filter(|(name, _)| {
+            ["AWS_", "AZURE_", "GOOGLE_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        })
+        .collect()
+}
+
+/// Bytes of memory this process may use: the machine's, or its control group's where that is less.
+fn available_memory() -> usize {
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let group = group.and_then(|text| text.trim().parse().ok());
+    let machine = std::fs::read_to_string("/proc/meminfo").ok();
+    let machine = machine.and_then(|text| {
+        let total = text
+            .lines()
+            .find_map(|line| line.strip_prefix("MemTotal:"))?;
+        let kib: usize = total.trim().trim_end_matches(" kB").parse().ok()?;
+        kib.checked_mul(1 << 10)
+    });
+    // Where neither can be read, 2 GiB: what the smallest machines of the clouds have.
+    [group, machine]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(2 << 30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(arguments: &[&str]) -> Result<Config, String> {
+        let words = ["lakegate", "serve"].iter().chain(arguments);
+        match CommandLine::try_parse_from(words)
+            .expect("the flags exist")
+            .command
+        {
+            Command::Serve(arguments) => arguments.check(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_only_if_told() {
+        assert!(check(&["--listen", "0.0.0.0:5433"]).is_err());
+        assert!(check(&["--listen", "0.0.0.0:5433", "--insecure"]).is_ok());
+        assert!(check(&["--listen", "[::1]:0"]).is_ok());
+    }
+
+    #[test]
+    fn limits_are_checked() {
+        assert!(check(&["--connections", "0"]).is_err());
+        assert!(check(&["--memory-mib", "0"]).is_err());
+        let config = check(&["--memory-mib", "64"]).expect("64 MiB is enough");
+        assert_eq!(config.lake.memory_bytes_max, 64 << 20);
+    }
 }

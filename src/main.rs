@@ -1,1 +1,48 @@
-fn main() {}
+//! Arguments to configuration to run. The only place that exits.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use lakegate::config::{Command, CommandLine};
+use lakegate::{gateway, observe};
+
+fn main() -> ExitCode {
+    match run(&CommandLine::parse().command) {
+        Ok(code) => code,
+        Err(message) => {
+            // Standard error may be closed; there is nobody else to tell.
+            let _ = writeln!(std::io::stderr(), "lakegate: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, String> {
+    let mut out = std::io::stdout();
+    match command {
+        Command::Serve(arguments) => {
+            observe::log_to_stderr(&arguments.lake.log);
+            let config = arguments.check()?;
+            gateway::serve(&config, &mut out).map_err(|error| error.to_string())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Query(arguments) => {
+            observe::log_to_stderr(&arguments.lake.log);
+            let config = arguments.lake.check()?;
+            gateway::query(&config, &arguments.sql, arguments.format, &mut out)
+                .map_err(|error| error.to_string())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(arguments) => {
+            observe::log_to_stderr(&arguments.log);
+            let sound =
+                gateway::check(&arguments.check()?, &mut out).map_err(|error| error.to_string())?;
+            Ok(if sound {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+    }
+}

@@ -1,14 +1,18 @@
 //! What exists: the lake's schemas and tables, and the system relations that describe them.
 
+mod discover;
+mod inventory;
+mod snapshot;
 pub mod system;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use crate::error::{Error, Result};
+use self::system::Builtin;
+use crate::error::Result;
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
 
@@ -98,7 +102,11 @@ pub trait SystemRelation: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub struct Catalog {
     lake: Arc<LakeSource>,
+    /// What was listed last. Stale as soon as the lake changes; `refresh` lists again.
+    latest: RwLock<Option<Arc<Snapshot>>>,
+    refreshes: inventory::Refreshes,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
+    builtin: Arc<Builtin>,
 }
 
 impl Catalog {
@@ -110,11 +118,24 @@ impl Catalog {
                 relation.name().to_owned(),
             )
         };
-        let system = system
+        let builtin = Arc::new(Builtin::default());
+        let system = system::relations(&builtin)
             .into_iter()
+            .chain(system)
             .map(|relation| (key(&relation), relation))
             .collect();
-        Self { lake, system }
+        Self {
+            lake,
+            latest: RwLock::default(),
+            refreshes: inventory::Refreshes::default(),
+            system,
+            builtin,
+        }
+    }
+
+    /// PostgreSQL's own catalog, which functions look into.
+    pub fn builtin(&self) -> &Arc<Builtin> {
+        &self.builtin
     }
 
     /// The source that pins the lake's tables.
@@ -122,46 +143,10 @@ impl Catalog {
         &self.lake
     }
 
-    /// What existed when the lake was last listed; lists it if it never was.
-    ///
-    /// # Errors
-    /// The lake cannot be listed.
-    pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        Err(Error::unsupported("discovery"))
-    }
-
-    /// What exists now: lists the lake again. Concurrent calls share one listing.
-    ///
-    /// # Errors
-    /// The lake cannot be listed.
-    pub async fn refresh(&self) -> Result<Arc<Snapshot>> {
-        Err(Error::unsupported("discovery"))
-    }
-
-    /// The columns of every relation of a snapshot, 32 opened at a time. Never fails as a whole:
-    /// what cannot be opened has its error as its entry.
-    pub async fn inventory(&self, snapshot: &Snapshot) -> Arc<Inventory> {
-        let _ = snapshot;
-        Arc::default()
-    }
-
     /// The system relation of this name.
     pub fn system_relation(&self, schema: &str, name: &str) -> Option<Arc<dyn SystemRelation>> {
         self.system
             .get(&(schema.to_owned(), name.to_owned()))
             .map(Arc::clone)
-    }
-}
-
-impl Snapshot {
-    /// The relation of this name: an exact match, else the only one that matches ignoring case.
-    ///
-    /// # Errors
-    /// Two match ignoring case, and none exactly.
-    pub fn find(&self, schema: &str, name: &str) -> Result<Option<Arc<Relation>>> {
-        let Some(schema) = self.schemas.get(schema) else {
-            return Ok(None);
-        };
-        Ok(schema.relations.get(name).map(Arc::clone))
     }
 }

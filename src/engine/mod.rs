@@ -1,39 +1,82 @@
 //! The path of one statement: parse, bind names, pin versions, plan, execute.
+//!
+//! [`Engine::answer`] is the flow. A [`Statement`] comes only from [`Engine::parse`], a pinned
+//! statement only from one, and a plan only from a pinned statement: nothing is planned over a
+//! relation whose version is not fixed.
 
 mod answer;
+mod bind;
 mod context;
+mod execute;
+mod explain;
+mod failure;
+mod output_name;
+mod parameters;
+mod parse;
+mod pin;
+mod plan;
+mod refuse;
+mod rules;
+mod session_command;
+mod session_state;
 mod statement;
+mod type_planner;
 
+use std::future::Future;
 use std::sync::Arc;
 
-use datafusion::common::ScalarValue;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::execution::SessionState;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
+pub use session_state::base as base_state;
 pub use statement::{SessionCommand, Statement, StatementKind};
 
 use crate::catalog::Catalog;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types;
+use datafusion::sql::sqlparser::ast::Query;
 
-/// Runs statements over a catalog.
-#[derive(Debug)]
+/// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
+#[derive(Clone, Debug)]
 pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     catalog: Arc<Catalog>,
+    base: SessionState,
+    runtime: Handle,
 }
 
 impl Engine {
+    /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone.
+    pub fn new(catalog: Arc<Catalog>, base: SessionState, runtime: Handle) -> Self {
+        let inner = Inner {
+            catalog,
+            base,
+            runtime,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
     /// Splits a message into its statements. Empty statements are left out.
     ///
     /// # Errors
     /// `SyntaxError` with its position; what would write is `ReadOnlySqlTransaction`, what cannot
     /// be run exactly `FeatureNotSupported`.
     pub fn parse(&self, text: &str) -> Result<Vec<Statement>> {
-        let _ = (text, &self.catalog);
-        Err(Error::unsupported("SQL"))
+        parse::parse(text)
     }
 
     /// What a statement takes and gives. `declared` are the types the client gave for `$1`, `$2`...;
-    /// 0 or absent ones are inferred.
+    /// 0 or absent ones are inferred. Cancel safe.
     ///
     /// # Errors
     /// Whatever planning finds wrong.
@@ -43,14 +86,19 @@ impl Engine {
         declared: &[u32],
         context: &StatementContext,
     ) -> Result<Description> {
-        let _ = (statement, declared, context);
-        Err(Error::unsupported("SQL"))
+        let inner = Arc::clone(&self.inner);
+        let (statement, declared) = (statement.clone(), declared.to_vec());
+        let own = context.clone();
+        self.on_query_runtime(context, async move {
+            inner.describe(&statement, &declared, &own).await
+        })
+        .await
     }
 
     /// Runs a statement on the query runtime. `parameters` are the values of `$1`, `$2` ..., of
     /// the types [`Engine::describe`] gave. `expected` are the columns that were described to the
     /// client, if any: another set now is an error (PostgreSQL's "cached plan must not change
-    /// result type").
+    /// result type"). Cancel safe.
     ///
     /// # Errors
     /// Whatever planning finds wrong; failures while running come from [`Answer::next`].
@@ -61,7 +109,118 @@ impl Engine {
         expected: Option<&[Column]>,
         context: &StatementContext,
     ) -> Result<Answer> {
-        let _ = (statement, parameters, expected, context);
-        Err(Error::unsupported("SQL"))
+        let inner = Arc::clone(&self.inner);
+        let (statement, own) = (statement.clone(), context.clone());
+        let expected = expected.map(<[Column]>::to_vec);
+        self.on_query_runtime(context, async move {
+            let answer = inner.answer(&statement, parameters, &own).await?;
+            match expected {
+                Some(expected) => same_columns(answer, &expected),
+                None => Ok(answer),
+            }
+        })
+        .await
     }
+
+    /// Runs a step of a statement on the query runtime; a cancelled statement's step is dropped.
+    async fn on_query_runtime<T: Send + 'static>(
+        &self,
+        context: &StatementContext,
+        step: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let task = AbortOnDropHandle::new(self.inner.runtime.spawn(step));
+        tokio::select! {
+            biased;
+            () = context.cancel.cancelled() => Err(execute::canceled()),
+            result = task => match result {
+                Ok(result) => result,
+                Err(panic) => Err(Error::internal(panic)),
+            },
+        }
+    }
+}
+
+impl Inner {
+    async fn describe(
+        &self,
+        statement: &Statement,
+        declared: &[u32],
+        context: &StatementContext,
+    ) -> Result<Description> {
+        let query = query_of(statement)?;
+        let state = session_state::of_statement(&self.base, context);
+        let pinned = pin::pin(&self.catalog, query, &statement.lines, context).await?;
+        let parameters = parameters::types(&pinned, declared, &statement.lines, &state, context)?;
+        let known: Vec<_> = parameters.iter().cloned().map(Some).collect();
+        let plan = plan::plan(&pinned, &known, &statement.lines, &state, context)?;
+        let columns = match statement.kind {
+            StatementKind::Explain { .. } => explain::columns(),
+            _ => execute::columns(plan.logical.schema().inner()),
+        };
+        Ok(Description {
+            parameters: parameters.iter().map(types::of_arrow).collect(),
+            columns,
+        })
+    }
+
+    async fn answer(
+        &self,
+        statement: &Statement,
+        parameters: Vec<ScalarValue>,
+        context: &StatementContext,
+    ) -> Result<Answer> {
+        let query = query_of(statement)?;
+        let state = session_state::of_statement(&self.base, context);
+        let pinned = pin::pin(&self.catalog, query, &statement.lines, context).await?;
+        let types: Vec<_> = parameters
+            .iter()
+            .map(|value| Some(value.data_type()))
+            .collect();
+        let mut plan = plan::plan(&pinned, &types, &statement.lines, &state, context)?;
+        plan.logical = plan
+            .logical
+            .replace_params_with_values(&ParamValues::from(parameters))
+            .map_err(|error| failure::from_datafusion(&error))?;
+        let columns = execute::columns(plan.logical.schema().inner());
+        let physical = execute::physical(&plan, &state).await?;
+        match statement.kind {
+            StatementKind::Explain {
+                analyze, verbose, ..
+            } => {
+                if analyze {
+                    explain::run(&physical, &state).await?;
+                }
+                let lines = explain::lines(&pinned, physical.as_ref(), analyze, verbose)?;
+                Ok(execute::of_batch(lines))
+            }
+            _ => execute::start(&physical, columns, &state, &context.cancel),
+        }
+    }
+}
+
+/// The query of a statement that has one.
+fn query_of(statement: &Statement) -> Result<&Query> {
+    match &statement.kind {
+        StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
+        StatementKind::Session(_) => {
+            let message = "a statement about the session reached the engine";
+            Err(Error::internal(std::io::Error::other(message)))
+        }
+    }
+}
+
+/// An answer, if its columns are those that the client was told.
+fn same_columns(answer: Answer, told: &[Column]) -> Result<Answer> {
+    let same = answer.columns.len() == told.len()
+        && answer
+            .columns
+            .iter()
+            .zip(told)
+            .all(|(now, told)| now.name == told.name && now.pg_type.oid == told.pg_type.oid);
+    if same {
+        return Ok(answer);
+    }
+    // As RevalidateCachedQuery in plancache.c.
+    let message = "cached plan must not change result type";
+    Err(Error::new(ErrorKind::FeatureNotSupported, message))
 }

@@ -4,13 +4,20 @@
 //! path can name anything outside of it, and is known to readers under `lake://<domain>/`, one
 //! name per set of credentials.
 
+mod confined;
+mod local;
+mod pinned;
+mod remote;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use url::Url;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+
+pub use pinned::pinned;
 
 /// The scheme under which DataFusion and deltalake know our stores.
 pub const SCHEME: &str = "lake";
@@ -32,6 +39,113 @@ pub struct Lake {
 /// # Errors
 /// An unknown scheme, an unreadable or missing root, an option the store refuses.
 pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake> {
-    let _ = options;
-    Err(Error::unsupported(format!("lake \"{url}\"")))
+    let (store, shown) = match remote_url(url)? {
+        Some(url) => (remote::open(&url, options).await?, without_secrets(&url)),
+        None => {
+            let root = local::root(url)?;
+            let shown = root.display().to_string();
+            (confined::local(&root)?, shown)
+        }
+    };
+    Ok(Lake {
+        store,
+        url: synthetic_url(url, options)?,
+        shown,
+    })
+}
+
+/// The error for a store that did not answer as it should, naming the path it was asked for.
+pub fn error(path: &str, cause: object_store::Error) -> Error {
+    use object_store::Error as Cause;
+    let (kind, what) = match &cause {
+        Cause::NotFound { .. } => (ErrorKind::UndefinedFile, "does not exist"),
+        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => (
+            ErrorKind::InsufficientPrivilege,
+            "cannot be read: access denied",
+        ),
+        Cause::Precondition { .. } => (
+            ErrorKind::IoError,
+            "changed while the statement was reading it",
+        ),
+        _ => (ErrorKind::IoError, "could not be read"),
+    };
+    Error::new(kind, format!("file \"{path}\" {what}")).with_cause(cause)
+}
+
+/// `None` for a local path or a `file://` URL.
+fn remote_url(url: &str) -> Result<Option<Url>> {
+    if !url.contains("://") {
+        return Ok(None);
+    }
+    let parsed = Url::parse(url).map_err(|cause| {
+        Error::new(
+            ErrorKind::InvalidParameterValue,
+            format!("the lake's URL is not valid: {cause}"),
+        )
+    })?;
+    Ok((parsed.scheme() != "file").then_some(parsed))
+}
+
+/// A URL as it may be shown: no user info but a container's name, no query, no fragment.
+fn without_secrets(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    // In abfss://container@account the user is the container; a password is never shown.
+    let keeps_user = matches!(url.scheme(), "abfs" | "abfss");
+    let cleared = shown.set_password(None).and_then(|()| {
+        if keeps_user {
+            Ok(())
+        } else {
+            shown.set_username("")
+        }
+    });
+    match cleared {
+        Ok(()) => shown.to_string(),
+        // A URL that cannot have user info has none.
+        Err(()) => format!("{}:", url.scheme()),
+    }
+}
+
+/// One name per location and set of credentials, so that stores never mix in a registry that is
+/// keyed by scheme and host. A digest, because host names are no place for secrets.
+fn synthetic_url(url: &str, options: &BTreeMap<String, String>) -> Result<Url> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(url.as_bytes());
+    for (key, value) in options {
+        hasher.update(&[0]);
+        hasher.update(key.as_bytes());
+        hasher.update(&[0]);
+        hasher.update(value.as_bytes());
+    }
+    let digest = hasher.finalize().to_hex();
+    Url::parse(&format!("{SCHEME}://{}/", &digest[..16])).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_secrets() {
+        fn check(url: &str, expected: &str) {
+            let url = Url::parse(url).expect("a valid URL");
+            assert_eq!(without_secrets(&url), expected);
+        }
+        check("s3://bucket/path?token=secret#x", "s3://bucket/path");
+        check("s3://user:secret@bucket/path", "s3://bucket/path");
+        check(
+            "abfss://lake:secret@account.dfs.core.windows.net/x?sig=secret",
+            "abfss://lake@account.dfs.core.windows.net/x",
+        );
+    }
+
+    #[test]
+    fn other_credentials_are_another_name() {
+        let none = BTreeMap::new();
+        let some = BTreeMap::from([("AWS_ACCESS_KEY_ID".to_owned(), "a".to_owned())]);
+        let name = |options| synthetic_url("s3://bucket", options).expect("a valid URL");
+        assert_eq!(name(&none), name(&none));
+        assert_ne!(name(&none), name(&some));
+    }
 }

@@ -1,2 +1,148 @@
 //! A door: PostgreSQL's wire protocol 3.0, in a connection loop of our own on pgwire's messages.
 //! <https://www.postgresql.org/docs/16/protocol.html>
+//!
+//! In the order a connection meets them: `startup` makes a `session`; `connection` takes its
+//! messages by `frame` and `message`; `simple` and `extended` answer them, by `command` where the
+//! session itself is meant, else by the engine, whose `rows` go out through `encode`.
+
+mod cancel;
+mod client;
+mod command;
+mod connection;
+mod decode;
+mod encode;
+mod extended;
+mod failure;
+mod frame;
+mod message;
+mod respond;
+mod rows;
+mod session;
+mod settings;
+mod simple;
+mod sqlstate;
+mod startup;
+pub mod text;
+mod transaction;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use cancel::Sessions;
+use connection::serve;
+
+/// The pause after a failure to accept: most often the process has no file left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The time stopped sessions get to say goodbye before they are dropped.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Connections beyond the limit that are heard at a time: they may want to cancel a statement,
+/// and are told that there is no room otherwise.
+const OVERFLOW_MAX: usize = 64;
+
+/// Accepts clients and serves each in a task of its own.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    connections: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+/// What the connections of a door share.
+#[derive(Debug)]
+struct Shared {
+    engine: Arc<Engine>,
+    config: Arc<Config>,
+    sessions: Arc<Sessions>,
+    /// The gateway stops: no new sessions, idle ones end.
+    closing: CancellationToken,
+    /// Running statements have had their time.
+    killed: CancellationToken,
+}
+
+impl Door {
+    /// A door at this listener. It trusts every client: the listener must be on loopback.
+    pub fn new(listener: TcpListener, engine: Arc<Engine>, config: Arc<Config>) -> Self {
+        let connections = Arc::new(Semaphore::new(config.connections_max));
+        Self {
+            listener,
+            shared: Arc::new(Shared {
+                engine,
+                config,
+                sessions: Arc::default(),
+                closing: CancellationToken::new(),
+                killed: CancellationToken::new(),
+            }),
+            connections,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Serves until `shutdown` is cancelled, then lets running statements finish for the
+    /// configured time, and returns when the last connection is gone. Not cancel safe: dropping
+    /// it drops every connection.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(_) = self.tasks.join_next() => {}
+                accepted = self.listener.accept() => self.admit(accepted).await,
+            }
+        }
+        self.shared.closing.cancel();
+        let drained = tokio::time::timeout(self.shared.config.drain_timeout, self.drain()).await;
+        if drained.is_err() {
+            self.shared.killed.cancel();
+            let ended = tokio::time::timeout(GOODBYE_TIMEOUT, self.drain()).await;
+            if ended.is_err() {
+                tracing::warn!(n_connections = self.tasks.len(), "drop connections");
+            }
+        }
+        self.tasks.shutdown().await;
+    }
+
+    /// Waits for the connections that are left; new ones are told why they are not served.
+    async fn drain(&mut self) {
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                biased;
+                Some(_) = self.tasks.join_next() => {}
+                accepted = self.listener.accept() => self.admit(accepted).await,
+            }
+        }
+    }
+
+    async fn admit(&mut self, accepted: std::io::Result<(TcpStream, std::net::SocketAddr)>) {
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                tracing::warn!(%error, "accept connection");
+                return tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        };
+        let place = Arc::clone(&self.connections).try_acquire_owned().ok();
+        let n_max = self.shared.config.connections_max + OVERFLOW_MAX;
+        if place.is_none() && self.tasks.len() >= n_max {
+            return;
+        }
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "set TCP_NODELAY");
+        }
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(async move {
+            serve(socket, shared, place.is_some()).await;
+            drop(place);
+        });
+    }
+}

@@ -1,1 +1,11 @@
-//! The one integration test executable.
+//! The one integration test executable: the gateway as its users meet it, and the rules of the house.
+
+mod gateway;
+mod wire;
+
+mod broken;
+mod clients;
+mod slt;
+mod stopping;
+mod tidy;
+mod transcripts;

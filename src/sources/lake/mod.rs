@@ -1,9 +1,13 @@
 //! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON lines.
 
+mod delta;
+mod files;
+pub mod format;
+
 use datafusion::execution::SessionState;
 
-use super::{LakeTable, PinnedTable};
-use crate::error::{Error, Result};
+use super::{LakeTable, Layout, PinnedTable};
+use crate::error::Result;
 use crate::storage::Lake;
 
 /// Pins tables of one lake. Keeps what it learned of them (Delta snapshots, schemas of files),
@@ -12,13 +16,29 @@ use crate::storage::Lake;
 pub struct LakeSource {
     lake: Lake,
     session: SessionState,
+    delta: delta::DeltaTables,
+    files: files::FileTables,
 }
 
 impl LakeSource {
     /// `session` gives the readers their configuration, caches and runtime; the lake's store is
     /// registered with its runtime here.
     pub fn new(lake: Lake, session: SessionState) -> Self {
-        Self { lake, session }
+        let runtime = session.runtime_env();
+        // What `session` reads by URL is the lake and nothing else: a log or a plan that names a
+        // local file finds no store for it. Being absent already is as good.
+        if let Ok(local) = url::Url::parse("file:///") {
+            drop(runtime.deregister_object_store(&local));
+        }
+        runtime.register_object_store(&lake.url, std::sync::Arc::clone(&lake.store));
+        let delta = delta::DeltaTables::new(lake.clone());
+        let files = files::FileTables::new(lake.clone(), std::sync::Arc::clone(runtime));
+        Self {
+            lake,
+            session,
+            delta,
+            files,
+        }
     }
 
     /// The lake that is read.
@@ -32,7 +52,12 @@ impl LakeSource {
     /// `UndefinedFile` when the table is no longer there; `DataCorrupted`, `IoError` or
     /// `DatatypeMismatch`, naming the file, when it cannot be read.
     pub async fn pin(&self, table: &LakeTable) -> Result<PinnedTable> {
-        let _ = &self.session;
-        Err(Error::unsupported(format!("table at \"{}\"", table.path)))
+        match table.layout {
+            Layout::Delta => self.delta.pin(&table.path).await,
+            Layout::Folder | Layout::File => self.files.pin(table, &self.session).await,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

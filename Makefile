@@ -1,0 +1,48 @@
+# Two to begin with: `make demo` and `make test`.
+
+# On CI the checkout is new each time; what was built lies outside of it, to be used again.
+ifeq ($(CI),true)
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/lakegate/target
+endif
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+PYTHON := .venv/bin/python
+
+.PHONY: demo test check slt slt-fix transcripts-fix soak bench tools
+
+demo: ## Builds, and serves the test lake on 127.0.0.1:5433.
+	cargo build --profile demo
+	@echo
+	@echo '  psql -h 127.0.0.1 -p 5433'
+	@echo
+	@$(TARGET)/demo/lakegate serve --lake tests/data/lake --listen 127.0.0.1:5433
+
+test: tools ## Every test that is fast enough, against the servers it needs.
+	cargo build --tests --bins
+	scripts/with_servers cargo nextest run
+
+check: ## Before every commit: format, lints, unit tests.
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo nextest run --lib
+
+slt: ## SQL tests alone: make slt FILTER=delta
+	FILTER='$(FILTER)' cargo nextest run --test it slt::
+
+slt-fix: ## Writes the answers into tests/slt. Read the difference before you commit it.
+	FILTER='$(FILTER)' LAKEGATE_SLT_FILL=1 cargo nextest run --test it slt::sql_answers_by_simple_queries
+
+transcripts-fix: tools ## Writes what came back into tests/wire.
+	LAKEGATE_TRANSCRIPTS_FILL=1 scripts/with_servers cargo nextest run --test it \
+	  transcripts::postgres_answers transcripts::lakegate_answers_as_its_own
+
+soak: tools ## MINUTES of mixed load with clients that misbehave: memory and answers are watched.
+	cargo build --profile demo
+	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
+
+bench: tools ## Start, large catalogs and idle memory, in turns with peers.
+	cargo build --profile demo
+	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
+	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+
+tools:
+	@scripts/install_test_tools

@@ -1,0 +1,309 @@
+//! Finds the schemas and tables of a lake by listing it, level by level, never below a table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ListResult, ObjectMeta, ObjectStore};
+
+use super::Omission;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::lake::format::{self, Format};
+use crate::sources::{LakeTable, Layout};
+use crate::storage::{self, Lake};
+
+/// The schema of what lies at the root.
+pub(super) const PUBLIC: &str = "public";
+
+/// How many folders below the root may prolong a schema's name.
+const DEPTH_MAX: usize = 4;
+
+/// How many single files of one folder become tables.
+const FILES_MAX: usize = 1_000;
+
+/// How many folders are listed at a time.
+const LISTINGS_MAX: usize = 32;
+
+/// Tables by schema and name, each with all that claim the name, in the order of their paths.
+pub(super) type Found = BTreeMap<String, BTreeMap<String, Vec<LakeTable>>>;
+
+/// What a listing of the lake found.
+#[derive(Debug, Default)]
+pub(super) struct Discovery {
+    pub(super) found: Found,
+    pub(super) omissions: Vec<Omission>,
+}
+
+/// Lists the lake.
+///
+/// # Errors
+/// The lake cannot be listed.
+pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
+    let mut discovery = Discovery::default();
+    discovery.found.entry(PUBLIC.to_owned()).or_default();
+    let root = Listing::of(lake, &Path::default()).await?;
+    discovery.add_files(PUBLIC, &root.files, &root.shown);
+    let mut level: Vec<_> = root
+        .folders
+        .into_iter()
+        .map(|path| Folder {
+            path,
+            schema: None,
+            depth: 1,
+        })
+        .collect();
+    while !level.is_empty() {
+        let mut verdicts: Vec<(Folder, Verdict)> = stream::iter(level)
+            .map(|folder| async move {
+                let verdict = judge(lake, &folder).await?;
+                Ok::<_, Error>((folder, verdict))
+            })
+            .buffer_unordered(LISTINGS_MAX)
+            .try_collect()
+            .await?;
+        verdicts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+        level = verdicts
+            .into_iter()
+            .flat_map(|(folder, verdict)| discovery.take(folder, verdict))
+            .collect();
+    }
+    Ok(discovery)
+}
+
+/// A folder that is to be judged.
+struct Folder {
+    path: Path,
+    /// The schema that it lies in; `None` at the first level.
+    schema: Option<String>,
+    /// Levels below the root, from 1.
+    depth: usize,
+}
+
+impl Folder {
+    fn name(&self) -> &str {
+        self.path.filename().unwrap_or_default()
+    }
+
+    /// The schema of what lies in it, if it is no table itself.
+    fn inner_schema(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}_{}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+}
+
+/// What a folder turned out to be.
+enum Verdict {
+    Table(Layout),
+    /// A schema, or the prolongation of one.
+    Schema(Listing),
+    /// Neither rows nor folders in it.
+    Empty,
+}
+
+/// Lists a folder, and as many levels below it as it takes to tell a table from a schema.
+async fn judge(lake: &Lake, folder: &Folder) -> Result<Verdict> {
+    let listing = Listing::of(lake, &folder.path).await?;
+    if listing.is_delta {
+        return Ok(Verdict::Table(Layout::Delta));
+    }
+    if listing.folders.is_empty() && listing.files.is_empty() {
+        return Ok(Verdict::Empty);
+    }
+    let is_levelled = !listing.folders.is_empty() && listing.folders.iter().all(is_level);
+    if folder.schema.is_none() {
+        let is_hive = listing.folders.iter().any(is_hive_level);
+        return Ok(if is_hive {
+            Verdict::Table(Layout::Folder)
+        } else {
+            Verdict::Schema(listing)
+        });
+    }
+    let is_one_format = listing.format().is_some();
+    if listing.folders.is_empty() && is_one_format {
+        return Ok(Verdict::Table(Layout::Folder));
+    }
+    // Files beside levels must be of one format; which, the levels are not listed to say.
+    if is_levelled
+        && (listing.files.is_empty() || is_one_format)
+        && has_rows(lake, &listing).await?
+    {
+        return Ok(Verdict::Table(Layout::Folder));
+    }
+    Ok(Verdict::Schema(listing))
+}
+
+/// Whether the first branch below Hive or date levels ends in data files.
+async fn has_rows(lake: &Lake, listing: &Listing) -> Result<bool> {
+    if !listing.files.is_empty() || listing.folders.iter().any(is_hive_level) {
+        return Ok(true);
+    }
+    let mut next = listing.folders.first().cloned();
+    // Year, month, day, hour.
+    for _ in 0..4 {
+        let Some(path) = next else { break };
+        let below = Listing::of(lake, &path).await?;
+        if below.is_delta {
+            return Ok(false);
+        }
+        if !below.files.is_empty() {
+            return Ok(true);
+        }
+        next = below.folders.into_iter().find(|path| is_level(path));
+    }
+    Ok(false)
+}
+
+/// A folder's files with rows and its visible folders.
+struct Listing {
+    shown: String,
+    is_delta: bool,
+    folders: Vec<Path>,
+    files: Vec<ObjectMeta>,
+}
+
+impl Listing {
+    async fn of(lake: &Lake, path: &Path) -> Result<Self> {
+        let prefix = (!path.as_ref().is_empty()).then_some(path);
+        let store: &Arc<dyn ObjectStore> = &lake.store;
+        let ListResult {
+            common_prefixes,
+            objects,
+        } = store
+            .list_with_delimiter(prefix)
+            .await
+            .map_err(|cause| storage::error(path.as_ref(), cause))?;
+        let is_log = |folder: &Path| folder.filename() == Some("_delta_log");
+        let is_shown = |path: &Path| path.filename().is_some_and(|name| !format::is_hidden(name));
+        Ok(Self {
+            shown: path.to_string(),
+            is_delta: common_prefixes.iter().any(is_log),
+            folders: common_prefixes.into_iter().filter(is_shown).collect(),
+            files: objects
+                .into_iter()
+                .filter(|file| is_shown(&file.location) && format_of(file).is_some())
+                .collect(),
+        })
+    }
+
+    /// The format of all its files; `None` if there are several, or no files.
+    fn format(&self) -> Option<Format> {
+        let first = format_of(self.files.first()?)?;
+        self.files
+            .iter()
+            .all(|file| format_of(file) == Some(first))
+            .then_some(first)
+    }
+}
+
+fn format_of(file: &ObjectMeta) -> Option<Format> {
+    Format::of_file(file.location.filename()?)
+}
+
+/// Whether a folder's name is a Hive level, `key=value`.
+fn is_hive_level(path: &Path) -> bool {
+    path.filename()
+        .and_then(|name| name.split_once('='))
+        .is_some_and(|(key, _)| !key.is_empty())
+}
+
+/// Whether a folder's name is a Hive level, or a part of a date: two to four digits.
+fn is_level(path: &Path) -> bool {
+    let is_date =
+        |name: &str| matches!(name.len(), 2 | 4) && name.bytes().all(|byte| byte.is_ascii_digit());
+    is_hive_level(path) || path.filename().is_some_and(is_date)
+}
+
+impl Discovery {
+    /// Notes what a folder is; gives the folders to judge next.
+    fn take(&mut self, folder: Folder, verdict: Verdict) -> Vec<Folder> {
+        match verdict {
+            Verdict::Empty => Vec::new(),
+            Verdict::Table(layout) => {
+                let schema = folder.schema.as_deref().unwrap_or(PUBLIC);
+                self.add(schema, folder.name(), folder.path.as_ref(), layout);
+                Vec::new()
+            }
+            Verdict::Schema(listing) => {
+                let schema = folder.inner_schema();
+                if folder.depth > DEPTH_MAX {
+                    self.omit(
+                        &listing.shown,
+                        format!("It lies deeper than {DEPTH_MAX} folders."),
+                    );
+                    return Vec::new();
+                }
+                self.add_files(&schema, &listing.files, &listing.shown);
+                listing
+                    .folders
+                    .into_iter()
+                    .map(|path| Folder {
+                        path,
+                        schema: Some(schema.clone()),
+                        depth: folder.depth + 1,
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    fn add_files(&mut self, schema: &str, files: &[ObjectMeta], folder: &str) {
+        for file in files.iter().take(FILES_MAX) {
+            if let Some(name) = file.location.filename().and_then(format::stem) {
+                self.add(schema, name, file.location.as_ref(), Layout::File);
+            }
+        }
+        if files.len() > FILES_MAX {
+            let left_out = files.len() - FILES_MAX;
+            self.omit(
+                folder,
+                format!("It holds more than {FILES_MAX} single files; {left_out} are left out."),
+            );
+        }
+    }
+
+    fn add(&mut self, schema: &str, name: &str, path: &str, layout: Layout) {
+        let table = LakeTable {
+            path: path.to_owned(),
+            layout,
+        };
+        self.found
+            .entry(schema.to_owned())
+            .or_default()
+            .entry(name.to_owned())
+            .or_default()
+            .push(table);
+    }
+
+    fn omit(&mut self, path: &str, reason: String) {
+        self.omissions.push(Omission {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+}
+
+/// The table of a name; an error if several claim it.
+///
+/// # Errors
+/// `DuplicateTable`, naming the paths.
+pub(super) fn only(schema: &str, name: &str, tables: &[LakeTable]) -> Result<LakeTable> {
+    match tables {
+        [table] => Ok(table.clone()),
+        tables => {
+            let paths: Vec<_> = tables
+                .iter()
+                .map(|table| format!("\"{}\"", table.path))
+                .collect();
+            Err(Error::new(
+                ErrorKind::DuplicateTable,
+                format!(
+                    "relation \"{schema}.{name}\" is ambiguous: {} have this name",
+                    paths.join(" and ")
+                ),
+            ))
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Splits a message into statements, and lets through only those that Lakegate runs.
+
+use std::sync::Arc;
+
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use super::rules::normalize;
+use super::statement::{Lines, Statement, StatementKind};
+use super::{output_name, refuse, session_command};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Nested levels of a statement. Planning recurses as deep, on threads of 16 MiB stack.
+const DEPTH_MAX: usize = 256;
+
+/// Commands that write. In a lake that is only read, they fail as in a read-only transaction.
+const WRITING: &[&str] = &["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"];
+
+/// The other commands of PostgreSQL 16 (manual, part VI): known, and refused by name.
+const REFUSED: &[&str] = &[
+    "ALTER",
+    "ANALYZE",
+    "CALL",
+    "CHECKPOINT",
+    "CLUSTER",
+    "COMMENT",
+    "COPY",
+    "CREATE",
+    "DECLARE",
+    "DO",
+    "DROP",
+    "EXECUTE",
+    "FETCH",
+    "GRANT",
+    "IMPORT",
+    "LISTEN",
+    "LOAD",
+    "LOCK",
+    "MOVE",
+    "NOTIFY",
+    "PREPARE",
+    "REASSIGN",
+    "REFRESH",
+    "REINDEX",
+    "REVOKE",
+    "SECURITY",
+    "VACUUM",
+];
+
+/// The statements of a message; empty ones are left out.
+pub(super) fn parse(text: &str) -> Result<Vec<Statement>> {
+    let lines = Lines::of(text);
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .tokenize_with_location()
+        .map_err(|error| {
+            let message = error.message.to_lowercase();
+            Error::new(ErrorKind::SyntaxError, message).at(lines.position(error.location))
+        })?;
+    tokens
+        .split(|token| token.token == Token::SemiColon)
+        .filter(|tokens| tokens.iter().any(is_word_or_sign))
+        .map(|tokens| parse_one(text, &lines, tokens))
+        .collect()
+}
+
+/// Whether a token is more than space and comments.
+fn is_word_or_sign(token: &TokenWithSpan) -> bool {
+    !matches!(token.token, Token::Whitespace(_) | Token::EOF)
+}
+
+fn parse_one(text: &str, lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement> {
+    let mut words = tokens.iter().filter(|token| is_word_or_sign(token));
+    let first = words.next().expect("a statement has a token");
+    let last = words.next_back().unwrap_or(first);
+    let start = lines.byte(text, first.span.start);
+    let end = lines.byte(text, last.span.end);
+    let kind = match classify(first) {
+        Command::Query => parse_query(lines, tokens)?,
+        Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
+        Command::Writing(name) => return Err(refuse::writing(name)),
+        Command::Refused(name) => return Err(Error::unsupported(name)),
+        Command::Unknown => return Err(near(lines, first)),
+    };
+    Ok(Statement {
+        text: text[start..end].to_owned(),
+        kind,
+        lines: Arc::clone(lines),
+    })
+}
+
+/// What the first word of a statement says about it.
+enum Command {
+    Query,
+    Session,
+    Writing(&'static str),
+    Refused(&'static str),
+    Unknown,
+}
+
+fn classify(first: &TokenWithSpan) -> Command {
+    let word = match &first.token {
+        Token::LParen => return Command::Query,
+        Token::Word(word) if word.quote_style.is_none() => word.value.to_uppercase(),
+        _ => return Command::Unknown,
+    };
+    if ["SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN"].contains(&word.as_str()) {
+        Command::Query
+    } else if session_command::COMMANDS.contains(&word.as_str()) {
+        Command::Session
+    } else if let Some(name) = WRITING.iter().find(|name| **name == word) {
+        Command::Writing(name)
+    } else if let Some(name) = REFUSED.iter().find(|name| **name == word) {
+        Command::Refused(name)
+    } else {
+        Command::Unknown
+    }
+}
+
+fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<StatementKind> {
+    let dialect = PostgreSqlDialect {};
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(tokens.to_vec());
+    let statement = parser
+        .parse_statement()
+        .map_err(|error| syntax_error(lines, tokens, &error))?;
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        return Err(refuse::time_travel(lines, tokens).unwrap_or_else(|| near(lines, &rest)));
+    }
+    match statement {
+        ast::Statement::Query(query) => Ok(StatementKind::Query(checked(query)?)),
+        ast::Statement::Explain {
+            analyze,
+            verbose,
+            statement,
+            format,
+            options,
+            ..
+        } => {
+            let options = refuse::explain_options(analyze, verbose, format.as_ref(), options)?;
+            match *statement {
+                ast::Statement::Query(query) => Ok(StatementKind::Explain {
+                    query: checked(query)?,
+                    analyze: options.analyze,
+                    verbose: options.verbose,
+                }),
+                _ => Err(Error::unsupported("EXPLAIN of anything but a query")),
+            }
+        }
+        _ => Err(Error::unsupported("this statement")),
+    }
+}
+
+/// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
+fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
+    refuse::check(&query)?;
+    output_name::name_columns(&mut query);
+    normalize::normalize(&mut query)?;
+    Ok(query)
+}
+
+/// The parser's complaint in PostgreSQL's words: the token at which it gave up.
+fn syntax_error(lines: &Lines, tokens: &[TokenWithSpan], error: &ParserError) -> Error {
+    let ParserError::ParserError(message) = error else {
+        return Error::new(
+            ErrorKind::StatementTooComplex,
+            "statement is too deeply nested",
+        )
+        .with_detail(format!("The limit is {DEPTH_MAX} levels."));
+    };
+    if let Some(refused) = refuse::time_travel(lines, tokens) {
+        return refused;
+    }
+    let at = location_in(message).and_then(|location| {
+        tokens
+            .iter()
+            .find(|token| token.span.start == location && is_word_or_sign(token))
+    });
+    match at {
+        Some(token) => near(lines, token).with_detail(sentence(message)),
+        None => Error::new(ErrorKind::SyntaxError, "syntax error at end of input")
+            .with_detail(sentence(message)),
+    }
+}
+
+/// sqlparser writes the place at the end of its message and nowhere else: `... at Line: 1, Column: 8`.
+fn location_in(message: &str) -> Option<Location> {
+    let (_, place) = message.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(Location {
+        line: line.trim().parse().ok()?,
+        column: column.trim().parse().ok()?,
+    })
+}
+
+fn sentence(message: &str) -> String {
+    let message = message
+        .rsplit_once(" at Line: ")
+        .map_or(message, |(before, _)| before);
+    format!("{message}.")
+}
+
+/// PostgreSQL's `syntax error at or near "x"` (scan.l, `scanner_yyerror`).
+pub(super) fn near(lines: &Lines, token: &TokenWithSpan) -> Error {
+    if token.token == Token::EOF {
+        return Error::new(ErrorKind::SyntaxError, "syntax error at end of input");
+    }
+    let message = format!("syntax error at or near \"{}\"", token.token);
+    Error::new(ErrorKind::SyntaxError, message).at(lines.position(token.span.start))
+}

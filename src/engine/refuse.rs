@@ -1,0 +1,288 @@
+//! Refuses what would be answered wrongly: writes, and clauses that DataFusion drops or means
+//! otherwise without a word.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AnalyzeFormatKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    JoinConstraint, JoinOperator, NamedWindowExpr, Query, Select, SetExpr, SetOperator,
+    SetQuantifier, TableFactor, UtilityOption, Visit, Visitor, WindowType,
+};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::statement::Lines;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The error of a statement that would write, as `PreventCommandIfReadOnly` in utility.c words it.
+pub(super) fn writing(command: &str) -> Error {
+    Error::new(
+        ErrorKind::ReadOnlySqlTransaction,
+        format!("cannot execute {command} in a read-only transaction"),
+    )
+}
+
+/// Finds time travel in a statement that does not parse: PostgreSQL's grammar has none, so every
+/// spelling of it ends here. `None` if the statement is wrong for another reason.
+pub(super) fn time_travel(lines: &Lines, tokens: &[TokenWithSpan]) -> Option<Error> {
+    let tokens: Vec<&TokenWithSpan> = tokens
+        .iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
+        .collect();
+    let word = |index: usize| match tokens.get(index).map(|token| &token.token) {
+        Some(Token::Word(word)) if word.quote_style.is_none() => word.value.to_uppercase(),
+        Some(Token::LParen) => "(".to_owned(),
+        Some(Token::RArrow) => "=>".to_owned(),
+        _ => String::new(),
+    };
+    let moment = |index: usize| {
+        ["SYSTEM_TIME", "SYSTEM_VERSION", "VERSION", "TIMESTAMP"].contains(&word(index).as_str())
+    };
+    (0..tokens.len())
+        .find(|&at| {
+            let as_of = moment(at) && word(at + 1) == "AS" && word(at + 2) == "OF";
+            let for_moment = word(at) == "FOR" && moment(at + 1);
+            let function = ["AT", "BEFORE", "CHANGES"].contains(&word(at).as_str())
+                && word(at + 1) == "("
+                && word(at + 3) == "=>";
+            as_of || for_moment || function
+        })
+        .map(|at| {
+            Error::unsupported("time travel (AS OF)").at(lines.position(tokens[at].span.start))
+        })
+}
+
+/// What EXPLAIN was asked for.
+pub(super) struct ExplainOptions {
+    pub(super) analyze: bool,
+    pub(super) verbose: bool,
+}
+
+/// Reads EXPLAIN's options in both spellings; those without effect here must be off.
+pub(super) fn explain_options(
+    analyze: bool,
+    verbose: bool,
+    format: Option<&AnalyzeFormatKind>,
+    options: Option<Vec<UtilityOption>>,
+) -> Result<ExplainOptions> {
+    if format.is_some() {
+        return Err(Error::unsupported("EXPLAIN with a format"));
+    }
+    let mut result = ExplainOptions { analyze, verbose };
+    for option in options.unwrap_or_default() {
+        let argument = option
+            .arg
+            .as_ref()
+            .map(|argument| argument.to_string().to_lowercase());
+        let argument = argument.as_deref().map(|text| text.trim_matches('\''));
+        let on = match argument {
+            None | Some("on" | "true" | "1") => true,
+            Some("off" | "false" | "0") => false,
+            Some(_) => true,
+        };
+        match (option.name.value.to_lowercase().as_str(), argument) {
+            ("analyze", _) => result.analyze = on,
+            ("verbose", _) => result.verbose = on,
+            ("format", Some("text")) | ("costs" | "timing" | "summary", _) => {}
+            (_, _) if !on => {}
+            (name, _) => return Err(Error::unsupported(format!("EXPLAIN option {name}"))),
+        }
+    }
+    Ok(result)
+}
+
+/// Checks a query for clauses that would be dropped or answered wrongly.
+pub(super) fn check(query: &Query) -> Result<()> {
+    match query.visit(&mut Refusal) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Refusal;
+
+/// A clause that is refused, and whether it is there.
+type Clause = (&'static str, bool);
+
+fn refuse_first(clauses: &[Clause]) -> ControlFlow<Error> {
+    match clauses.iter().find(|(_, present)| *present) {
+        Some((clause, _)) => ControlFlow::Break(Error::unsupported(clause)),
+        None => ControlFlow::Continue(()),
+    }
+}
+
+impl Visitor for Refusal {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if let Some(lock) = query.locks.first() {
+            return ControlFlow::Break(writing(&format!("SELECT FOR {}", lock.lock_type)));
+        }
+        set_expression(&query.body)?;
+        let limit_by = matches!(
+            &query.limit_clause,
+            Some(datafusion::sql::sqlparser::ast::LimitClause::LimitOffset { limit_by, .. })
+                if !limit_by.is_empty()
+        );
+        refuse_first(&[
+            ("FOR XML or JSON", query.for_clause.is_some()),
+            ("SETTINGS", query.settings.is_some()),
+            ("FORMAT", query.format_clause.is_some()),
+            ("the pipe operator", !query.pipe_operators.is_empty()),
+            ("LIMIT BY", limit_by),
+            (
+                "FETCH ... WITH TIES",
+                query
+                    .fetch
+                    .as_ref()
+                    .is_some_and(|fetch| fetch.with_ties || fetch.percent),
+            ),
+        ])
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        let frames = select.named_window.iter().any(|window| match &window.1 {
+            NamedWindowExpr::WindowSpec(specification) => specification.window_frame.is_some(),
+            NamedWindowExpr::NamedWindow(_) => false,
+        });
+        refuse_first(&[
+            ("SELECT INTO", select.into.is_some()),
+            ("TOP", select.top.is_some()),
+            ("EXCLUDE", select.exclude.is_some()),
+            ("optimizer hints", !select.optimizer_hints.is_empty()),
+            ("SELECT modifiers", select.select_modifiers.is_some()),
+            ("LATERAL VIEW", !select.lateral_views.is_empty()),
+            ("PREWHERE", select.prewhere.is_some()),
+            ("CONNECT BY", !select.connect_by.is_empty()),
+            ("CLUSTER BY", !select.cluster_by.is_empty()),
+            ("DISTRIBUTE BY", !select.distribute_by.is_empty()),
+            ("SORT BY", !select.sort_by.is_empty()),
+            ("SELECT AS STRUCT", select.value_table_mode.is_some()),
+            // DataFusion plans `OVER w` without the frame that `w` was defined with.
+            ("a frame in a WINDOW clause", frames),
+        ])?;
+        select
+            .from
+            .iter()
+            .flat_map(|from| &from.joins)
+            .try_for_each(|join| join_operator(&join.join_operator))
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
+        match factor {
+            TableFactor::Table {
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+                ..
+            } => refuse_first(&[
+                ("time travel (AS OF)", version.is_some()),
+                ("TABLESAMPLE", sample.is_some()),
+                ("WITH ORDINALITY", *with_ordinality),
+                (
+                    "a table hint",
+                    !with_hints.is_empty() || !index_hints.is_empty(),
+                ),
+                ("PARTITION", !partitions.is_empty()),
+                ("a path after a table", json_path.is_some()),
+            ]),
+            TableFactor::Derived { sample, .. } => {
+                refuse_first(&[("TABLESAMPLE", sample.is_some())])
+            }
+            TableFactor::UNNEST {
+                with_offset,
+                with_ordinality,
+                ..
+            } => refuse_first(&[("WITH ORDINALITY", *with_ordinality || *with_offset)]),
+            TableFactor::Function { .. } | TableFactor::NestedJoin { .. } => {
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(Error::unsupported("this kind of table")),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Error> {
+        match expression {
+            // DataFusion takes the pattern for a regular expression.
+            Expr::SimilarTo { .. } => ControlFlow::Break(Error::unsupported("SIMILAR TO")),
+            Expr::Function(function) => self::function(function),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn set_expression(body: &SetExpr) -> ControlFlow<Error> {
+    match body {
+        SetExpr::Insert(_) => ControlFlow::Break(writing("INSERT")),
+        SetExpr::Update(_) => ControlFlow::Break(writing("UPDATE")),
+        SetExpr::Delete(_) => ControlFlow::Break(writing("DELETE")),
+        SetExpr::Merge(_) => ControlFlow::Break(writing("MERGE")),
+        SetExpr::SetOperation {
+            op,
+            set_quantifier,
+            left,
+            right,
+        } => {
+            // Planned as semi and anti joins, which forget how often a row occurs.
+            let counted = *set_quantifier == SetQuantifier::All && *op != SetOperator::Union;
+            refuse_first(&[("EXCEPT ALL and INTERSECT ALL", counted)])?;
+            set_expression(left)?;
+            set_expression(right)
+        }
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+fn join_operator(operator: &JoinOperator) -> ControlFlow<Error> {
+    match operator {
+        // The merged column would be NULL where only the right side has a row.
+        JoinOperator::FullOuter(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
+            ControlFlow::Break(
+                Error::unsupported("FULL JOIN with USING or NATURAL")
+                    .with_hint("Join ON a condition, and coalesce the two columns."),
+            )
+        }
+        JoinOperator::Join(_)
+        | JoinOperator::Inner(_)
+        | JoinOperator::Left(_)
+        | JoinOperator::LeftOuter(_)
+        | JoinOperator::Right(_)
+        | JoinOperator::RightOuter(_)
+        | JoinOperator::FullOuter(_)
+        | JoinOperator::CrossJoin(_) => ControlFlow::Continue(()),
+        _ => ControlFlow::Break(Error::unsupported("this kind of join")),
+    }
+}
+
+/// Functions that return sets: in a select list DataFusion gives one list instead of rows.
+const SET_RETURNING: &[&str] = &["generate_series", "generate_subscripts", "range"];
+
+fn function(function: &Function) -> ControlFlow<Error> {
+    let name = function.name.to_string().to_lowercase();
+    let set_returning = SET_RETURNING.contains(&name.as_str());
+    let row_argument = match &function.args {
+        FunctionArguments::List(list) => list.args.iter().any(|argument| {
+            matches!(
+                argument,
+                FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_))
+            )
+        }),
+        _ => false,
+    };
+    // `OVER (w ROWS ...)` copies the named window, and DataFusion its frame with it.
+    let copied_window = matches!(
+        &function.over,
+        Some(WindowType::WindowSpec(specification)) if specification.window_name.is_some()
+    );
+    refuse_first(&[
+        ("a set-returning function in an expression", set_returning),
+        // Rows that an outer join filled with NULLs would be counted.
+        ("a whole row as an argument", row_argument),
+        ("a window that extends a named window", copied_window),
+    ])
+}

@@ -1,0 +1,77 @@
+//! DataFusion's session state: built once with PostgreSQL's meanings switched on, copied per statement.
+
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+
+use super::context::StatementContext;
+use super::rules;
+use super::type_planner::PostgresTypes;
+use crate::error::{Error, Result};
+use crate::functions;
+
+/// Parquet footers kept, in bytes. They are re-read when a file's size or time changes.
+const METADATA_CACHE_BYTES_MAX: usize = 256 << 20;
+
+/// The consumers that an out-of-memory error names.
+const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::new(3).expect("3 is not 0");
+
+/// The state every statement starts from. `memory_bytes_max` bounds what all statements together
+/// hold in sorts, joins and aggregates; what can spill, spills before that.
+///
+/// # Errors
+/// The folder for temporary files cannot be made.
+pub fn base(memory_bytes_max: usize) -> Result<SessionState> {
+    let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes_max), CONSUMERS_NAMED);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_metadata_cache_limit(METADATA_CACHE_BYTES_MAX)
+        // We list ourselves, once per statement: a cached listing would be stale.
+        .with_object_list_cache_limit(0)
+        .with_file_statistics_cache_limit(0)
+        .build_arc()
+        .map_err(Error::internal)?;
+    let mut state = SessionStateBuilder::new()
+        .with_config(config())
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_type_planner(Arc::new(PostgresTypes))
+        .build();
+    for function in functions::constant() {
+        datafusion::execution::FunctionRegistry::register_udf(&mut state, function)
+            .map_err(Error::internal)?;
+    }
+    rules::register(&mut state);
+    Ok(state)
+}
+
+fn config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.execution.time_zone = Some("UTC".to_owned());
+    // 1.5 is numeric in PostgreSQL, not float8.
+    options.sql_parser.parse_float_as_decimal = true;
+    // Errors carry the place of the name they complain of.
+    options.sql_parser.collect_spans = true;
+    // `SELECT * FROM (... ORDER BY x) LIMIT 1` gives the first row by x in PostgreSQL.
+    options.sql_parser.enable_subquery_sort_elimination = false;
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    // Statistics of files are never answers (sources demote them); gathering them costs a read.
+    options.execution.collect_statistics = false;
+    config
+}
+
+/// The state of one statement: its time zone, and its own "now".
+pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> SessionState {
+    let mut state = base.clone();
+    let zone = context.time_zone.to_string();
+    state.config_mut().options_mut().execution.time_zone = Some(zone);
+    state.mark_start_execution();
+    state
+}

@@ -1,0 +1,70 @@
+//! The parts that every command is built of: the lake's catalog and the engine, on their runtimes.
+
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::catalog::Catalog;
+use crate::config::LakeConfig;
+use crate::engine::{self, Engine};
+use crate::error::{Error, Result};
+use crate::sources::lake::LakeSource;
+use crate::storage;
+
+/// Stack of a thread that plans: planning recurses as deep as a statement nests. Only what is
+/// used of it takes memory.
+const STACK_BYTES: usize = 16 << 20;
+
+/// Threads for sockets. They never compute, so two keep any number of connections alive.
+const NETWORK_THREADS: usize = 2;
+
+/// Catalog and engine over one lake.
+pub(super) struct Parts {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) engine: Arc<Engine>,
+}
+
+impl Parts {
+    /// Opens the lake; what is in it is listed when first asked for.
+    pub(super) async fn build(config: &LakeConfig, queries: Handle) -> Result<Self> {
+        let lake = storage::open(&config.url, &config.store_options).await?;
+        let base = engine::base_state(config.memory_bytes_max)?;
+        let source = Arc::new(LakeSource::new(lake, base.clone()));
+        let catalog = Arc::new(Catalog::new(source, Vec::new()));
+        let engine = Arc::new(Engine::new(Arc::clone(&catalog), base, queries));
+        Ok(Self { catalog, engine })
+    }
+}
+
+/// The two runtimes: a query that keeps every core busy must not delay a connection.
+pub(super) struct Runtimes {
+    pub(super) network: Runtime,
+    pub(super) queries: Runtime,
+}
+
+impl Runtimes {
+    pub(super) fn build() -> Result<Self> {
+        let network = runtime("network").worker_threads(NETWORK_THREADS).build();
+        // One thread a core, as many as DataFusion makes partitions.
+        let queries = runtime("query").build();
+        Ok(Self {
+            network: network.map_err(Error::internal)?,
+            queries: queries.map_err(Error::internal)?,
+        })
+    }
+
+    /// Ends both without waiting for reads that block: nothing is written that could be lost.
+    pub(super) fn shut_down(self) {
+        self.queries.shutdown_background();
+        self.network.shutdown_background();
+    }
+}
+
+fn runtime(name: &str) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder
+        .enable_all()
+        .thread_name(name)
+        .thread_stack_size(STACK_BYTES);
+    builder
+}

@@ -1,0 +1,102 @@
+//! What a table's log lists from a version on: equal listings mean an unchanged table.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::error::Result;
+use crate::storage;
+
+/// The commits and checkpoints of a log from one version on, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Listing {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    version: u64,
+    name: String,
+    size: u64,
+    /// The store's tag, or the time of the last change where it has none.
+    tag: String,
+}
+
+impl Listing {
+    /// Lists the log of the table at `path` from `version` on: one request.
+    pub(super) async fn read(
+        store: &Arc<dyn ObjectStore>,
+        path: &str,
+        version: u64,
+    ) -> Result<Self> {
+        let log = Path::from_iter(path.split('/').chain(["_delta_log"]));
+        // Sorts before every file of this version, and after every file of the one before.
+        let offset = log.clone().join(format!("{version:020}"));
+        let objects: Vec<_> = store
+            .list_with_offset(Some(&log), &offset)
+            .try_collect()
+            .await
+            .map_err(|cause| storage::error(path, cause))?;
+        let mut entries: Vec<_> = objects
+            .into_iter()
+            .filter(|object| object.location.parts_count() == log.parts_count() + 1)
+            .filter_map(|object| {
+                let name = object.location.filename()?;
+                Some(Entry {
+                    version: version_of(name)?,
+                    name: name.to_owned(),
+                    size: object.size,
+                    tag: object
+                        .e_tag
+                        .unwrap_or_else(|| object.last_modified.to_rfc3339()),
+                })
+            })
+            .collect();
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { entries })
+    }
+
+    /// The newest version it lists.
+    pub(super) fn latest(&self) -> Option<u64> {
+        self.entries.iter().map(|entry| entry.version).max()
+    }
+
+    /// Whether everything of the older listing is still there as it was, and there was something.
+    pub(super) fn continues(&self, older: &Listing) -> bool {
+        !older.entries.is_empty()
+            && older
+                .entries
+                .iter()
+                .all(|entry| self.entries.contains(entry))
+    }
+}
+
+/// The version of a commit's or checkpoint's file name; `None` for other files, such as
+/// checksums and compacted ranges, which change no rows.
+fn version_of(name: &str) -> Option<u64> {
+    let (version, rest) = name.split_at_checked(20)?;
+    let is_log = rest == ".json" || (rest.starts_with(".checkpoint.") && !rest.ends_with(".crc"));
+    is_log.then(|| version.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commits_and_checkpoints_have_versions() {
+        fn check(name: &str, expected: Option<u64>) {
+            assert_eq!(version_of(name), expected, "{name}");
+        }
+        check("00000000000000000012.json", Some(12));
+        check("00000000000000000012.checkpoint.parquet", Some(12));
+        check("00000000000000000012.crc", None);
+        check("_last_checkpoint", None);
+        check(
+            "00000000000000000001.00000000000000000002.compacted.json",
+            None,
+        );
+    }
+}

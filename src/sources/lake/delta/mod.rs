@@ -1,0 +1,213 @@
+//! Pins Delta tables: keeps their snapshots, and learns by one listing whether they changed.
+
+mod guard;
+mod log;
+mod provider;
+mod stats;
+
+use std::sync::Arc;
+
+use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use deltalake_core::logstore::{
+    LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
+};
+use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
+use moka::future::Cache;
+use url::Url;
+
+use self::log::Listing;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sources::{PinnedTable, Version};
+use crate::storage::{Lake, SCHEME};
+
+/// How many tables' snapshots are kept. A snapshot holds each file's entry and statistics, about
+/// 1 KiB a file.
+const TABLES_MAX: u64 = 1_000;
+
+/// How many loads are shared at a time. Only concurrent statements need the same entry.
+const LOADS_MAX: u64 = 64;
+
+/// How often a table may be committed to while it is being loaded, before that is an error.
+const ATTEMPTS_MAX: usize = 16;
+
+/// The Delta tables of one lake.
+#[derive(Debug)]
+pub(super) struct DeltaTables {
+    lake: Lake,
+    /// The last snapshot of each table, by path. An entry is right while the log lists as it did
+    /// when the entry was made; each statement compares.
+    latest: Cache<String, Arc<Loaded>>,
+    /// Loads under way, by path and by what the log listed, so that equal ones are one. An entry
+    /// never goes stale: another log is another key.
+    loads: Cache<(String, Listing), Arc<Loaded>>,
+}
+
+/// A table's snapshot, and what its log listed from that version on.
+#[derive(Debug)]
+struct Loaded {
+    table: DeltaTable,
+    version: u64,
+    listing: Listing,
+}
+
+impl DeltaTables {
+    pub(super) fn new(lake: Lake) -> Self {
+        register_log_stores();
+        Self {
+            lake,
+            latest: Cache::new(TABLES_MAX),
+            loads: Cache::new(LOADS_MAX),
+        }
+    }
+
+    /// Pins the table at its latest version: one request if it has not changed.
+    pub(super) async fn pin(&self, path: &str) -> Result<PinnedTable> {
+        let known = self
+            .latest
+            .try_get_with(path.to_owned(), self.load(path, None))
+            .await
+            .map_err(|error| Error::clone(&error))?;
+        let listing = Listing::read(&self.lake.store, path, known.version).await?;
+        let loaded = if listing == known.listing {
+            known
+        } else {
+            self.reload(path, known, listing).await?
+        };
+        let provider = provider::Provider::new(path, scan(path, &loaded.table)?);
+        Ok(PinnedTable {
+            version: Version::Delta(loaded.version),
+            provider: Arc::new(provider),
+        })
+    }
+
+    async fn reload(
+        &self,
+        path: &str,
+        known: Arc<Loaded>,
+        listing: Listing,
+    ) -> Result<Arc<Loaded>> {
+        // A log that still has the version that we know, as we know it, only grew.
+        let base = listing.continues(&known.listing).then_some(known);
+        let key = (path.to_owned(), listing);
+        let loaded = self
+            .loads
+            .try_get_with(key, self.load(path, base))
+            .await
+            .map_err(|error| Error::clone(&error))?;
+        self.latest
+            .insert(path.to_owned(), Arc::clone(&loaded))
+            .await;
+        Ok(loaded)
+    }
+
+    /// Loads the latest version, from `base` on or from nothing.
+    async fn load(&self, path: &str, base: Option<Arc<Loaded>>) -> Result<Arc<Loaded>> {
+        let mut table = match base {
+            Some(base) => base.table.clone(),
+            None => self.open(path)?,
+        };
+        for _ in 0..ATTEMPTS_MAX {
+            table
+                .update_state()
+                .await
+                .map_err(|cause| refused(path, cause))?;
+            let version = table.version().ok_or_else(|| gone(path))?;
+            let listing = Listing::read(&self.lake.store, path, version).await?;
+            // A commit between the load and the listing would else never be noticed.
+            if listing.latest().is_none_or(|latest| latest <= version) {
+                guard::check(path, &table)?;
+                return Ok(Arc::new(Loaded {
+                    table,
+                    version,
+                    listing,
+                }));
+            }
+        }
+        Err(Error::new(
+            ErrorKind::IoError,
+            format!("table \"{path}\" is committed to faster than it can be loaded"),
+        ))
+    }
+
+    fn open(&self, path: &str) -> Result<DeltaTable> {
+        let url = table_url(&self.lake.url, path)?;
+        DeltaTableBuilder::from_url(url)
+            .map(|builder| {
+                builder.with_storage_backend(Arc::clone(&self.lake.store), self.lake.url.clone())
+            })
+            .and_then(DeltaTableBuilder::build)
+            .map_err(Error::internal)
+    }
+}
+
+/// A scan of the table's snapshot, with the schema as it is served.
+fn scan(path: &str, table: &DeltaTable) -> Result<DeltaScanNext> {
+    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let snapshot = snapshot.snapshot().clone();
+    let config = DeltaScanConfig::new().with_wrap_partition_values(false);
+    DeltaScanNext::new(snapshot, config).map_err(|cause| {
+        refused(
+            path,
+            DeltaTableError::GenericError {
+                source: cause.into(),
+            },
+        )
+    })
+}
+
+/// Percent-encodes each segment, as URLs want it.
+fn table_url(lake: &Url, path: &str) -> Result<Url> {
+    let mut url = lake.clone();
+    url.path_segments_mut()
+        .map_err(|()| Error::new(ErrorKind::InternalError, "the lake's URL has no path"))?
+        .clear()
+        .extend(path.split('/').filter(|segment| !segment.is_empty()))
+        .push("");
+    Ok(url)
+}
+
+fn gone(path: &str) -> Error {
+    Error::new(
+        ErrorKind::UndefinedFile,
+        format!("there is no Delta table at \"{path}\" any more"),
+    )
+}
+
+/// What deltalake says about a table that cannot be opened, in our terms.
+fn refused(path: &str, cause: DeltaTableError) -> Error {
+    match cause {
+        DeltaTableError::NotATable(_) => gone(path),
+        DeltaTableError::ObjectStore { source } => crate::storage::error(path, source),
+        cause => {
+            let message = format!("the log of table \"{path}\" cannot be read: {cause}");
+            Error::new(ErrorKind::DataCorrupted, message).with_cause(cause)
+        }
+    }
+}
+
+/// Teaches deltalake our scheme. Its registry is global; the entry is the same for all lakes,
+/// because the store is given with each table.
+fn register_log_stores() {
+    if let Ok(scheme) = Url::parse(&format!("{SCHEME}://")) {
+        logstore_factories().insert(scheme, Arc::new(LogStores));
+    }
+}
+
+struct LogStores;
+
+impl LogStoreFactory for LogStores {
+    fn with_options(
+        &self,
+        prefixed_store: ObjectStoreRef,
+        root_store: ObjectStoreRef,
+        location: &Url,
+        options: &StorageConfig,
+    ) -> DeltaResult<Arc<dyn LogStore>> {
+        Ok(default_logstore(
+            prefixed_store,
+            root_store,
+            location,
+            options,
+        ))
+    }
+}

@@ -1,0 +1,185 @@
+//! Pins folders and single files of Parquet, CSV and JSON lines.
+
+mod csv;
+mod hive;
+mod infer;
+mod json;
+mod listing;
+mod merge;
+mod parquet;
+mod read;
+mod scan;
+mod text;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::scalar::ScalarValue;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use moka::future::Cache;
+
+use self::listing::{DataFile, Listing};
+use super::format::Format;
+use crate::error::{Error, Result};
+use crate::sources::{LakeTable, PinnedTable, Version};
+use crate::storage::Lake;
+use crate::types::lake_type;
+
+/// How many tables' merged schemas are kept, a few KiB each.
+const TABLES_MAX: u64 = 2_000;
+
+/// How many files' schemas are kept, about 1 KiB each.
+const FILES_MAX: u64 = 100_000;
+
+/// How many files are opened at a time to read their schemas.
+const OPENED_MAX: usize = 32;
+
+/// The tables of one lake that are files.
+#[derive(Debug)]
+pub(super) struct FileTables {
+    lake: Lake,
+    runtime: Arc<RuntimeEnv>,
+    /// By path and digest of the files. Never stale: other files are another key.
+    shapes: Cache<(String, [u8; 32]), Arc<Shape>>,
+    /// By path, size and tag. Never stale: another file is another key.
+    files: Cache<(String, u64, String), Arc<FileShape>>,
+}
+
+/// What is known of one file.
+#[derive(Debug)]
+struct FileShape {
+    /// Its columns, as they lie in it.
+    schema: SchemaRef,
+    /// How many rows it holds, if its own footer says so.
+    n_rows: Option<usize>,
+}
+
+/// What is known of a table at one version.
+#[derive(Debug)]
+pub(super) struct Shape {
+    format: Format,
+    /// The columns that are read from files, merged, as they are served.
+    file_schema: SchemaRef,
+    /// The columns that the folders' names say.
+    partition_fields: Fields,
+    files: Vec<PinnedFile>,
+}
+
+/// A file of a pinned table.
+#[derive(Clone, Debug)]
+struct PinnedFile {
+    file: DataFile,
+    partition_values: Vec<ScalarValue>,
+    n_rows: Option<usize>,
+}
+
+impl FileTables {
+    pub(super) fn new(lake: Lake, runtime: Arc<RuntimeEnv>) -> Self {
+        Self {
+            lake,
+            runtime,
+            shapes: Cache::new(TABLES_MAX),
+            files: Cache::new(FILES_MAX),
+        }
+    }
+
+    /// Pins the files as they are now: one listing, and the schemas of files not seen before.
+    pub(super) async fn pin(
+        &self,
+        table: &LakeTable,
+        session: &SessionState,
+    ) -> Result<PinnedTable> {
+        let listing = Listing::read(&self.lake.store, table).await?;
+        let digest = listing.digest();
+        let shape = self
+            .shapes
+            .try_get_with((table.path.clone(), digest), self.shape(listing, session))
+            .await
+            .map_err(|error| Error::clone(&error))?;
+        let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, shape);
+        Ok(PinnedTable {
+            version: Version::Files(digest),
+            provider: Arc::new(provider),
+        })
+    }
+
+    /// Reads and merges the schemas of all files.
+    async fn shape(&self, listing: Listing, session: &SessionState) -> Result<Arc<Shape>> {
+        let format = listing.format;
+        let shapes: Vec<_> = stream::iter(listing.files.iter().cloned())
+            .map(|file| self.file_shape(format, file, session))
+            .buffered(OPENED_MAX)
+            .try_collect()
+            .await?;
+        let partitions = hive::columns(&listing)?;
+        let schemas = listing
+            .files
+            .iter()
+            .zip(&shapes)
+            .map(|(file, shape)| (file.meta.location.as_ref(), &shape.schema));
+        let merged = merge::schemas(schemas, format != Format::Parquet)?;
+        let is_partition = |field: &Field| {
+            let name = field.name();
+            partitions.fields.iter().any(|key| key.name() == name)
+        };
+        let file_fields: Vec<_> = merged
+            .into_iter()
+            .filter(|field| !is_partition(field))
+            .map(served)
+            .collect();
+        let files = listing
+            .files
+            .into_iter()
+            .zip(partitions.values)
+            .zip(&shapes)
+            .map(|((file, partition_values), shape)| PinnedFile {
+                file,
+                partition_values,
+                n_rows: shape.n_rows,
+            })
+            .collect();
+        Ok(Arc::new(Shape {
+            format,
+            file_schema: Arc::new(Schema::new(file_fields)),
+            partition_fields: partitions.fields,
+            files,
+        }))
+    }
+
+    async fn file_shape(
+        &self,
+        format: Format,
+        file: DataFile,
+        session: &SessionState,
+    ) -> Result<Arc<FileShape>> {
+        let key = (
+            file.meta.location.to_string(),
+            file.meta.size,
+            file.tag().to_owned(),
+        );
+        let infer = async {
+            let store = &self.lake.store;
+            let shape = match format {
+                Format::Parquet => parquet::shape(store, &file, &self.runtime, session).await?,
+                Format::Csv => csv::shape(store, &file).await?,
+                Format::Json => json::shape(store, &file).await?,
+            };
+            Ok::<_, Error>(Arc::new(shape))
+        };
+        self.files
+            .try_get_with(key, infer)
+            .await
+            .map_err(|error| Error::clone(&error))
+    }
+}
+
+/// A merged column as the table serves it. A file may lack it, so it may be NULL.
+fn served(field: Field) -> Field {
+    let data_type = match lake_type(field.data_type()) {
+        arrow::datatypes::DataType::Null => arrow::datatypes::DataType::Utf8View,
+        other => other,
+    };
+    Field::new(field.name(), data_type, true)
+}

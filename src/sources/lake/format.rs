@@ -1,0 +1,113 @@
+//! Which files hold rows, by their names.
+
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+
+/// How rows are written in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// Values separated by a delimiter, under a header.
+    Csv,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Format {
+    /// The format's name, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Parquet => "Parquet",
+            Format::Csv => "CSV",
+            Format::Json => "JSON",
+        }
+    }
+
+    /// The format of a file with rows, by its name; `None` for other files.
+    pub fn of_file(name: &str) -> Option<Self> {
+        split(name).map(|(_, format, _)| format)
+    }
+}
+
+/// A data file's name without the endings that say its format; `None` for other files.
+pub fn stem(name: &str) -> Option<&str> {
+    split(name).map(|(stem, ..)| stem)
+}
+
+/// How a data file is compressed as a whole, by its name.
+pub(super) fn compression(name: &str) -> FileCompressionType {
+    split(name).map_or(FileCompressionType::UNCOMPRESSED, |(.., compression)| {
+        compression
+    })
+}
+
+/// Whether discovery and scans pass over a file or folder of this name.
+pub fn is_hidden(name: &str) -> bool {
+    name.starts_with(['_', '.'])
+}
+
+fn split(name: &str) -> Option<(&str, Format, FileCompressionType)> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    let compression = match ending.to_ascii_lowercase().as_str() {
+        "parquet" => {
+            return named(stem, Format::Parquet, FileCompressionType::UNCOMPRESSED);
+        }
+        "gz" => FileCompressionType::GZIP,
+        "zst" => FileCompressionType::ZSTD,
+        "bz2" => FileCompressionType::BZIP2,
+        "xz" => FileCompressionType::XZ,
+        _ => FileCompressionType::UNCOMPRESSED,
+    };
+    let (stem, ending) = if compression.is_compressed() {
+        stem.rsplit_once('.')?
+    } else {
+        (stem, ending)
+    };
+    let format = match ending.to_ascii_lowercase().as_str() {
+        "csv" | "tsv" => Format::Csv,
+        "json" | "jsonl" | "ndjson" => Format::Json,
+        // Parquet compresses inside; what is compressed around it cannot be read from its end.
+        _ => return None,
+    };
+    named(stem, format, compression)
+}
+
+fn named(
+    stem: &str,
+    format: Format,
+    compression: FileCompressionType,
+) -> Option<(&str, Format, FileCompressionType)> {
+    // Writers of partitions put the compression before the format: part-0.snappy.parquet.
+    let stem = match stem.rsplit_once('.') {
+        Some((stem, "snappy" | "zstd" | "gz" | "gzip" | "lz4" | "brotli" | "c000"))
+            if format == Format::Parquet =>
+        {
+            stem
+        }
+        _ => stem,
+    };
+    (!stem.is_empty()).then_some((stem, format, compression))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_known_by_name() {
+        fn check(name: &str, expected: Option<(&str, Format, bool)>) {
+            let found = split(name)
+                .map(|(stem, format, compression)| (stem, format, compression.is_compressed()));
+            assert_eq!(found, expected, "{name}");
+        }
+        check("orders.parquet", Some(("orders", Format::Parquet, false)));
+        check("p-0.snappy.parquet", Some(("p-0", Format::Parquet, false)));
+        check("a.b.CSV", Some(("a.b", Format::Csv, false)));
+        check("users.jsonl.gz", Some(("users", Format::Json, true)));
+        check("users.tsv.zst", Some(("users", Format::Csv, true)));
+        check("users.parquet.gz", None);
+        check("notes.txt", None);
+        check(".parquet", None);
+        check("README", None);
+    }
+}

@@ -1,0 +1,215 @@
+//! A store that only reads, and on local disk only what lies below its root, through links too.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path as LocalPath, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error as StoreError, GetOptions, GetResult, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result as StoreResult,
+};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A read-only store of the local folder `root`, which is canonical.
+pub(super) fn local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
+    let disk = LocalFileSystem::new_with_prefix(root).map_err(|cause| {
+        Error::new(
+            ErrorKind::IoError,
+            format!("could not open the lake at \"{}\"", root.display()),
+        )
+        .with_cause(cause)
+    })?;
+    let disk = Arc::new(disk);
+    Ok(Arc::new(Confined {
+        inner: Arc::clone(&disk) as Arc<dyn ObjectStore>,
+        disk: Some(Disk {
+            root: root.to_owned(),
+            disk,
+        }),
+    }))
+}
+
+/// A read-only view of a remote store. It has no links, so nothing leads out of its root.
+pub(super) fn remote(inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+    Arc::new(Confined { inner, disk: None })
+}
+
+#[derive(Debug)]
+struct Confined {
+    inner: Arc<dyn ObjectStore>,
+    disk: Option<Disk>,
+}
+
+/// What is needed to see where a path of the local store really lies.
+#[derive(Clone, Debug)]
+struct Disk {
+    root: PathBuf,
+    disk: Arc<LocalFileSystem>,
+}
+
+impl Disk {
+    /// Checks that `location` lies below the root when all links are followed. What is not there
+    /// passes: the store itself says so better.
+    fn check(&self, location: &Path) -> StoreResult<()> {
+        let path = self.disk.path_to_filesystem(location)?;
+        match path.canonicalize() {
+            Ok(real) if real.starts_with(&self.root) => Ok(()),
+            Ok(_) => Err(leads_outside(location)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+fn leads_outside(location: &Path) -> StoreError {
+    StoreError::PermissionDenied {
+        path: location.to_string(),
+        source: "a link leads out of the lake".into(),
+    }
+}
+
+fn read_only(operation: &str) -> StoreError {
+    StoreError::NotSupported {
+        source: format!("the lake is read-only: {operation} refused").into(),
+    }
+}
+
+impl Confined {
+    /// Blocks for a few system calls, as the local store's own metadata calls would.
+    fn check(&self, location: &Path) -> StoreResult<()> {
+        match &self.disk {
+            Some(disk) => disk.check(location),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a listing in which a link leads outside.
+    fn checked(
+        &self,
+        prefix: Option<&Path>,
+        listing: BoxStream<'static, StoreResult<ObjectMeta>>,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        let Some(disk) = self.disk.clone() else {
+            return listing;
+        };
+        if let Some(Err(outside)) = prefix.map(|prefix| disk.check(prefix)) {
+            return stream::once(async { Err(outside) }).boxed();
+        }
+        listing
+            .map(move |meta| {
+                let meta = meta?;
+                disk.check(&meta.location)?;
+                Ok(meta)
+            })
+            .boxed()
+    }
+}
+
+impl fmt::Display for Confined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReadOnly({})", self.inner)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Confined {
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {
+        Err(read_only("put"))
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> StoreResult<Box<dyn MultipartUpload>> {
+        Err(read_only("put"))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.check(location)?;
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        self.check(location)?;
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, StoreResult<Path>>,
+    ) -> BoxStream<'static, StoreResult<Path>> {
+        stream::once(async { Err(read_only("delete")) }).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.checked(prefix, self.inner.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        self.checked(prefix, self.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        if let Some(prefix) = prefix {
+            self.check(prefix)?;
+        }
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
+        Err(read_only("copy"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn links_out_of_the_root_are_refused_and_named() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret.csv"), "a\n1\n").unwrap();
+        let lake = tempfile::tempdir().unwrap();
+        let root = lake.path().canonicalize().unwrap();
+        std::fs::write(root.join("plain.csv"), "a\n1\n").unwrap();
+        std::os::unix::fs::symlink(root.join("plain.csv"), root.join("inside.csv")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("folder")).unwrap();
+        let store = local(&root).unwrap();
+
+        store.get(&Path::from("plain.csv")).await.unwrap();
+        store.get(&Path::from("inside.csv")).await.unwrap();
+        let refused = store.get(&Path::from("folder/secret.csv")).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("folder/secret.csv"), "{refused}");
+        let folder = Path::from("folder");
+        assert!(store.list_with_delimiter(Some(&folder)).await.is_err());
+        assert!(store.list(Some(&folder)).next().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written() {
+        let lake = tempfile::tempdir().unwrap();
+        std::fs::write(lake.path().join("plain.csv"), "a\n1\n").unwrap();
+        let store = local(&lake.path().canonicalize().unwrap()).unwrap();
+        let path = Path::from("plain.csv");
+        assert!(store.put(&path, "b\n2\n".into()).await.is_err());
+        assert!(store.delete(&path).await.is_err());
+        assert!(store.copy(&path, &Path::from("copy.csv")).await.is_err());
+        assert!(lake.path().join("plain.csv").exists());
+    }
+}

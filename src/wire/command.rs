@@ -1,0 +1,209 @@
+//! Runs the statements about the session itself: settings, transactions, what is prepared.
+
+use arrow::array::StringArray;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::rows::{Rows, text_column};
+use super::session::{Session, no_statement};
+use super::sqlstate::WireCondition;
+use crate::engine::{Column, SessionCommand};
+use crate::error::{Error, ErrorKind};
+
+/// What a command did.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// The text of CommandComplete.
+    pub(super) tag: &'static str,
+    /// To be sent before it.
+    pub(super) warning: Option<Failure>,
+}
+
+impl Done {
+    fn tag(tag: &'static str) -> Self {
+        Self { tag, warning: None }
+    }
+}
+
+/// What surrounds a command.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'a> {
+    /// The command's own text.
+    pub(super) text: &'a str,
+    /// Whether other statements stand in the same message: they make an implicit block.
+    pub(super) has_siblings: bool,
+}
+
+/// The columns of a command's rows; none for most.
+///
+/// # Errors
+/// There is no such setting.
+pub(super) fn columns(session: &Session, command: &SessionCommand) -> Result<Vec<Column>, Failure> {
+    Ok(match command {
+        SessionCommand::Show(name) => vec![text_column(session.settings.show(name)?.0)],
+        SessionCommand::ShowAll => ["name", "setting", "description"].map(text_column).into(),
+        _ => Vec::new(),
+    })
+}
+
+/// The rows of SHOW; `None` for other commands.
+///
+/// # Errors
+/// There is no such setting.
+pub(super) fn rows(session: &Session, command: &SessionCommand) -> Result<Option<Rows>, Failure> {
+    let texts = match command {
+        SessionCommand::Show(name) => {
+            let (_, value) = session.settings.show(name)?;
+            vec![StringArray::from(vec![value])]
+        }
+        SessionCommand::ShowAll => {
+            let all: Vec<_> = session.settings.show_all().collect();
+            vec![
+                all.iter().map(|(name, ..)| Some(*name)).collect(),
+                all.iter().map(|(_, value, _)| Some(*value)).collect(),
+                all.iter()
+                    .map(|(.., description)| Some(*description))
+                    .collect(),
+            ]
+        }
+        _ => return Ok(None),
+    };
+    let columns = columns(session, command)?;
+    Ok(Some(Rows::of_texts(
+        columns,
+        texts,
+        CancellationToken::new(),
+    )))
+}
+
+/// Runs a command without rows.
+///
+/// # Errors
+/// What PostgreSQL refuses as well, and settings that are not honoured.
+pub(super) fn run(
+    session: &mut Session,
+    command: &SessionCommand,
+    surroundings: Surroundings<'_>,
+) -> Result<Done, Failure> {
+    Ok(match command {
+        SessionCommand::Begin
+        | SessionCommand::Commit
+        | SessionCommand::Rollback
+        | SessionCommand::Savepoint(_)
+        | SessionCommand::Release(_)
+        | SessionCommand::RollbackTo(_) => transaction(session, command, surroundings.text)?,
+        SessionCommand::Set { name, value, local } => {
+            session.settings.set(name, value.as_deref(), *local)?;
+            let is_lost = *local && !session.transaction.in_block() && !surroundings.has_siblings;
+            Done {
+                tag: "SET",
+                warning: is_lost.then(|| {
+                    Failure::warning(
+                        WireCondition::NoActiveSqlTransaction,
+                        "SET LOCAL can only be used in transaction blocks",
+                    )
+                }),
+            }
+        }
+        SessionCommand::SetTransaction => Done::tag("SET"),
+        SessionCommand::Reset(name) => {
+            session.settings.reset(name.as_deref())?;
+            Done::tag("RESET")
+        }
+        SessionCommand::Discard(what) => discard(session, what, surroundings.has_siblings)?,
+        SessionCommand::Deallocate(Some(name)) => {
+            if !session.close_statement(name) {
+                return Err(no_statement(name));
+            }
+            Done::tag("DEALLOCATE")
+        }
+        SessionCommand::Deallocate(None) => {
+            session.close_statements();
+            Done::tag("DEALLOCATE ALL")
+        }
+        SessionCommand::CloseCursor(Some(name)) => {
+            if !session.close_portal(name) {
+                return Err(Error::new(
+                    ErrorKind::InvalidCursorName,
+                    format!("cursor \"{name}\" does not exist"),
+                )
+                .into());
+            }
+            Done::tag("CLOSE CURSOR")
+        }
+        SessionCommand::CloseCursor(None) => {
+            session.close_portals();
+            Done::tag("CLOSE CURSOR ALL")
+        }
+        SessionCommand::Unlisten => Done::tag("UNLISTEN"),
+        // Answered by `rows`.
+        SessionCommand::Show(_) | SessionCommand::ShowAll => Done::tag("SHOW"),
+    })
+}
+
+fn transaction(
+    session: &mut Session,
+    command: &SessionCommand,
+    text: &str,
+) -> Result<Done, Failure> {
+    Ok(match command {
+        SessionCommand::Begin => {
+            let is_start = text
+                .split_ascii_whitespace()
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case("start"));
+            Done {
+                tag: if is_start {
+                    "START TRANSACTION"
+                } else {
+                    "BEGIN"
+                },
+                warning: session.transaction.begin(),
+            }
+        }
+        // COMMIT of a failed block does what ROLLBACK does, and says so.
+        SessionCommand::Commit if !session.transaction.has_failed() => Done {
+            tag: "COMMIT",
+            warning: session.commit(),
+        },
+        SessionCommand::Savepoint(name) => {
+            session.transaction.savepoint(name.clone())?;
+            session.settings.save();
+            Done::tag("SAVEPOINT")
+        }
+        SessionCommand::Release(name) => {
+            let n_kept = session.transaction.release(name)?;
+            session.settings.forget_savepoints(n_kept);
+            Done::tag("RELEASE")
+        }
+        SessionCommand::RollbackTo(name) => {
+            let n_kept = session.transaction.roll_back_to(name)?;
+            session.settings.roll_back_to(n_kept);
+            Done::tag("ROLLBACK")
+        }
+        _ => Done {
+            tag: "ROLLBACK",
+            warning: session.roll_back(),
+        },
+    })
+}
+
+fn discard(session: &mut Session, what: &str, has_siblings: bool) -> Result<Done, Failure> {
+    Ok(Done::tag(match what {
+        "PLANS" => "DISCARD PLANS",
+        "SEQUENCES" => "DISCARD SEQUENCES",
+        "TEMP" | "TEMPORARY" => "DISCARD TEMP",
+        _ => {
+            if session.transaction.in_block() || has_siblings {
+                return Err(Failure::error(
+                    WireCondition::ActiveSqlTransaction,
+                    "DISCARD ALL cannot run inside a transaction block",
+                ));
+            }
+            session.close_portals();
+            session.close_statements();
+            session.settings.reset(None)?;
+            "DISCARD ALL"
+        }
+    }))
+}

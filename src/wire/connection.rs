@@ -1,0 +1,281 @@
+//! One client's connection: takes its messages one by one, and answers each.
+//!
+//! - `Ready` -> `Pipeline`: a message of the extended protocol.
+//! - `Pipeline` -> `Skip`: its failure; everything up to Sync is skipped.
+//! - `Pipeline`, `Skip` -> `Ready`: Sync.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::cancel::{Registration, SessionKey};
+use super::client::{Client, OUTPUT_BYTES};
+use super::failure::{End, Failure, Step, Stop};
+use super::frame::{Frame, take_frame};
+use super::message::{Message, read_message};
+use super::respond;
+use super::session::Session;
+use super::sqlstate::{Condition, WireCondition};
+use super::startup::{Opening, open};
+use super::watch::{Watch, panicked};
+use crate::engine::Statement;
+use crate::error::{Error, ErrorKind};
+
+/// The time for the last words of a connection.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The time a client gets to say who it is while the gateway stops.
+const STARTUP_TIMEOUT_CLOSING: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Ready,
+    Pipeline,
+    Skip,
+}
+
+/// A connection whose session has begun.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) session: Session,
+    pub(super) shared: Arc<Shared>,
+    key: Arc<SessionKey>,
+    mode: Mode,
+}
+
+/// Serves a client until either side ends it.
+pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: bool) {
+    let mut client = Client::new(socket, shared.config.write_timeout);
+    let limit = match shared.closing.is_cancelled() {
+        true => STARTUP_TIMEOUT_CLOSING,
+        false => shared.config.startup_timeout,
+    };
+    let begun = tokio::select! {
+        begun = begin(&mut client, &shared, is_admitted) => begun,
+        () = tokio::time::sleep(limit) => Err(End::Gone),
+        () = shared.killed.cancelled() => Err(End::Gone),
+    };
+    let (mut client, end) = match begun {
+        Ok(Some((session, registration))) => {
+            let mut connection = Connection {
+                client,
+                session,
+                shared,
+                key: Arc::clone(&registration.key),
+                mode: Mode::Ready,
+            };
+            let end = Box::pin(connection.run()).await;
+            (connection.client, end)
+        }
+        Ok(None) => return,
+        Err(end) => (client, end),
+    };
+    if let End::Fatal(failure) = end {
+        tell(&mut client, &failure);
+        // Whether or not these words arrive, this is the end.
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, client.flush()).await;
+    }
+}
+
+/// From the first byte to the first ReadyForQuery; `None` if a request to cancel was all.
+async fn begin(
+    client: &mut Client,
+    shared: &Shared,
+    is_admitted: bool,
+) -> Result<Option<(Session, Registration)>, End> {
+    let mut packet = match open(client).await? {
+        Opening::Session(packet) => packet,
+        Opening::Cancel { pid, secret } => {
+            shared.sessions.cancel(pid, &secret);
+            return Ok(None);
+        }
+    };
+    if let Some(unknown_options) = packet.take_negotiation() {
+        respond::negotiate_protocol(&mut client.output, unknown_options);
+    }
+    if shared.closing.is_cancelled() {
+        return Err(End::Fatal(Failure::fatal(
+            WireCondition::CannotConnectNow,
+            "the database system is shutting down",
+        )));
+    }
+    if !is_admitted {
+        return Err(End::Fatal(Failure::fatal(
+            WireCondition::TooManyConnections,
+            "sorry, too many clients already",
+        )));
+    }
+    let identity = packet.identify(&shared.config).map_err(End::Fatal)?;
+    let registration = shared.sessions.register();
+    let key = &registration.key;
+    let mut session = Session::new(identity, key.pid);
+    respond::authentication_ok(&mut client.output);
+    for (name, value) in session.settings.take_changes() {
+        respond::parameter_status(&mut client.output, name, &value);
+    }
+    respond::backend_key(&mut client.output, key.pid, key.secret);
+    respond::ready(&mut client.output, session.transaction.status());
+    client.flush().await?;
+    Ok(Some((session, registration)))
+}
+
+/// Sends a failure, and logs it if it is a fault of ours: here it ends.
+fn tell(client: &mut Client, failure: &Failure) {
+    if failure.condition == Condition::Engine(ErrorKind::InternalError) {
+        tracing::error!(error = ?failure.source, "internal error");
+    }
+    respond::failure(&mut client.output, failure);
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        loop {
+            if let Err(end) = self.turn().await {
+                return end;
+            }
+        }
+    }
+
+    /// One message.
+    async fn turn(&mut self) -> Result<(), End> {
+        let frame = self.next_frame().await?;
+        if self.mode == Mode::Skip && !matches!(frame.tag, b'S' | b'X') {
+            return Ok(());
+        }
+        let is_simple = matches!(frame.tag, b'Q' | b'F');
+        let answered = match read_message(frame) {
+            Ok(Message::Query(text)) => self.query(&text).await,
+            Ok(Message::FunctionCall) => {
+                Err(Failure::from(Error::unsupported("the function call protocol")).into())
+            }
+            Ok(Message::Sync) => return self.ready(true).await,
+            Ok(Message::Terminate) => return Err(End::Terminated),
+            Ok(Message::Copy) => return Ok(()),
+            Ok(message) => {
+                self.mode = Mode::Pipeline;
+                self.extended(message).await
+            }
+            Err(failure) => Err(failure.into()),
+        };
+        let is_done = match answered {
+            Ok(()) => true,
+            Err(Stop::End(end)) => return Err(end),
+            Err(Stop::Failed(failure)) => {
+                tell(&mut self.client, &failure);
+                self.session.fail();
+                false
+            }
+        };
+        match (is_simple, is_done) {
+            (true, _) => self.ready(is_done).await,
+            (false, true) if self.client.output.len() < OUTPUT_BYTES => Ok(()),
+            (false, true) => self.client.flush().await,
+            (false, false) => {
+                self.mode = Mode::Skip;
+                Ok(())
+            }
+        }
+    }
+
+    /// The next message, waited for as long as the session may be silent.
+    async fn next_frame(&mut self) -> Result<Frame, End> {
+        let idle_timeout = match self.mode {
+            Mode::Ready => self
+                .session
+                .settings
+                .idle_timeout(self.session.transaction.in_block()),
+            Mode::Pipeline | Mode::Skip => None,
+        };
+        let deadline = idle_timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            if self.mode == Mode::Ready && self.shared.closing.is_cancelled() {
+                return Err(End::shutdown());
+            }
+            let limit = self.shared.config.message_bytes_max;
+            if let Some(frame) = take_frame(&mut self.client.input, limit).map_err(End::Fatal)? {
+                return Ok(frame);
+            }
+            let idle = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.shared.closing.cancelled() => return Err(End::shutdown()),
+                read = self.client.fill() => read?,
+                () = idle => return Err(self.idle_too_long()),
+            }
+        }
+    }
+
+    fn idle_too_long(&self) -> End {
+        End::Fatal(match self.session.transaction.in_block() {
+            true => Failure::fatal(
+                WireCondition::IdleInTransactionSessionTimeout,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+            false => Failure::fatal(
+                WireCondition::IdleSessionTimeout,
+                "terminating connection due to idle-session timeout",
+            ),
+        })
+    }
+
+    /// Ends the implicit transaction, and says that the next message may come.
+    async fn ready(&mut self, is_done: bool) -> Result<(), End> {
+        if is_done {
+            self.session.finish_implicit();
+        }
+        self.mode = Mode::Ready;
+        let output = &mut self.client.output;
+        for (name, value) in self.session.settings.take_changes() {
+            respond::parameter_status(output, name, &value);
+        }
+        respond::ready(output, self.session.transaction.status());
+        tokio::select! {
+            biased;
+            done = self.client.flush() => done,
+            () = self.shared.killed.cancelled() => Err(End::Gone),
+        }
+    }
+
+    /// Splits a text into its statements.
+    pub(super) fn parse(&self, text: &str) -> Result<Vec<Statement>, Failure> {
+        let parsed = catch_unwind(AssertUnwindSafe(|| self.shared.engine.parse(text)));
+        match parsed {
+            Ok(parsed) => parsed.map_err(Failure::from),
+            Err(panic) => Err(panicked(panic.as_ref())),
+        }
+    }
+
+    /// Watches over a statement from now on, to be cancelled by this token.
+    pub(super) fn watch(&self, cancel: &CancellationToken) -> Watch {
+        let timeout = self.session.settings.statement_timeout();
+        Watch {
+            cancel: cancel.clone(),
+            deadline: timeout.map(|timeout| Instant::now() + timeout),
+            killed: self.shared.killed.clone(),
+            _running: self.key.running(cancel),
+        }
+    }
+
+    /// Sends a notice or warning, unless the client wants none of its kind.
+    pub(super) fn notify(&mut self, notice: &Failure) {
+        if self.session.settings.wants(notice.severity) {
+            respond::failure(&mut self.client.output, notice);
+        }
+    }
+
+    /// Sends everything now.
+    pub(super) async fn flush(&mut self) -> Step {
+        self.client.flush().await.map_err(Stop::End)
+    }
+}

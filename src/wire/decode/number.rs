@@ -1,0 +1,125 @@
+//! Numerics, with the precision and scale of their own digits.
+
+use arrow::datatypes::i256;
+use datafusion::common::ScalarValue;
+
+use super::invalid_text;
+use crate::error::{Error, ErrorKind};
+use crate::types::oid;
+use crate::wire::failure::Failure;
+
+/// Digits that a Decimal256 holds.
+const DIGITS_MAX: usize = 76;
+
+/// A decimal's digits, and how many of them stand behind the point.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Digits {
+    is_negative: bool,
+    digits: String,
+    scale: usize,
+}
+
+/// As `numeric_in`.
+pub(super) fn from_text(text: &str) -> Result<ScalarValue, Failure> {
+    Digits::of(text)?.into_scalar()
+}
+
+impl Digits {
+    /// Reads a number in text.
+    pub(super) fn of(text: &str) -> Result<Self, Failure> {
+        let trimmed = text.trim_ascii();
+        let unsigned = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
+        if ["nan", "infinity", "inf"].contains(&unsigned.to_ascii_lowercase().as_str()) {
+            return Err(Error::unsupported(format!("numeric \"{trimmed}\"")).into());
+        }
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
+            None => (unsigned, Some(0)),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let mut digits = [whole, fraction].concat().replace('_', "");
+        let are_digits = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let Some(exponent) = exponent.filter(|_| are_digits) else {
+            return Err(invalid_text(oid::NUMERIC, text));
+        };
+        let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - i64::from(exponent);
+        let n_zeros = usize::try_from(-scale.min(0)).unwrap_or(usize::MAX);
+        if n_zeros > DIGITS_MAX && digits.bytes().any(|digit| digit != b'0') {
+            return Err(too_long());
+        }
+        digits.push_str(&"0".repeat(n_zeros.min(DIGITS_MAX)));
+        Ok(Self {
+            is_negative: trimmed.starts_with('-'),
+            digits,
+            scale: usize::try_from(scale.max(0)).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Reads what `numeric_send` wrote: digits of base 10000, the first of power `weight`.
+    pub(super) fn of_groups(groups: &[i16], weight: i16, is_negative: bool, scale: u16) -> Self {
+        let mut digits = String::new();
+        if weight < -1 {
+            digits.push_str(&"0000".repeat(usize::from((-1 - weight).unsigned_abs())));
+        }
+        for group in groups {
+            digits.push_str(&format!("{group:04}"));
+        }
+        // The point stands behind the group of power 0.
+        let n_whole = usize::try_from(i32::from(weight.max(-1)) + 1).unwrap_or(0) * 4;
+        let n_digits = n_whole + usize::from(scale);
+        while digits.len() < n_digits {
+            digits.push('0');
+        }
+        digits.truncate(n_digits);
+        Self {
+            is_negative,
+            digits,
+            scale: usize::from(scale),
+        }
+    }
+
+    /// How many digits stand behind the point.
+    pub(super) fn scale(&self) -> usize {
+        self.scale
+    }
+
+    /// The same number with more digits behind the point.
+    pub(super) fn with_scale(mut self, scale: usize) -> Self {
+        let n_more = scale.saturating_sub(self.scale);
+        self.digits.push_str(&"0".repeat(n_more));
+        self.scale += n_more;
+        self
+    }
+
+    /// As the narrower of Arrow's decimals that holds it.
+    pub(super) fn into_scalar(self) -> Result<ScalarValue, Failure> {
+        let significant = self.digits.trim_start_matches('0');
+        let n_digits = significant.len().max(self.scale).max(1);
+        let (Ok(precision), Ok(scale)) = (u8::try_from(n_digits), i8::try_from(self.scale)) else {
+            return Err(too_long());
+        };
+        let sign = if self.is_negative { "-" } else { "" };
+        let written = match significant {
+            "" => "0".to_owned(),
+            digits => format!("{sign}{digits}"),
+        };
+        match n_digits {
+            ..=38 => written
+                .parse::<i128>()
+                .map(|value| ScalarValue::Decimal128(Some(value), precision, scale))
+                .map_err(|_| too_long()),
+            39..=DIGITS_MAX => i256::from_string(&written)
+                .map(|value| ScalarValue::Decimal256(Some(value), precision, scale))
+                .ok_or_else(too_long),
+            _ => Err(too_long()),
+        }
+    }
+}
+
+fn too_long() -> Failure {
+    Error::new(
+        ErrorKind::NumericValueOutOfRange,
+        format!("value has more than {DIGITS_MAX} digits"),
+    )
+    .into()
+}

@@ -1,0 +1,136 @@
+//! Parameters in text.
+
+use arrow::array::timezone::Tz;
+use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
+use datafusion::common::ScalarValue;
+
+use super::{bytes, datetime, invalid_syntax, invalid_text, is_text, name_of, number, unsupported};
+use crate::error::{Error, ErrorKind};
+use crate::types::oid;
+use crate::wire::failure::Failure;
+use crate::wire::settings::parse_bool;
+
+/// A value from its text.
+pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue, Failure> {
+    if is_text(pg_oid) {
+        return Ok(ScalarValue::Utf8(Some(text.to_owned())));
+    }
+    Ok(match pg_oid {
+        oid::BOOL => match parse_bool(text) {
+            Some(value) => ScalarValue::Boolean(Some(value)),
+            None => return Err(invalid_text(pg_oid, text)),
+        },
+        oid::INT2 => ScalarValue::Int16(Some(integer(text, pg_oid)?)),
+        oid::INT4 => ScalarValue::Int32(Some(integer(text, pg_oid)?)),
+        oid::INT8 => ScalarValue::Int64(Some(integer(text, pg_oid)?)),
+        oid::OID | oid::XID | oid::REGPROC | oid::REGCLASS | oid::REGTYPE | oid::REGNAMESPACE => {
+            ScalarValue::UInt32(Some(object_id(text, pg_oid)?))
+        }
+        oid::FLOAT4 => ScalarValue::Float32(Some(float(text, pg_oid, f32::is_infinite)?)),
+        oid::FLOAT8 => ScalarValue::Float64(Some(float(text, pg_oid, f64::is_infinite)?)),
+        oid::NUMERIC => number::from_text(text)?,
+        oid::BYTEA => ScalarValue::Binary(Some(bytes::from_text(text)?)),
+        oid::UUID => ScalarValue::Utf8(Some(uuid(text)?)),
+        oid::JSONB => ScalarValue::Utf8(Some(text.to_owned())),
+        oid::DATE => ScalarValue::Date32(Some(datetime::date(text)?)),
+        oid::TIME => ScalarValue::Time64Microsecond(Some(datetime::time(text)?)),
+        oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text)?), None),
+        oid::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(
+            Some(datetime::timestamptz(text, zone)?),
+            Some("UTC".into()),
+        ),
+        oid::INTERVAL => {
+            let interval = parse_interval_month_day_nano(text)
+                .map_err(|_| invalid_syntax(ErrorKind::InvalidDatetimeFormat, pg_oid, text))?;
+            ScalarValue::IntervalMonthDayNano(Some(interval))
+        }
+        _ => return Err(unsupported(pg_oid)),
+    })
+}
+
+/// As `pg_strtoint64_safe`: decimal, or with a prefix; underscores between digits.
+fn integer<T: TryFrom<i128>>(text: &str, pg_oid: u32) -> Result<T, Failure> {
+    let trimmed = text.trim_ascii();
+    let (sign, digits) = match trimmed.as_bytes().first() {
+        Some(b'-') => (-1, &trimmed[1..]),
+        Some(b'+') => (1, &trimmed[1..]),
+        _ => (1, trimmed),
+    };
+    let (radix, digits) = match digits.get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("0x") => (16, &digits[2..]),
+        Some("0o") => (8, &digits[2..]),
+        Some("0b") => (2, &digits[2..]),
+        _ => (10, digits),
+    };
+    let has_bad_underscore =
+        digits.ends_with('_') || digits.contains("__") || (radix == 10 && digits.starts_with('_'));
+    let plain = digits.replace('_', "");
+    let all_digits = !plain.is_empty() && plain.chars().all(|digit| digit.is_digit(radix));
+    if has_bad_underscore || !all_digits {
+        return Err(invalid_text(pg_oid, text));
+    }
+    let value = i128::from_str_radix(&plain, radix).ok();
+    value
+        .and_then(|value| T::try_from(sign * value).ok())
+        .ok_or_else(|| out_of_range(text, pg_oid))
+}
+
+fn out_of_range(text: &str, pg_oid: u32) -> Failure {
+    Error::new(
+        ErrorKind::NumericValueOutOfRange,
+        format!(
+            "value \"{text}\" is out of range for type {}",
+            name_of(pg_oid)
+        ),
+    )
+    .into()
+}
+
+/// Object identifiers may be written negative, as `oidin` reads them.
+fn object_id(text: &str, pg_oid: u32) -> Result<u32, Failure> {
+    let value: i64 = integer(text, pg_oid)?;
+    u32::try_from(value)
+        .or_else(|_| i32::try_from(value).map(i32::cast_unsigned))
+        .map_err(|_| out_of_range(text, pg_oid))
+}
+
+fn float<T: std::str::FromStr>(
+    text: &str,
+    pg_oid: u32,
+    is_infinite: fn(T) -> bool,
+) -> Result<T, Failure>
+where
+    T: Copy,
+{
+    let trimmed = text.trim_ascii();
+    let value: T = trimmed.parse().map_err(|_| invalid_text(pg_oid, text))?;
+    let is_written_infinite = trimmed.to_ascii_lowercase().contains("inf");
+    if is_infinite(value) && !is_written_infinite {
+        return Err(Error::new(
+            ErrorKind::NumericValueOutOfRange,
+            format!("\"{text}\" is out of range for type {}", name_of(pg_oid)),
+        )
+        .into());
+    }
+    Ok(value)
+}
+
+/// In PostgreSQL's own spelling, so that equal ones are equal texts.
+fn uuid(text: &str) -> Result<String, Failure> {
+    let inner = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .unwrap_or(text);
+    let plain = inner.replace('-', "").to_ascii_lowercase();
+    if plain.len() != 32 || !plain.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(invalid_text(oid::UUID, text));
+    }
+    Ok(format!(
+        "{}-{}-{}-{}-{}",
+        &plain[..8],
+        &plain[8..12],
+        &plain[12..16],
+        &plain[16..20],
+        &plain[20..]
+    ))
+}

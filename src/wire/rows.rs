@@ -1,0 +1,190 @@
+//! Sends the rows of a statement, as fast as the client takes them and no faster.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, OUTPUT_BYTES};
+use super::encode::{Format, RowEncoder, Style};
+use super::failure::Step;
+use super::watch::Watch;
+use crate::engine::{Answer, Column, Statement, StatementKind};
+use crate::types::{PgType, oid};
+
+/// The word before the count of CommandComplete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    Select,
+    Explain,
+    Show,
+}
+
+impl Tag {
+    /// The tag of a statement with rows.
+    pub(super) fn of(statement: &Statement) -> Self {
+        match statement.kind {
+            StatementKind::Query(_) => Self::Select,
+            StatementKind::Explain { .. } => Self::Explain,
+            StatementKind::Session(_) => Self::Show,
+        }
+    }
+
+    /// The text of CommandComplete.
+    pub(super) fn complete(self, n_rows: u64) -> String {
+        match self {
+            Self::Select => format!("SELECT {n_rows}"),
+            Self::Explain => "EXPLAIN".to_owned(),
+            Self::Show => "SHOW".to_owned(),
+        }
+    }
+}
+
+/// How far sending has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// All rows are sent, this many of them this time.
+    Complete(u64),
+    /// As many as were asked for are sent; there may be more.
+    Suspended,
+}
+
+/// The rows of a running statement.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) columns: Vec<Column>,
+    pub(super) tag: Tag,
+    /// Cancels the statement.
+    pub(super) cancel: CancellationToken,
+    source: Source,
+    /// The batch being sent; at most one is held here.
+    batch: Option<Started>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Answer(Box<Answer>),
+    /// Of the session itself.
+    Local(Option<RecordBatch>),
+}
+
+#[derive(Debug)]
+struct Started {
+    encoder: RowEncoder,
+    next_row: usize,
+}
+
+impl Rows {
+    /// The rows of the engine's answer.
+    pub(super) fn of_answer(answer: Answer, tag: Tag, cancel: CancellationToken) -> Self {
+        Self {
+            columns: answer.columns.clone(),
+            tag,
+            cancel,
+            source: Source::Answer(Box::new(answer)),
+            batch: None,
+        }
+    }
+
+    /// Rows of texts that the session itself answers.
+    pub(super) fn of_texts(
+        columns: Vec<Column>,
+        texts: Vec<StringArray>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|column| Field::new(&column.name, DataType::Utf8, true))
+            .collect();
+        let arrays = texts
+            .into_iter()
+            .map(|text| Arc::new(text) as ArrayRef)
+            .collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
+        Self {
+            columns,
+            tag: Tag::Show,
+            cancel,
+            // Every caller gives columns of one length.
+            source: Source::Local(batch.ok()),
+            batch: None,
+        }
+    }
+
+    /// Sends up to `max_rows` rows.
+    ///
+    /// # Errors
+    /// The statement failed or was stopped; nothing more can be sent of it.
+    pub(super) async fn send(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+        presentation: &Presentation,
+        max_rows: u64,
+    ) -> Step<Progress> {
+        let mut n_rows = 0;
+        loop {
+            if let Some(started) = &mut self.batch {
+                while started.next_row < started.encoder.n_rows() {
+                    started
+                        .encoder
+                        .encode(started.next_row, &mut client.output)?;
+                    started.next_row += 1;
+                    n_rows += 1;
+                    if client.output.len() >= OUTPUT_BYTES {
+                        watch.flush(client).await?;
+                    }
+                    if n_rows == max_rows {
+                        return Ok(Progress::Suspended);
+                    }
+                }
+                self.batch = None;
+            }
+            let Some(batch) = self.next_batch(client, watch).await? else {
+                return Ok(Progress::Complete(n_rows));
+            };
+            let encoder = RowEncoder::new(
+                &batch,
+                &self.columns,
+                &presentation.formats,
+                presentation.style,
+            )?;
+            self.batch = Some(Started {
+                encoder,
+                next_row: 0,
+            });
+        }
+    }
+
+    async fn next_batch(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+    ) -> Step<Option<RecordBatch>> {
+        match &mut self.source {
+            Source::Local(batch) => Ok(batch.take()),
+            Source::Answer(answer) => {
+                let next = async { answer.next().await.transpose() };
+                watch.over(client, next).await
+            }
+        }
+    }
+}
+
+/// How a portal's rows are written.
+#[derive(Clone, Debug)]
+pub(super) struct Presentation {
+    /// One for each column.
+    pub(super) formats: Vec<Format>,
+    /// What of the session shows in them.
+    pub(super) style: Style,
+}
+
+/// A column of text.
+pub(super) fn text_column(name: impl Into<String>) -> Column {
+    Column {
+        name: name.into(),
+        pg_type: PgType::of(oid::TEXT),
+    }
+}

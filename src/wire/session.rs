@@ -1,0 +1,319 @@
+//! What a connection remembers: who it is, its transaction, its prepared statements and portals.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use datafusion::common::ScalarValue;
+use tokio_util::sync::CancellationToken;
+
+use super::encode::{Format, Style, Zone};
+use super::failure::Failure;
+use super::rows::Rows;
+use super::settings::Settings;
+use super::sqlstate::WireCondition;
+use super::startup::Identity;
+use super::transaction::Transaction;
+use crate::engine::{Description, SessionCommand, Statement, StatementContext, StatementKind};
+use crate::error::{Error, ErrorKind};
+use crate::functions::SessionFacts;
+
+/// Prepared statements, and portals, that a session may hold.
+const NAMED_MAX: usize = 10_000;
+
+/// What Parse made.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// `None` for a text without a statement.
+    pub(super) statement: Option<Statement>,
+    pub(super) description: Description,
+}
+
+/// What Bind made.
+#[derive(Debug)]
+pub(super) struct Portal {
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) parameters: Vec<ScalarValue>,
+    /// One for each column.
+    pub(super) formats: Vec<Format>,
+    pub(super) state: PortalState,
+}
+
+/// How far a portal has come.
+/// - `New` -> `Open`: the first Execute of a statement with rows.
+/// - `New`, `Open` -> `Done`: the last row is sent, or the command is done.
+#[derive(Debug)]
+pub(super) enum PortalState {
+    New,
+    Open(Box<Rows>),
+    Done,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    user: String,
+    database: String,
+    pid: i32,
+    pub(super) settings: Settings,
+    pub(super) transaction: Transaction,
+    statements: HashMap<String, Arc<Prepared>>,
+    portals: HashMap<String, Portal>,
+    facts: Option<Arc<SessionFacts>>,
+}
+
+impl Session {
+    /// A session in its first moment.
+    pub(super) fn new(identity: Identity, pid: i32) -> Self {
+        Self {
+            user: identity.user,
+            database: identity.database,
+            pid,
+            settings: identity.settings,
+            transaction: Transaction::new(),
+            statements: HashMap::new(),
+            portals: HashMap::new(),
+            facts: None,
+        }
+    }
+
+    /// What a statement runs under.
+    pub(super) fn context(&mut self, cancel: &CancellationToken) -> StatementContext {
+        StatementContext {
+            facts: self.facts(),
+            time_zone: self.settings.time_zone(),
+            cancel: cancel.clone(),
+        }
+    }
+
+    /// The facts are made anew only where a setting has changed.
+    fn facts(&mut self) -> Arc<SessionFacts> {
+        if let Some(facts) = &self.facts
+            && Arc::ptr_eq(&facts.settings, self.settings.values())
+        {
+            return Arc::clone(facts);
+        }
+        let facts = Arc::new(SessionFacts {
+            database: self.database.clone(),
+            user: self.user.clone(),
+            search_path: self.settings.search_path(&self.user),
+            settings: Arc::clone(self.settings.values()),
+            backend_pid: self.pid,
+        });
+        self.facts = Some(Arc::clone(&facts));
+        facts
+    }
+
+    /// How values are shown.
+    pub(super) fn style(&self) -> Style {
+        Style {
+            zone: Zone::of(&self.settings.time_zone()),
+            extra_float_digits: self.settings.extra_float_digits(),
+        }
+    }
+
+    /// The zone in which values without one are read.
+    pub(super) fn zone(&self) -> Result<Tz, Failure> {
+        let name = self.settings.time_zone();
+        name.parse()
+            .map_err(|cause| Failure::from(Error::internal(ZoneLost(cause))))
+    }
+
+    /// A statement starts: refused in a failed block unless it ends the block.
+    ///
+    /// # Errors
+    /// The block has failed.
+    pub(super) fn start_statement(&mut self, statement: Option<&Statement>) -> Result<(), Failure> {
+        self.require_sound(statement)?;
+        if self.transaction.start_statement() {
+            self.settings.save();
+        }
+        Ok(())
+    }
+
+    /// Refuses everything in a failed block but what ends it.
+    ///
+    /// # Errors
+    /// The block has failed.
+    pub(super) fn require_sound(&self, statement: Option<&Statement>) -> Result<(), Failure> {
+        // An empty statement can do no harm.
+        let Some(statement) = statement else {
+            return Ok(());
+        };
+        let ends_block = matches!(
+            statement.kind,
+            StatementKind::Session(
+                SessionCommand::Commit | SessionCommand::Rollback | SessionCommand::RollbackTo(_)
+            )
+        );
+        if self.transaction.has_failed() && !ends_block {
+            return Err(Failure::error(
+                WireCondition::InFailedSqlTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A statement failed: a block is spoiled, an implicit transaction is rolled back.
+    pub(super) fn fail(&mut self) {
+        if self.transaction.in_block() {
+            self.transaction.fail();
+        } else {
+            self.roll_back();
+        }
+    }
+
+    /// The end of a message, or Sync: a transaction that no BEGIN opened ends.
+    pub(super) fn finish_implicit(&mut self) {
+        if !self.transaction.in_block() && self.transaction.is_open() {
+            self.commit();
+        }
+        if !self.transaction.in_block() {
+            self.portals.clear();
+        }
+    }
+
+    /// COMMIT; what there is to warn of.
+    pub(super) fn commit(&mut self) -> Option<Failure> {
+        self.portals.clear();
+        self.settings.commit();
+        self.transaction.end()
+    }
+
+    /// ROLLBACK; what there is to warn of.
+    pub(super) fn roll_back(&mut self) -> Option<Failure> {
+        self.portals.clear();
+        self.settings.roll_back();
+        self.transaction.end()
+    }
+
+    /// A prepared statement.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(super) fn statement(&self, name: &str) -> Result<Arc<Prepared>, Failure> {
+        let found = self.statements.get(name).map(Arc::clone);
+        found.ok_or_else(|| no_statement(name))
+    }
+
+    /// Refuses a name that is taken; the unnamed statement gives way.
+    ///
+    /// # Errors
+    /// A statement of this name exists, or there are too many.
+    pub(super) fn make_room_for_statement(&mut self, name: &str) -> Result<(), Failure> {
+        if name.is_empty() {
+            self.statements.remove(name);
+        } else if self.statements.contains_key(name) {
+            return Err(Error::new(
+                ErrorKind::DuplicatePreparedStatement,
+                format!("prepared statement \"{name}\" already exists"),
+            )
+            .into());
+        }
+        within_limit(self.statements.len(), "prepared statements")
+    }
+
+    /// Keeps a prepared statement.
+    pub(super) fn keep_statement(&mut self, name: String, prepared: Prepared) {
+        self.statements.insert(name, Arc::new(prepared));
+    }
+
+    /// Forgets a prepared statement; whether there was one.
+    pub(super) fn close_statement(&mut self, name: &str) -> bool {
+        self.statements.remove(name).is_some()
+    }
+
+    /// Forgets every prepared statement.
+    pub(super) fn close_statements(&mut self) {
+        self.statements.clear();
+    }
+
+    /// A portal.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(super) fn portal(&self, name: &str) -> Result<&Portal, Failure> {
+        self.portals.get(name).ok_or_else(|| no_portal(name))
+    }
+
+    /// Takes a portal, to be run and perhaps kept again.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub(super) fn take_portal(&mut self, name: &str) -> Result<Portal, Failure> {
+        self.portals.remove(name).ok_or_else(|| no_portal(name))
+    }
+
+    /// Refuses a name that is taken; the unnamed portal gives way.
+    ///
+    /// # Errors
+    /// A portal of this name exists, or there are too many.
+    pub(super) fn make_room_for_portal(&mut self, name: &str) -> Result<(), Failure> {
+        if name.is_empty() {
+            self.portals.remove(name);
+        } else if self.portals.contains_key(name) {
+            return Err(Error::new(
+                ErrorKind::DuplicateCursor,
+                format!("cursor \"{name}\" already exists"),
+            )
+            .into());
+        }
+        within_limit(self.portals.len(), "portals")
+    }
+
+    /// Keeps a portal.
+    pub(super) fn keep_portal(&mut self, name: String, portal: Portal) {
+        self.portals.insert(name, portal);
+    }
+
+    /// Closes a portal; whether there was one.
+    pub(super) fn close_portal(&mut self, name: &str) -> bool {
+        self.portals.remove(name).is_some()
+    }
+
+    /// Closes every portal.
+    pub(super) fn close_portals(&mut self) {
+        self.portals.clear();
+    }
+
+    /// A simple Query ends what the extended protocol left unnamed.
+    pub(super) fn close_unnamed(&mut self) {
+        self.statements.remove("");
+        self.portals.remove("");
+    }
+}
+
+/// A zone that was a zone when it was set.
+#[derive(Debug, thiserror::Error)]
+#[error("read time zone: {0}")]
+struct ZoneLost(arrow::error::ArrowError);
+
+fn within_limit(n_kept: usize, what: &str) -> Result<(), Failure> {
+    if n_kept < NAMED_MAX {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ConfigurationLimitExceeded,
+        format!("cannot have more than {NAMED_MAX} {what}"),
+    )
+    .into())
+}
+
+/// PostgreSQL's words for a prepared statement that is not there.
+pub(super) fn no_statement(name: &str) -> Failure {
+    let message = match name {
+        "" => "unnamed prepared statement does not exist".to_owned(),
+        _ => format!("prepared statement \"{name}\" does not exist"),
+    };
+    Error::new(ErrorKind::InvalidSqlStatementName, message).into()
+}
+
+/// PostgreSQL's words for a portal that is not there; SQL calls it a cursor.
+fn no_portal(name: &str) -> Failure {
+    Error::new(
+        ErrorKind::InvalidCursorName,
+        format!("portal \"{name}\" does not exist"),
+    )
+    .into()
+}

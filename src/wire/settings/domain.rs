@@ -1,0 +1,451 @@
+//! The values a setting takes, and how they are kept and shown.
+
+use super::list::Setting;
+use super::time_zone;
+use crate::error::{Error, ErrorKind, Result};
+use crate::wire::failure::Failure;
+use crate::wire::sqlstate::WireCondition;
+
+/// The values a setting takes.
+#[derive(Debug)]
+pub(in crate::wire) enum Domain {
+    /// Anything.
+    Text,
+    /// A program's name: printable ASCII, cut to PostgreSQL's length of a name.
+    ApplicationName,
+    /// on or off, in PostgreSQL's spellings.
+    Bool,
+    /// A whole number within these bounds.
+    Integer(i64, i64),
+    /// A number.
+    Float,
+    /// Milliseconds, or with a unit; 0 for none.
+    Duration,
+    /// Kilobytes, or with a unit.
+    Kilobytes,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Of PostgreSQL's values the first are honoured, the others are refused by name.
+    Only(&'static [&'static str], &'static [&'static str]),
+    /// UTF-8 in any spelling.
+    ClientEncoding,
+    /// Output in ISO; the order of ambiguous input is kept.
+    DateStyle,
+    /// A list of schemas.
+    SearchPath,
+    /// An IANA name or an offset.
+    TimeZone,
+    /// Shown only.
+    Fixed,
+}
+
+/// What was not taken.
+type Refused = Failure;
+
+impl Domain {
+    /// The value as it is kept and shown.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for what PostgreSQL refuses, `FeatureNotSupported` for what only
+    /// Lakegate does.
+    pub(in crate::wire) fn accept(
+        &self,
+        setting: &Setting,
+        value: &str,
+    ) -> Result<String, Refused> {
+        let kept = match self {
+            Self::Text => Some(value.to_owned()),
+            Self::ApplicationName => Some(program_name(value)),
+            Self::Bool => return boolean(setting, value),
+            Self::Integer(min, max) => return integer(setting, value, *min, *max),
+            Self::Float => float(value),
+            Self::Duration => quantity(value, DURATION_UNITS, "ms").map(show_duration),
+            Self::Kilobytes => quantity(value, SIZE_UNITS, "kB").map(show_kilobytes),
+            Self::OneOf(words) => one_of(words, value),
+            Self::Only(honoured, refused) => {
+                if let Some(word) = one_of(refused, &switch(value)) {
+                    return Err(unsupported(setting, &word));
+                }
+                one_of(honoured, &switch(value)).or_else(|| one_of(honoured, value))
+            }
+            Self::ClientEncoding => return client_encoding(setting, value),
+            Self::DateStyle => return date_style(setting, value),
+            Self::SearchPath => Some(show_search_path(&search_path(value))),
+            Self::TimeZone => time_zone::canonical(value),
+            Self::Fixed => {
+                return Err(Failure::error(
+                    WireCondition::CantChangeRuntimeParam,
+                    format!("parameter \"{}\" cannot be changed", setting.name),
+                ));
+            }
+        };
+        kept.ok_or_else(|| invalid(setting, value))
+    }
+}
+
+fn invalid(setting: &Setting, value: &str) -> Refused {
+    Error::new(
+        ErrorKind::InvalidParameterValue,
+        format!(
+            "invalid value for parameter \"{}\": \"{value}\"",
+            setting.name
+        ),
+    )
+    .into()
+}
+
+fn unsupported(setting: &Setting, value: &str) -> Refused {
+    Error::unsupported(format!("setting \"{}\" to \"{value}\"", setting.name)).into()
+}
+
+/// PostgreSQL keeps 63 bytes, and shows what is not printable ASCII as `\xNN`.
+fn program_name(value: &str) -> String {
+    let mut name = String::new();
+    for byte in value.bytes() {
+        let shown = match byte {
+            b' '..=b'~' => char::from(byte).to_string(),
+            _ => format!("\\x{byte:02x}"),
+        };
+        if name.len() + shown.len() > 63 {
+            break;
+        }
+        name.push_str(&shown);
+    }
+    name
+}
+
+/// As `parse_bool_with_len`: unique beginnings of the words, and `on`, `off`, `1`, `0`.
+pub(in crate::wire) fn parse_bool(value: &str) -> Option<bool> {
+    let word = value.trim_ascii().to_ascii_lowercase();
+    match word.as_str() {
+        "on" | "1" => return Some(true),
+        "of" | "off" | "0" => return Some(false),
+        "" | "o" => return None,
+        _ => {}
+    }
+    if "true".starts_with(&word) || "yes".starts_with(&word) {
+        Some(true)
+    } else if "false".starts_with(&word) || "no".starts_with(&word) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn on_or_off(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+/// A Boolean in another spelling becomes `on` or `off`; other words stay.
+fn switch(value: &str) -> String {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => "on".to_owned(),
+        "false" | "no" | "0" => "off".to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+fn boolean(setting: &Setting, value: &str) -> Result<String, Refused> {
+    match parse_bool(value) {
+        Some(value) => Ok(on_or_off(value).to_owned()),
+        None => Err(Error::new(
+            ErrorKind::InvalidParameterValue,
+            format!("parameter \"{}\" requires a Boolean value", setting.name),
+        )
+        .into()),
+    }
+}
+
+fn integer(setting: &Setting, value: &str, min: i64, max: i64) -> Result<String, Refused> {
+    let number: i64 = value.trim().parse().map_err(|_| invalid(setting, value))?;
+    if (min..=max).contains(&number) {
+        return Ok(number.to_string());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidParameterValue,
+        format!(
+            "{number} is outside the valid range for parameter \"{}\" ({min} .. {max})",
+            setting.name
+        ),
+    )
+    .into())
+}
+
+fn float(value: &str) -> Option<String> {
+    let number: f64 = value.trim().parse().ok()?;
+    (number.is_finite() && number >= 0.0).then(|| number.to_string())
+}
+
+fn one_of(words: &[&str], value: &str) -> Option<String> {
+    words
+        .iter()
+        .find(|word| word.eq_ignore_ascii_case(value))
+        .map(|word| (*word).to_owned())
+}
+
+/// Units and their size in the base unit, largest first.
+const DURATION_UNITS: &[(&str, i64)] = &[
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+const SIZE_UNITS: &[(&str, i64)] = &[("TB", 1 << 30), ("GB", 1 << 20), ("MB", 1 << 10), ("kB", 1)];
+
+/// A number with a unit, in the base unit.
+fn quantity(value: &str, units: &[(&str, i64)], base: &str) -> Option<i64> {
+    let value = value.trim();
+    let split = value
+        .find(|character: char| !(character.is_ascii_digit() || ".-+".contains(character)))
+        .unwrap_or(value.len());
+    let (number, unit) = value.split_at(split);
+    let unit = match unit.trim() {
+        "" => base,
+        unit => unit,
+    };
+    let number: f64 = number.parse().ok()?;
+    let scaled = match (unit, base) {
+        ("us", "ms") => number / 1000.0,
+        _ => {
+            let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
+            number * f64::from(i32::try_from(*size).ok()?)
+        }
+    };
+    let rounded = scaled.round();
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    (0.0..=f64::from(i32::MAX))
+        .contains(&rounded)
+        .then_some(rounded as i64)
+}
+
+/// As SHOW prints it: in the largest unit that divides it.
+fn show_quantity(value: i64, units: &[(&str, i64)]) -> String {
+    if value == 0 {
+        return "0".to_owned();
+    }
+    units
+        .iter()
+        .find(|(_, size)| value % size == 0)
+        .map_or_else(String::new, |(unit, size)| {
+            format!("{}{unit}", value / size)
+        })
+}
+
+fn show_duration(value: i64) -> String {
+    show_quantity(value, DURATION_UNITS)
+}
+
+fn show_kilobytes(value: i64) -> String {
+    show_quantity(value, SIZE_UNITS)
+}
+
+/// A duration as it is kept; `None` for no limit.
+pub(in crate::wire) fn duration_of(value: &str) -> Option<std::time::Duration> {
+    let milliseconds = quantity(value, DURATION_UNITS, "ms")?;
+    let milliseconds = u64::try_from(milliseconds)
+        .ok()
+        .filter(|value| *value > 0)?;
+    Some(std::time::Duration::from_millis(milliseconds))
+}
+
+/// Encodings of PostgreSQL other than UTF-8, without signs.
+const OTHER_ENCODINGS: &[&str] = &[
+    "sqlascii",
+    "latin1",
+    "latin2",
+    "latin3",
+    "latin4",
+    "latin5",
+    "latin6",
+    "latin7",
+    "latin8",
+    "latin9",
+    "latin10",
+    "iso88591",
+    "iso88595",
+    "iso88596",
+    "iso88597",
+    "iso88598",
+    "win1250",
+    "win1251",
+    "win1252",
+    "win1253",
+    "win1254",
+    "win1255",
+    "win1256",
+    "win1257",
+    "win1258",
+    "win866",
+    "win874",
+    "windows1252",
+    "koi8r",
+    "koi8u",
+    "eucjp",
+    "euckr",
+    "euccn",
+    "euctw",
+    "sjis",
+    "shiftjis",
+    "big5",
+    "gbk",
+    "gb18030",
+    "uhc",
+    "johab",
+    "muleinternal",
+];
+
+fn client_encoding(setting: &Setting, value: &str) -> Result<String, Refused> {
+    // As pg_char_to_encoding: case, quotes and signs do not matter.
+    let plain: String = value
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|character| character.to_ascii_lowercase())
+        .collect();
+    match plain.as_str() {
+        "utf8" | "unicode" => Ok("UTF8".to_owned()),
+        other if OTHER_ENCODINGS.contains(&other) => Err(unsupported(setting, value)),
+        _ => Err(invalid(setting, value)),
+    }
+}
+
+fn date_style(setting: &Setting, value: &str) -> Result<String, Refused> {
+    let mut order = "MDY";
+    for word in value.split(',').map(str::trim) {
+        match word.to_ascii_lowercase().as_str() {
+            "iso" | "default" | "" => {}
+            "mdy" | "us" | "noneuro" | "noneuropean" => order = "MDY",
+            "dmy" | "euro" | "european" | "ymd" => return Err(unsupported(setting, value)),
+            "german" | "sql" | "postgres" | "postgresql" => {
+                return Err(unsupported(setting, value));
+            }
+            _ => return Err(invalid(setting, value)),
+        }
+    }
+    Ok(format!("ISO, {order}"))
+}
+
+/// The schemas of a search path, unquoted and folded.
+pub(in crate::wire) fn search_path(value: &str) -> Vec<String> {
+    let mut schemas = Vec::new();
+    let mut schema = String::new();
+    let mut in_quotes = false;
+    let mut was_quoted = false;
+    let mut characters = value.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if in_quotes && characters.peek() == Some(&'"') => {
+                characters.next();
+                schema.push('"');
+            }
+            '"' => {
+                in_quotes = !in_quotes;
+                was_quoted = true;
+            }
+            ',' if !in_quotes => {
+                schemas.push(std::mem::take(&mut schema));
+                was_quoted = false;
+            }
+            ' ' if !in_quotes && (schema.is_empty() || was_quoted) => {}
+            _ => schema.push(character),
+        }
+    }
+    schemas.push(schema);
+    schemas
+        .into_iter()
+        .map(|schema| schema.trim_end().to_owned())
+        .collect()
+}
+
+fn show_search_path(schemas: &[String]) -> String {
+    let shown: Vec<String> = schemas
+        .iter()
+        .map(|schema| {
+            let plain = !schema.is_empty()
+                && schema.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+                && schema
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            match plain {
+                true => schema.clone(),
+                false => format!("\"{}\"", schema.replace('"', "\"\"")),
+            }
+        })
+        .collect();
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::list::find;
+    use super::*;
+
+    fn check(name: &str, value: &str, expected: &str) {
+        let setting = find(name).expect("the setting is in the list");
+        let got = match setting.domain.accept(setting, value) {
+            Ok(kept) => kept,
+            Err(failure) => failure.message,
+        };
+        assert_eq!(got, expected, "{name} = {value}");
+    }
+
+    #[test]
+    fn values_are_kept_as_postgres_shows_them() {
+        check("jit", "TRUE", "on");
+        check("jit", "maybe", "parameter \"jit\" requires a Boolean value");
+        check("statement_timeout", "60000", "1min");
+        check("statement_timeout", "1500", "1500ms");
+        check("statement_timeout", "2.5 s", "2500ms");
+        check(
+            "statement_timeout",
+            "-1",
+            "invalid value for parameter \"statement_timeout\": \"-1\"",
+        );
+        check("work_mem", "65536", "64MB");
+        check(
+            "extra_float_digits",
+            "4",
+            "4 is outside the valid range for parameter \"extra_float_digits\" (-15 .. 3)",
+        );
+        check("client_encoding", "'utf-8'", "UTF8");
+        check("client_encoding", "unicode", "UTF8");
+        check(
+            "client_encoding",
+            "latin1",
+            "setting \"client_encoding\" to \"latin1\" is not supported",
+        );
+        check(
+            "client_encoding",
+            "klingon",
+            "invalid value for parameter \"client_encoding\": \"klingon\"",
+        );
+        check("datestyle", "iso", "ISO, MDY");
+        check(
+            "datestyle",
+            "German",
+            "setting \"DateStyle\" to \"German\" is not supported",
+        );
+        check(
+            "bytea_output",
+            "escape",
+            "setting \"bytea_output\" to \"escape\" is not supported",
+        );
+        check("standard_conforming_strings", "true", "on");
+        check(
+            "server_version",
+            "17",
+            "parameter \"server_version\" cannot be changed",
+        );
+        check("search_path", "a, \"B c\"", "a, \"B c\"");
+        check("search_path", "", "\"\"");
+        check("search_path", "\"$user\", public", "\"$user\", public");
+        check("application_name", "caf\u{e9}", "caf\\xc3\\xa9");
+    }
+
+    #[test]
+    fn search_paths_are_split_at_commas_outside_quotes() {
+        assert_eq!(search_path("a,b"), ["a", "b"]);
+        assert_eq!(search_path("\"$user\", public"), ["$user", "public"]);
+        assert_eq!(search_path("\"a,b\" , c"), ["a,b", "c"]);
+    }
+}

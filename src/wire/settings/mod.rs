@@ -1,0 +1,352 @@
+//! A session's settings: SET, SHOW, RESET, and what a transaction's end does to them.
+
+mod domain;
+mod list;
+mod time_zone;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use domain::parse_bool;
+pub(super) use time_zone::parse_offset;
+
+use super::failure::{Failure, Severity};
+use crate::error::{Error, ErrorKind};
+use list::{SETTINGS, Setting, find};
+
+/// Two-part names a session may set besides the list's.
+const CUSTOM_SETTINGS_MAX: usize = 1_000;
+
+type Values = Arc<BTreeMap<String, String>>;
+
+/// A session's settings.
+///
+/// `session` holds what stays after the transaction, `current` also what SET LOCAL set. Both are
+/// copied when they are changed while a copy is kept to go back to.
+#[derive(Debug)]
+pub(super) struct Settings {
+    defaults: Values,
+    session: Values,
+    current: Values,
+    /// As they were when the transaction, and then each savepoint, began.
+    saved: Vec<(Values, Values)>,
+    /// What the client was last told.
+    reported: BTreeMap<&'static str, String>,
+}
+
+impl Settings {
+    /// The settings that a session of this user starts with.
+    pub(super) fn new(user: &str, connections_max: usize) -> Self {
+        let mut values: BTreeMap<String, String> = SETTINGS
+            .iter()
+            .map(|setting| (setting.name.to_lowercase(), setting.default.to_owned()))
+            .collect();
+        values.insert("session_authorization".to_owned(), user.to_owned());
+        values.insert("max_connections".to_owned(), connections_max.to_string());
+        let values = Arc::new(values);
+        Self {
+            defaults: Arc::clone(&values),
+            session: Arc::clone(&values),
+            current: values,
+            saved: Vec::new(),
+            reported: BTreeMap::new(),
+        }
+    }
+
+    /// Every setting by lower-case name, as SHOW prints it.
+    pub(super) fn values(&self) -> &Values {
+        &self.current
+    }
+
+    /// A setting's value, by its name in the list.
+    fn value(&self, name: &str) -> &str {
+        self.current
+            .get(&name.to_lowercase())
+            .map_or("", String::as_str)
+    }
+
+    /// How long a statement may take.
+    pub(super) fn statement_timeout(&self) -> Option<Duration> {
+        domain::duration_of(self.value("statement_timeout"))
+    }
+
+    /// How long the session may be silent.
+    pub(super) fn idle_timeout(&self, in_block: bool) -> Option<Duration> {
+        domain::duration_of(self.value(match in_block {
+            true => "idle_in_transaction_session_timeout",
+            false => "idle_session_timeout",
+        }))
+    }
+
+    /// Whether the client wants notices this bad.
+    pub(super) fn wants(&self, severity: Severity) -> bool {
+        match self.value("client_min_messages") {
+            "warning" => severity != Severity::Notice,
+            "error" => !matches!(severity, Severity::Notice | Severity::Warning),
+            _ => true,
+        }
+    }
+
+    /// The time zone, as Arrow takes it.
+    pub(super) fn time_zone(&self) -> Arc<str> {
+        time_zone::arrow_zone(self.value("timezone")).into()
+    }
+
+    /// Digits of floating-point values beyond those that are always right.
+    pub(super) fn extra_float_digits(&self) -> i32 {
+        self.value("extra_float_digits").parse().unwrap_or(1)
+    }
+
+    /// The schemas searched, the user's own where `"$user"` stands.
+    pub(super) fn search_path(&self, user: &str) -> Vec<String> {
+        domain::search_path(self.value("search_path"))
+            .into_iter()
+            .filter(|schema| !schema.is_empty())
+            .map(|schema| match schema.as_str() {
+                "$user" => user.to_owned(),
+                _ => schema,
+            })
+            .collect()
+    }
+
+    /// SHOW name: the setting's own spelling, and its value.
+    ///
+    /// # Errors
+    /// There is no such setting.
+    pub(super) fn show(&self, name: &str) -> Result<(String, String), Failure> {
+        let value = self
+            .current
+            .get(&name.to_lowercase())
+            .ok_or_else(|| unrecognized(name))?;
+        let spelling = find(name).map_or(name, |setting| setting.name);
+        Ok((spelling.to_owned(), value.clone()))
+    }
+
+    /// SHOW ALL: name, value and description of each.
+    pub(super) fn show_all(&self) -> impl Iterator<Item = (&'static str, &str, &'static str)> {
+        SETTINGS
+            .iter()
+            .map(|setting| (setting.name, self.value(setting.name), setting.description))
+    }
+
+    /// SET name = value; `None` for its default.
+    ///
+    /// # Errors
+    /// There is no such setting, or it does not take this value.
+    pub(super) fn set(
+        &mut self,
+        name: &str,
+        value: Option<&str>,
+        local: bool,
+    ) -> Result<(), Failure> {
+        let key = name.to_lowercase();
+        let kept = match (find(name), value) {
+            (Some(setting), Some(value)) => Some(setting.domain.accept(setting, value)?),
+            (Some(setting), None) => {
+                // Fixed settings refuse their default as well.
+                let default = self.defaults.get(&key).map_or("", String::as_str);
+                Some(setting.domain.accept(setting, default)?)
+            }
+            (None, value) => {
+                self.check_custom(&key, name)?;
+                value.map(str::to_owned)
+            }
+        };
+        put(&mut self.current, &key, kept.as_deref());
+        if !local {
+            put(&mut self.session, &key, kept.as_deref());
+        }
+        Ok(())
+    }
+
+    /// Sets what a start-up packet says; it becomes what RESET goes back to.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub(super) fn set_at_startup(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        self.set(name, Some(value), false)?;
+        self.defaults = Arc::clone(&self.session);
+        Ok(())
+    }
+
+    /// As PostgreSQL, any name of two parts is taken; ours are known.
+    fn check_custom(&self, key: &str, name: &str) -> Result<(), Failure> {
+        let is_part = |part: &str| {
+            let mut characters = part.chars();
+            characters
+                .next()
+                .is_some_and(|first| first.is_alphabetic() || first == '_')
+                && characters.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+        };
+        let mut parts = key.split('.');
+        let is_custom = key.contains('.') && parts.all(is_part) && !key.starts_with("lakegate.");
+        if !is_custom {
+            return Err(unrecognized(name));
+        }
+        let n_custom = self.session.len().max(self.current.len()) - SETTINGS.len();
+        if !self.current.contains_key(key) && n_custom >= CUSTOM_SETTINGS_MAX {
+            return Err(Error::new(
+                ErrorKind::ConfigurationLimitExceeded,
+                format!("cannot have more than {CUSTOM_SETTINGS_MAX} customized options"),
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    /// RESET name; `None` for RESET ALL.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub(super) fn reset(&mut self, name: Option<&str>) -> Result<(), Failure> {
+        match name {
+            Some(name) => self.set(name, None, false),
+            None => {
+                self.session = Arc::clone(&self.defaults);
+                self.current = Arc::clone(&self.defaults);
+                Ok(())
+            }
+        }
+    }
+
+    /// A transaction or savepoint begins.
+    pub(super) fn save(&mut self) {
+        let saved = (Arc::clone(&self.session), Arc::clone(&self.current));
+        self.saved.push(saved);
+    }
+
+    /// RELEASE: what was set since then stays, unless an outer one is rolled back.
+    pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
+        self.saved.truncate(1 + n_kept);
+    }
+
+    /// ROLLBACK TO: back to the savepoint that is then the last.
+    pub(super) fn roll_back_to(&mut self, n_kept: usize) {
+        self.saved.truncate(1 + n_kept);
+        if let Some((session, current)) = self.saved.last() {
+            self.session = Arc::clone(session);
+            self.current = Arc::clone(current);
+        }
+    }
+
+    /// COMMIT: what was set for the transaction alone ends with it.
+    pub(super) fn commit(&mut self) {
+        self.saved.clear();
+        self.current = Arc::clone(&self.session);
+    }
+
+    /// ROLLBACK: what was set in the transaction ends with it.
+    pub(super) fn roll_back(&mut self) {
+        if let Some((session, _)) = self.saved.drain(..).next() {
+            self.session = session;
+        }
+        self.current = Arc::clone(&self.session);
+    }
+
+    /// The reported settings that the client does not know yet.
+    pub(super) fn take_changes(&mut self) -> Vec<(&'static str, String)> {
+        let changed: Vec<_> = reported()
+            .map(|setting| (setting.name, self.value(setting.name).to_owned()))
+            .filter(|(name, value)| self.reported.get(name) != Some(value))
+            .collect();
+        self.reported.extend(changed.iter().cloned());
+        changed
+    }
+}
+
+fn reported() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| setting.reported)
+}
+
+fn put(values: &mut Values, key: &str, value: Option<&str>) {
+    match value {
+        Some(value) => {
+            Arc::make_mut(values).insert(key.to_owned(), value.to_owned());
+        }
+        None => {
+            Arc::make_mut(values).remove(key);
+        }
+    }
+}
+
+fn unrecognized(name: &str) -> Failure {
+    Error::new(
+        ErrorKind::UndefinedObject,
+        format!("unrecognized configuration parameter \"{name}\""),
+    )
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new("bob", 100)
+    }
+
+    #[test]
+    fn a_rollback_takes_back_what_was_set() {
+        let mut settings = settings();
+        settings.save();
+        settings.set("application_name", Some("a"), false).unwrap();
+        settings.save();
+        settings.set("application_name", Some("b"), false).unwrap();
+        settings.roll_back_to(1);
+        assert_eq!(settings.value("application_name"), "a");
+        settings.roll_back();
+        assert_eq!(settings.value("application_name"), "");
+    }
+
+    #[test]
+    fn set_local_ends_with_the_transaction() {
+        let mut settings = settings();
+        settings.save();
+        settings
+            .set("TimeZone", Some("Asia/Kolkata"), true)
+            .unwrap();
+        settings.set("application_name", Some("a"), false).unwrap();
+        assert_eq!(&*settings.time_zone(), "Asia/Kolkata");
+        settings.commit();
+        assert_eq!(&*settings.time_zone(), "UTC");
+        assert_eq!(settings.value("application_name"), "a");
+    }
+
+    #[test]
+    fn reset_goes_back_to_what_the_client_started_with() {
+        let mut settings = settings();
+        settings.set_at_startup("extra_float_digits", "2").unwrap();
+        settings
+            .set("extra_float_digits", Some("3"), false)
+            .unwrap();
+        settings.reset(None).unwrap();
+        assert_eq!(settings.extra_float_digits(), 2);
+    }
+
+    #[test]
+    fn names_of_two_parts_are_taken_and_others_are_not() {
+        let mut settings = settings();
+        settings.set("my.app", Some("1"), false).unwrap();
+        assert_eq!(settings.show("my.app").unwrap().1, "1");
+        for name in ["no_such", "lakegate.no_such", "a..b", ".a"] {
+            let failure = settings.set(name, Some("1"), false).unwrap_err();
+            assert_eq!(
+                failure.message,
+                format!("unrecognized configuration parameter \"{name}\"")
+            );
+        }
+    }
+
+    #[test]
+    fn thirteen_settings_are_reported_and_then_only_changes() {
+        let mut settings = settings();
+        assert_eq!(settings.take_changes().len(), 13);
+        assert!(settings.take_changes().is_empty());
+        settings
+            .set("timezone", Some("Europe/Berlin"), false)
+            .unwrap();
+        let changes = settings.take_changes();
+        assert_eq!(changes, [("TimeZone", "Europe/Berlin".to_owned())]);
+    }
+}

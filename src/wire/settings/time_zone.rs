@@ -1,0 +1,163 @@
+//! Time zones as PostgreSQL spells them, and as Arrow takes them.
+
+use arrow::array::timezone::Tz;
+
+/// The zone as it is kept and shown; `None` if there is no such zone.
+pub(super) fn canonical(value: &str) -> Option<String> {
+    let value = value.trim();
+    if let Ok(hours) = value.parse::<f64>() {
+        return numeric(hours);
+    }
+    if let Some(offset) = shown_offset(value) {
+        return Some(show_offset(offset));
+    }
+    if let Some(name) = iana(value) {
+        return Some(name);
+    }
+    posix(value).map(show_offset)
+}
+
+/// The zone as Arrow takes it: an IANA name or an offset.
+pub(in crate::wire) fn arrow_zone(kept: &str) -> String {
+    match shown_offset(kept) {
+        Some(seconds) => {
+            let sign = if seconds < 0 { '-' } else { '+' };
+            let minutes = seconds.abs() / 60;
+            format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        }
+        None => kept.to_owned(),
+    }
+}
+
+/// `SET TIME ZONE 5.5`: hours east of Greenwich.
+fn numeric(hours: f64) -> Option<String> {
+    let seconds = (hours * 3600.0).round();
+    // PostgreSQL's zones are less than 168 hours away; Arrow's less than 24.
+    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+    (seconds.abs() < 86_400.0 && seconds % 60.0 == 0.0).then(|| show_offset(seconds as i32))
+}
+
+/// A zone of a name, in any case.
+fn iana(value: &str) -> Option<String> {
+    let is_name = |name: &String| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.parse::<Tz>().is_ok()
+    };
+    let spellings = [
+        value.to_owned(),
+        value.to_ascii_uppercase(),
+        capitalised(value),
+    ];
+    spellings.into_iter().find(is_name)
+}
+
+/// `america/new_york` as `America/New_York`.
+fn capitalised(value: &str) -> String {
+    let mut after_letter = false;
+    value
+        .chars()
+        .map(|character| {
+            let written = match after_letter {
+                true => character.to_ascii_lowercase(),
+                false => character.to_ascii_uppercase(),
+            };
+            after_letter = character.is_ascii_alphanumeric();
+            written
+        })
+        .collect()
+}
+
+/// `GMT+2`, `<+02>-02`: the sign says how far Greenwich is, so it is turned round.
+fn posix(value: &str) -> Option<i32> {
+    let split = value.find(['+', '-'])?;
+    let (name, offset) = value.split_at(split);
+    let is_abbreviation = name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphabetic());
+    is_abbreviation
+        .then(|| parse_offset(offset))
+        .flatten()
+        .map(i32::wrapping_neg)
+}
+
+/// `<+02>-02`, as [`show_offset`] writes it.
+fn shown_offset(value: &str) -> Option<i32> {
+    let (offset, _) = value.strip_prefix('<')?.split_once('>')?;
+    parse_offset(offset)
+}
+
+fn show_offset(seconds: i32) -> String {
+    let written = |seconds: i32| {
+        let sign = if seconds < 0 { '-' } else { '+' };
+        let minutes = seconds.abs() / 60;
+        match minutes % 60 {
+            0 => format!("{sign}{:02}", minutes / 60),
+            rest => format!("{sign}{:02}:{rest:02}", minutes / 60),
+        }
+    };
+    // -0 is written as PostgreSQL does for UTC.
+    let back = match seconds {
+        0 => "-00".to_owned(),
+        _ => written(-seconds),
+    };
+    format!("<{}>{back}", written(seconds))
+}
+
+/// `+05`, `-5:30`, `+0530` in seconds.
+pub(in crate::wire) fn parse_offset(value: &str) -> Option<i32> {
+    let (sign, digits) = match value.as_bytes().first()? {
+        b'+' => (1, &value[1..]),
+        b'-' => (-1, &value[1..]),
+        _ => return None,
+    };
+    let mut parts = digits.split(':');
+    let hours = parts.next()?;
+    let (hours, minutes) = match (hours.len(), parts.next()) {
+        (1 | 2, minutes) => (hours, minutes.unwrap_or("0")),
+        (4, None) => hours.split_at(2),
+        _ => return None,
+    };
+    let seconds = parts.next().unwrap_or("0");
+    let all_digits = [hours, minutes, seconds].iter().all(|part| {
+        (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if !all_digits || parts.next().is_some() {
+        return None;
+    }
+    let (hours, minutes, seconds): (i32, i32, i32) = (
+        hours.parse().ok()?,
+        minutes.parse().ok()?,
+        seconds.parse().ok()?,
+    );
+    // PostgreSQL's MAX_TZDISP_HOUR.
+    (hours <= 15 && minutes < 60 && seconds < 60)
+        .then_some(sign * (hours * 3600 + minutes * 60 + seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(value: &str, shown: Option<&str>, zone: &str) {
+        let kept = canonical(value);
+        assert_eq!(kept.as_deref(), shown, "{value}");
+        if let Some(kept) = kept {
+            assert_eq!(arrow_zone(&kept), zone, "{value}");
+            assert_eq!(canonical(&kept).as_deref(), shown, "{kept}");
+        }
+    }
+
+    #[test]
+    fn zones_in_every_spelling() {
+        check("UTC", Some("UTC"), "UTC");
+        check("utc", Some("UTC"), "UTC");
+        check("Europe/Berlin", Some("Europe/Berlin"), "Europe/Berlin");
+        check(
+            "america/new_york",
+            Some("America/New_York"),
+            "America/New_York",
+        );
+        check("2", Some("<+02>-02"), "+02:00");
+        check("-7.5", Some("<-07:30>+07:30"), "-07:30");
+        check("GMT-2", Some("<+02>-02"), "+02:00");
+        check("Mars/Olympus", None, "");
+        check("", None, "");
+    }
+}

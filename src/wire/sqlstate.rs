@@ -1,0 +1,121 @@
+//! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
+//! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
+
+use crate::error::ErrorKind;
+
+/// What the door itself has to say, and the engine never does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WireCondition {
+    /// A message that breaks the protocol.
+    ProtocolViolation,
+    /// No start-up while shutting down.
+    CannotConnectNow,
+    /// The limit of connections is reached.
+    TooManyConnections,
+    /// No user was named.
+    InvalidAuthorizationSpecification,
+    /// A statement in a failed transaction block.
+    InFailedSqlTransaction,
+    /// What cannot be done inside a transaction block.
+    ActiveSqlTransaction,
+    /// What can only be done inside a transaction block.
+    NoActiveSqlTransaction,
+    /// A savepoint that does not exist.
+    InvalidSavepointSpecification,
+    /// A setting that cannot be changed.
+    CantChangeRuntimeParam,
+    /// A portal that cannot be run again.
+    ObjectNotInPrerequisiteState,
+    /// A date or time out of PostgreSQL's range.
+    DatetimeFieldOverflow,
+    /// Sub-arrays of different lengths.
+    ArraySubscriptError,
+    /// The client left a transaction block open too long.
+    IdleInTransactionSessionTimeout,
+    /// The client was silent too long.
+    IdleSessionTimeout,
+    /// A notice without a condition.
+    SuccessfulCompletion,
+}
+
+/// What a failure or notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// The engine's.
+    Engine(ErrorKind),
+    /// The door's.
+    Wire(WireCondition),
+}
+
+/// The five characters on which drivers act.
+pub(super) fn sqlstate(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Engine(kind) => of_engine(kind),
+        Condition::Wire(condition) => of_wire(condition),
+    }
+}
+
+// Deliberately exhaustive: a new kind is a compile error until it is given its code.
+fn of_engine(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::SyntaxError => "42601",
+        ErrorKind::FeatureNotSupported => "0A000",
+        ErrorKind::ReadOnlySqlTransaction => "25006",
+        ErrorKind::UndefinedTable => "42P01",
+        ErrorKind::UndefinedColumn => "42703",
+        ErrorKind::UndefinedFunction => "42883",
+        ErrorKind::InvalidSchemaName => "3F000",
+        ErrorKind::InvalidCatalogName => "3D000",
+        ErrorKind::UndefinedObject => "42704",
+        ErrorKind::InvalidSqlStatementName => "26000",
+        ErrorKind::InvalidCursorName => "34000",
+        ErrorKind::UndefinedParameter => "42P02",
+        ErrorKind::AmbiguousColumn => "42702",
+        ErrorKind::DuplicateTable => "42P07",
+        ErrorKind::DuplicateAlias => "42712",
+        ErrorKind::DuplicatePreparedStatement => "42P05",
+        ErrorKind::DuplicateCursor => "42P03",
+        ErrorKind::GroupingError => "42803",
+        ErrorKind::DatatypeMismatch => "42804",
+        ErrorKind::InvalidTextRepresentation => "22P02",
+        ErrorKind::InvalidBinaryRepresentation => "22P03",
+        ErrorKind::InvalidDatetimeFormat => "22007",
+        ErrorKind::CharacterNotInRepertoire => "22021",
+        ErrorKind::NumericValueOutOfRange => "22003",
+        ErrorKind::DivisionByZero => "22012",
+        ErrorKind::InvalidParameterValue => "22023",
+        ErrorKind::InvalidRowData => "22000",
+        ErrorKind::CardinalityViolation => "21000",
+        ErrorKind::InvalidStatement => "42000",
+        ErrorKind::UndefinedFile => "58P01",
+        ErrorKind::IoError => "58030",
+        ErrorKind::DataCorrupted => "XX001",
+        ErrorKind::InsufficientPrivilege => "42501",
+        ErrorKind::QueryCanceled => "57014",
+        ErrorKind::OutOfMemory => "53200",
+        ErrorKind::StatementTooComplex => "54001",
+        ErrorKind::ConfigurationLimitExceeded => "53400",
+        ErrorKind::AdminShutdown => "57P01",
+        ErrorKind::InternalError => "XX000",
+    }
+}
+
+fn of_wire(condition: WireCondition) -> &'static str {
+    match condition {
+        WireCondition::ProtocolViolation => "08P01",
+        WireCondition::CannotConnectNow => "57P03",
+        WireCondition::TooManyConnections => "53300",
+        WireCondition::InvalidAuthorizationSpecification => "28000",
+        WireCondition::InFailedSqlTransaction => "25P02",
+        WireCondition::ActiveSqlTransaction => "25001",
+        WireCondition::NoActiveSqlTransaction => "25P01",
+        WireCondition::InvalidSavepointSpecification => "3B001",
+        WireCondition::CantChangeRuntimeParam => "55P02",
+        WireCondition::ObjectNotInPrerequisiteState => "55000",
+        WireCondition::DatetimeFieldOverflow => "22008",
+        WireCondition::ArraySubscriptError => "2202E",
+        WireCondition::IdleInTransactionSessionTimeout => "25P03",
+        WireCondition::IdleSessionTimeout => "57P05",
+        WireCondition::SuccessfulCompletion => "00000",
+    }
+}

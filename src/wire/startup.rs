@@ -1,0 +1,317 @@
+//! From the first byte of a connection to a session: negotiation, identity, first settings.
+//!
+//! Authentication is by trust: the gateway lets this door listen on loopback only.
+
+use bytes::{Buf, Bytes};
+
+use super::client::Client;
+use super::failure::{End, Failure};
+use super::frame::take_startup_packet;
+use super::message::checked_utf8;
+use super::respond;
+use super::settings::Settings;
+use super::sqlstate::WireCondition;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind};
+
+const SSL_REQUEST: u32 = 80_877_103;
+const GSS_REQUEST: u32 = 80_877_104;
+const CANCEL_REQUEST: u32 = 80_877_102;
+const PROTOCOL_MAJOR: u32 = 3;
+
+/// What a client came for.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// A session.
+    Session(StartupPacket),
+    /// To cancel another session's statement.
+    Cancel { pid: i32, secret: Bytes },
+}
+
+/// The parameters of a start-up packet.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct StartupPacket {
+    /// Names and values in the order they came.
+    parameters: Vec<(String, String)>,
+    /// Protocol options (`_pq_.`) that are not known here.
+    unknown_options: Vec<String>,
+    /// Whether a minor version above 3.0 was asked for.
+    is_newer: bool,
+}
+
+/// Who the session is.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) user: String,
+    pub(super) database: String,
+    pub(super) settings: Settings,
+}
+
+/// Reads up to the start-up packet, declining encryption.
+///
+/// # Errors
+/// The connection ends: the client is gone, or does not speak this protocol.
+pub(super) async fn open(client: &mut Client) -> Result<Opening, End> {
+    let mut declined = Declined::default();
+    loop {
+        let mut packet = match take_startup_packet(&mut client.input) {
+            Ok(Some(packet)) => packet,
+            Ok(None) => {
+                client.fill().await?;
+                continue;
+            }
+            Err(_) => return Err(End::Gone),
+        };
+        let code = packet.get_u32();
+        match code {
+            CANCEL_REQUEST => return cancel_request(packet).ok_or(End::Gone),
+            SSL_REQUEST if !declined.ssl => declined.ssl = true,
+            GSS_REQUEST if !declined.gss => declined.gss = true,
+            _ => {
+                return start_up(code, packet)
+                    .map(Opening::Session)
+                    .map_err(End::Fatal);
+            }
+        }
+        respond::refuse_encryption(&mut client.output);
+        client.flush().await?;
+    }
+}
+
+/// Each kind of encryption is asked for once at most.
+#[derive(Debug, Default)]
+struct Declined {
+    ssl: bool,
+    gss: bool,
+}
+
+fn cancel_request(mut packet: Bytes) -> Option<Opening> {
+    // A number, and a secret of 4 bytes; protocol 3.2 has secrets of up to 256.
+    let is_whole = (8..=260).contains(&packet.len());
+    is_whole.then(|| Opening::Cancel {
+        pid: packet.get_i32(),
+        secret: packet,
+    })
+}
+
+fn start_up(code: u32, packet: Bytes) -> Result<StartupPacket, Failure> {
+    let (major, minor) = (code >> 16, code & 0xffff);
+    if major != PROTOCOL_MAJOR {
+        return Err(Failure::from(Error::new(
+            ErrorKind::FeatureNotSupported,
+            format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"),
+        ))
+        .into_fatal());
+    }
+    let mut startup = StartupPacket {
+        is_newer: minor > 0,
+        ..StartupPacket::default()
+    };
+    let mut rest = Strings(&packet);
+    loop {
+        let name = rest.next()?;
+        if name.is_empty() {
+            break;
+        }
+        let value = rest.next()?;
+        if name.starts_with("_pq_.") {
+            startup.unknown_options.push(name);
+        } else {
+            startup.parameters.push((name, value));
+        }
+    }
+    match rest.0 {
+        [] => Ok(startup),
+        _ => Err(bad_layout()),
+    }
+}
+
+fn bad_layout() -> Failure {
+    Failure::fatal(
+        WireCondition::ProtocolViolation,
+        "invalid startup packet layout: expected terminator as last byte",
+    )
+}
+
+/// The strings of a packet not yet read.
+struct Strings<'a>(&'a [u8]);
+
+impl Strings<'_> {
+    fn next(&mut self) -> Result<String, Failure> {
+        let end = self
+            .0
+            .iter()
+            .position(|byte| *byte == 0)
+            .ok_or_else(bad_layout)?;
+        let text =
+            checked_utf8(&self.0[..end]).map_err(|error| Failure::from(error).into_fatal())?;
+        self.0 = &self.0[end + 1..];
+        Ok(text.to_owned())
+    }
+}
+
+impl StartupPacket {
+    /// What must be said of the protocol before anything else; `None` if all is understood.
+    pub(super) fn take_negotiation(&mut self) -> Option<Vec<String>> {
+        let needed = self.is_newer || !self.unknown_options.is_empty();
+        needed.then(|| std::mem::take(&mut self.unknown_options))
+    }
+
+    /// Makes the session that the packet asks for.
+    ///
+    /// # Errors
+    /// A fatal failure: no user, another database, an unknown setting.
+    pub(super) fn identify(self, config: &Config) -> Result<Identity, Failure> {
+        let find = |name: &str| {
+            let found = self.parameters.iter().rev().find(|(key, _)| key == name);
+            found
+                .map(|(_, value)| value.as_str())
+                .filter(|value| !value.is_empty())
+        };
+        let user = find("user").ok_or_else(|| {
+            Failure::fatal(
+                WireCondition::InvalidAuthorizationSpecification,
+                "no PostgreSQL user name specified in startup packet",
+            )
+        })?;
+        // So that a bare `psql -h host` works, three other names mean the lake as well.
+        let database = find("database").unwrap_or(&config.lake.database);
+        if ![config.lake.database.as_str(), "postgres", user].contains(&database) {
+            return Err(Failure::from(Error::new(
+                ErrorKind::InvalidCatalogName,
+                format!("database \"{database}\" does not exist"),
+            ))
+            .into_fatal());
+        }
+        if find("replication").is_some_and(|value| !matches!(value, "0" | "false" | "off" | "no")) {
+            return Err(Failure::from(Error::unsupported("replication")).into_fatal());
+        }
+        let mut settings = Settings::new(user, config.connections_max);
+        self.apply_settings(&mut settings)
+            .map_err(Failure::into_fatal)?;
+        Ok(Identity {
+            user: user.to_owned(),
+            database: database.to_owned(),
+            settings,
+        })
+    }
+
+    /// As `process_startup_options`: first the command line's, then the packet's own.
+    fn apply_settings(&self, settings: &mut Settings) -> Result<(), Failure> {
+        for (name, value) in &self.parameters {
+            if name == "options" {
+                for (name, value) in command_line(value)? {
+                    settings.set_at_startup(&name, &value)?;
+                }
+            }
+        }
+        for (name, value) in &self.parameters {
+            if !matches!(
+                name.as_str(),
+                "user" | "database" | "options" | "replication"
+            ) {
+                settings.set_at_startup(name, value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The settings of `-c name=value` and `--name=value`.
+fn command_line(options: &str) -> Result<Vec<(String, String)>, Failure> {
+    let mut settings = Vec::new();
+    let mut words = split_words(options).into_iter();
+    while let Some(word) = words.next() {
+        let assignment = match word.as_str() {
+            "-c" => words.next().unwrap_or_default(),
+            _ => match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+                Some(assignment) => assignment.to_owned(),
+                None => return Err(bad_option(&word)),
+            },
+        };
+        let (name, value) = assignment
+            .split_once('=')
+            .ok_or_else(|| bad_option(&assignment))?;
+        settings.push((name.replace('-', "_"), value.to_owned()));
+    }
+    Ok(settings)
+}
+
+fn bad_option(option: &str) -> Failure {
+    Error::new(
+        ErrorKind::SyntaxError,
+        format!("invalid command-line argument for server process: {option}"),
+    )
+    .into()
+}
+
+/// As `pg_split_opts`: words end at white space that has no backslash before it.
+fn split_words(options: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = options.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            space if space.is_ascii_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(packet: &'static [u8], expected: Result<&[(&str, &str)], &str>) {
+        let got = start_up(3 << 16, Bytes::from_static(packet));
+        match (got, expected) {
+            (Ok(startup), Ok(expected)) => {
+                let expected: Vec<_> = expected
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect();
+                assert_eq!(startup.parameters, expected);
+            }
+            (got, expected) => {
+                let message = got.expect_err("the packet is broken").message;
+                assert_eq!(Err(message.as_str()), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn packets_end_where_they_say() {
+        let layout = "invalid startup packet layout: expected terminator as last byte";
+        check(b"user\0bob\0\0", Ok(&[("user", "bob")]));
+        check(b"user\0\0\0", Ok(&[("user", "")]));
+        check(b"user\0bob", Err(layout));
+        check(b"user\0bob\0", Err(layout));
+        check(b"user\0bob\0\0x", Err(layout));
+        check(b"", Err(layout));
+    }
+
+    #[test]
+    fn options_are_split_as_on_a_command_line() {
+        let got = command_line("-c search_path=a\\ b -cjit=off --statement-timeout=5s").unwrap();
+        let expected = [
+            ("search_path", "a b"),
+            ("jit", "off"),
+            ("statement_timeout", "5s"),
+        ];
+        assert_eq!(
+            got,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert!(command_line("-d 5").is_err());
+    }
+
+    #[test]
+    fn newer_protocols_are_negotiated() {
+        let mut startup = start_up(3 << 16 | 2, Bytes::from_static(b"_pq_.x\x001\0\0")).unwrap();
+        assert_eq!(startup.take_negotiation(), Some(vec!["_pq_.x".to_owned()]));
+        assert!(start_up(2 << 16, Bytes::new()).is_err());
+    }
+}

@@ -1,0 +1,160 @@
+//! Statements that end early: cancelled by their user, or by the end of the server; and clients
+//! that do not read what they asked for.
+
+use std::time::{Duration, Instant};
+
+use crate::gateway::{Gateway, test_lake};
+use crate::wire::{Message, Report, Wire};
+
+/// Rows without end, as far as a test's patience goes.
+const STREAMING: &str =
+    "select a.n, b.n from generate_series(1, 1000000) as a(n), generate_series(1, 1000000) as b(n)";
+
+/// Gives its first row after all work is done.
+const AGGREGATING: &str = "select count(*), sum(a.n * b.n % 7) \
+     from generate_series(1, 1000000) as a(n), generate_series(1, 1000000) as b(n)";
+
+/// As above, with a sort on top.
+const SORTING: &str = "select a.n from generate_series(1, 1000000) as a(n), \
+     generate_series(1, 1000000) as b(n) order by a.n % 13, b.n limit 3";
+
+const CANCEL_MAX: Duration = Duration::from_secs(2);
+
+/// Reads rows away up to the error that ends them.
+fn error_after_rows(wire: &mut Wire) -> Report {
+    loop {
+        let message: Message = wire.read().expect("the statement ends with an error");
+        match message.tag {
+            b'E' => return message.report(),
+            b'C' | b'Z' => panic!("the statement ended by itself"),
+            _ => {}
+        }
+    }
+}
+
+/// The server runs something for this session: another session sees it, or the first row came.
+fn wait_until_running(gateway: &Gateway, statement: &str) {
+    let mut watcher = gateway.connect();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let seen = format!(
+        "select count(*) from pg_catalog.pg_stat_activity \
+         where state = 'active' and query = '{}'",
+        statement.replace('\'', "''")
+    );
+    while watcher.value(&seen) == "0" {
+        assert!(Instant::now() < deadline, "it never ran: {statement}");
+    }
+}
+
+#[test]
+fn a_cancelled_statement_ends_at_once_and_the_session_goes_on() {
+    let gateway = Gateway::of_test_lake();
+    for statement in [STREAMING, AGGREGATING, SORTING] {
+        let mut wire = gateway.connect();
+        wire.send_query(statement);
+        wait_until_running(&gateway, statement);
+        let asked = Instant::now();
+        wire.cancel();
+        let error = error_after_rows(&mut wire);
+        assert_eq!(error.code(), "57014", "{statement}: {error:?}");
+        assert!(asked.elapsed() < CANCEL_MAX, "{:?}", asked.elapsed());
+        let ready = wire.read().expect("the session goes on");
+        assert_eq!(ready.tag, b'Z');
+        assert_eq!(wire.value("select 1"), "1");
+    }
+    // A cancel between statements, or with another's key, stops nothing.
+    let (mut idle, other) = (gateway.connect(), gateway.connect());
+    idle.cancel();
+    other.cancel();
+    assert_eq!(idle.value("select 2"), "2");
+}
+
+#[test]
+fn a_statement_that_takes_too_long_is_cancelled() {
+    let gateway = Gateway::of_test_lake();
+    let mut wire = gateway.connect();
+    wire.query("set statement_timeout = '200ms'")
+        .expect("it can be set");
+    for statement in [STREAMING, AGGREGATING] {
+        let asked = Instant::now();
+        wire.send_query(statement);
+        let error = error_after_rows(&mut wire);
+        assert_eq!(error.code(), "57014", "{error:?}");
+        assert!(asked.elapsed() < CANCEL_MAX, "{:?}", asked.elapsed());
+        assert_eq!(wire.read().expect("the session goes on").tag, b'Z');
+    }
+    wire.query("reset statement_timeout")
+        .expect("it can be reset");
+    assert_eq!(wire.value("select count(*) from silver.items"), "782");
+}
+
+#[test]
+fn a_stopping_server_drains_then_ends_with_status_0() {
+    let mut gateway = Gateway::start(&test_lake(), &["--drain-timeout", "1s"]);
+    let mut busy = gateway.connect();
+    let mut idle = gateway.connect();
+    busy.send_query(AGGREGATING);
+    wait_until_running(&gateway, AGGREGATING);
+    let told = Instant::now();
+    gateway.terminate();
+    // An idle session is told at once; from then on nobody new gets in.
+    let farewell = idle.read().expect("an idle session is told");
+    assert_eq!(farewell.report().code(), "57P01");
+    match Wire::start(gateway.address(), &[("user", "postgres")]) {
+        Ok(refusal) => assert_eq!(refusal.expect_err("it is stopping").code(), "57P03"),
+        Err(refused) => panic!("refused without a word: {refused}"),
+    }
+    let error = error_after_rows(&mut busy);
+    assert_eq!(error.code(), "57P01", "{error:?}");
+    assert!(
+        told.elapsed() >= Duration::from_millis(900),
+        "it got no time to end"
+    );
+    let status = gateway.wait(Duration::from_secs(10));
+    assert_eq!(status.code(), Some(0), "{}", gateway.log());
+}
+
+#[test]
+fn a_statement_that_ends_in_time_is_answered_at_shutdown() {
+    let mut gateway = Gateway::start(&test_lake(), &["--drain-timeout", "30s"]);
+    let mut busy = gateway.connect();
+    let statement = "select count(*) from generate_series(1, 3000) as a(n), \
+         generate_series(1, 3000) as b(n) where (a.n * b.n) % 7 = 1";
+    busy.send_query(statement);
+    // The statement is on its way before the signal: the session is not idle any more.
+    gateway.terminate();
+    match busy.answers() {
+        Ok(answers) => assert_eq!(answers[0].rows.len(), 1),
+        Err(error) => assert_eq!(error.code(), "57P01", "{error:?}"),
+    }
+    let status = gateway.wait(Duration::from_secs(10));
+    assert_eq!(status.code(), Some(0), "{}", gateway.log());
+}
+
+#[test]
+fn a_client_that_does_not_read_costs_little_memory() {
+    let gateway = Gateway::of_test_lake();
+    let mut other = gateway.connect();
+    other.value("select count(*) from silver.items");
+    let before = gateway.resident_mib();
+    let mut slow = gateway.connect();
+    slow.send_query("select n, repeat('x', 1000) from generate_series(1, 10000000) as g(n)");
+    assert_eq!(slow.read().expect("columns come first").tag, b'T');
+    // Ten gigabytes wait to be sent. While they do, others are served, and memory stays.
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        assert_eq!(other.value("select count(*) from silver.counters"), "60");
+        let now = gateway.resident_mib();
+        assert!(now < before + 150, "grew from {before} to {now} MiB");
+    }
+    drop(slow);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let active = "select count(*) from pg_catalog.pg_stat_activity \
+         where state = 'active' and query like '%10000000%' and query not like '%pg_stat%'";
+    while other.value(active) != "0" {
+        assert!(
+            Instant::now() < deadline,
+            "the statement of a client that left still runs"
+        );
+    }
+}
