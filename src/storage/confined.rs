@@ -137,7 +137,10 @@ impl ObjectStore for Confined {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
         self.check(location)?;
-        self.inner.get_opts(location, options).await
+        let mut result = self.inner.get_opts(location, options).await?;
+        // A `PrefixStore` answers with the path as the whole bucket knows it.
+        result.meta.location = location.clone();
+        Ok(result)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
