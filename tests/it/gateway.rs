@@ -123,6 +123,17 @@ impl Gateway {
         kib / 1024
     }
 
+    /// Processor time it has used so far, in ticks of 10 ms.
+    pub(crate) fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))
+            .expect("the process runs");
+        // After the name in brackets: utime and stime are the 12th and 13th field.
+        let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |at: usize| fields[at].parse::<u64>().expect("ticks are a number");
+        ticks(11) + ticks(12)
+    }
+
     /// Asks it to stop, as an operator or a container's runtime does.
     pub(crate) fn terminate(&self) {
         let told = Command::new("kill")
