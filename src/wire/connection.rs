@@ -177,8 +177,9 @@ impl Connection {
             (false, true) if self.client.output.len() < OUTPUT_BYTES => Ok(()),
             (false, true) => self.client.flush().await,
             (false, false) => {
+                // A Flush behind it will be skipped, but asyncpg waits for the error by no more.
                 self.mode = Mode::Skip;
-                Ok(())
+                self.client.flush().await
             }
         }
     }
