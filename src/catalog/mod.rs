@@ -101,6 +101,7 @@ pub struct Catalog {
     /// What was listed last. Stale as soon as the lake changes; `refresh` lists again.
     latest: RwLock<Option<Arc<Snapshot>>>,
     refreshes: inventory::Refreshes,
+    columns: inventory::Columns,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
 }
 
@@ -121,6 +122,7 @@ impl Catalog {
             lake,
             latest: RwLock::default(),
             refreshes: inventory::Refreshes::default(),
+            columns: inventory::Columns::default(),
             system,
         }
     }
