@@ -65,7 +65,7 @@ pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
         verdicts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         level = verdicts
             .into_iter()
-            .flat_map(|(folder, verdict)| discovery.take(folder, verdict))
+            .flat_map(|(folder, verdict)| discovery.take(&folder, verdict))
             .collect();
     }
     Ok(discovery)
@@ -151,7 +151,7 @@ async fn has_rows(lake: &Lake, listing: &Listing) -> Result<bool> {
         if !below.files.is_empty() {
             return Ok(true);
         }
-        next = below.folders.into_iter().find(|path| is_level(path));
+        next = below.folders.into_iter().find(is_level);
     }
     Ok(false)
 }
@@ -218,7 +218,7 @@ fn is_level(path: &Path) -> bool {
 
 impl Discovery {
     /// Notes what a folder is; gives the folders to judge next.
-    fn take(&mut self, folder: Folder, verdict: Verdict) -> Vec<Folder> {
+    fn take(&mut self, folder: &Folder, verdict: Verdict) -> Vec<Folder> {
         match verdict {
             Verdict::Empty => Vec::new(),
             Verdict::Table(layout) => {

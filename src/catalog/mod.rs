@@ -3,6 +3,7 @@
 mod discover;
 mod inventory;
 mod snapshot;
+pub mod system;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -10,6 +11,7 @@ use std::sync::{Arc, RwLock};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use self::system::Builtin;
 use crate::error::Result;
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
@@ -71,6 +73,8 @@ pub struct SystemView {
     pub database: String,
     /// The session's user.
     pub user: String,
+    /// Every setting of the session by lower-case name, as SHOW prints it.
+    pub settings: Arc<BTreeMap<String, String>>,
 }
 
 /// A relation of `pg_catalog`, `information_schema` or `lakegate`: rows made from what is known.
@@ -102,6 +106,7 @@ pub struct Catalog {
     latest: RwLock<Option<Arc<Snapshot>>>,
     refreshes: inventory::Refreshes,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
+    builtin: Arc<Builtin>,
 }
 
 impl Catalog {
@@ -113,8 +118,10 @@ impl Catalog {
                 relation.name().to_owned(),
             )
         };
-        let system = system
+        let builtin = Arc::new(Builtin::default());
+        let system = system::relations(&builtin)
             .into_iter()
+            .chain(system)
             .map(|relation| (key(&relation), relation))
             .collect();
         Self {
@@ -122,7 +129,13 @@ impl Catalog {
             latest: RwLock::default(),
             refreshes: inventory::Refreshes::default(),
             system,
+            builtin,
         }
+    }
+
+    /// PostgreSQL's own catalog, which functions look into.
+    pub fn builtin(&self) -> &Arc<Builtin> {
+        &self.builtin
     }
 
     /// The source that pins the lake's tables.
@@ -137,3 +150,6 @@ impl Catalog {
             .map(Arc::clone)
     }
 }
+
+#[cfg(test)]
+mod tests;

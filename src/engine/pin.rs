@@ -18,6 +18,7 @@ use super::bind::reference;
 use super::context::StatementContext;
 use super::failure;
 use super::statement::Lines;
+use crate::catalog::system::Builtin;
 use crate::catalog::{Catalog, Relation, Snapshot, SystemRelation, SystemView};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::Version;
@@ -31,6 +32,8 @@ pub(super) struct Pinned {
     pub(super) query: Query,
     /// What exists, for functions that look names up.
     pub(super) snapshot: Arc<Snapshot>,
+    /// PostgreSQL's own catalog, for the same.
+    pub(super) builtin: Arc<Builtin>,
     /// By the reference as written; two spellings of one relation share one version.
     pub(super) relations: HashMap<TableReference, PinnedRelation>,
 }
@@ -80,6 +83,7 @@ pub(super) async fn pin(
         inventory,
         database: context.facts.database.clone(),
         user: context.facts.user.clone(),
+        settings: Arc::clone(&context.facts.settings),
     };
     let once = once_each(&targets);
     let pinned = try_join_all(once.iter().map(|(name, target)| {
@@ -103,6 +107,7 @@ pub(super) async fn pin(
     Ok(Pinned {
         query: query.clone(),
         snapshot,
+        builtin: Arc::clone(catalog.builtin()),
         relations,
     })
 }

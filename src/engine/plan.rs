@@ -105,7 +105,7 @@ impl<'a> Names<'a> {
             let provider = in_session_zone(&relation.provider, &context.time_zone)?;
             relations.insert(reference.clone(), provider_as_source(provider));
         }
-        let functions = functions::of_session(&context.facts, &pinned.snapshot)
+        let functions = functions::of_session(&context.facts, &pinned.snapshot, &pinned.builtin)
             .into_iter()
             .map(|function| (function.name().to_owned(), function))
             .collect();

@@ -1,11 +1,23 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
+mod casts;
+mod format_type;
+mod names;
+mod objects;
+mod quote;
+mod refused;
+mod reg;
+mod scalar;
+mod session;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::catalog::Snapshot;
+use crate::catalog::system::Builtin;
+use names::Names;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -24,12 +36,27 @@ pub struct SessionFacts {
 
 /// Functions whose answers depend on the session or the catalog, made for one statement.
 /// Looked up by lower-case name, without schema.
-pub fn of_session(facts: &Arc<SessionFacts>, snapshot: &Arc<Snapshot>) -> Vec<Arc<ScalarUDF>> {
-    let _ = (facts, snapshot);
-    Vec::new()
+pub fn of_session(
+    facts: &Arc<SessionFacts>,
+    snapshot: &Arc<Snapshot>,
+    builtin: &Arc<Builtin>,
+) -> Vec<Arc<ScalarUDF>> {
+    let names = Arc::new(Names {
+        facts: Arc::clone(facts),
+        snapshot: Arc::clone(snapshot),
+        builtin: Arc::clone(builtin),
+    });
+    let mut functions = session::functions(&names);
+    functions.extend(objects::functions(&names));
+    functions.extend(reg::functions(&names));
+    functions
 }
 
-/// Functions that depend on their arguments alone, registered once.
+/// Functions that depend on their arguments alone, registered once. Some take the place of
+/// DataFusion's own.
 pub fn constant() -> Vec<Arc<ScalarUDF>> {
-    Vec::new()
+    let mut functions = quote::functions();
+    functions.extend(casts::functions());
+    functions.extend(refused::functions());
+    functions
 }

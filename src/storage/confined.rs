@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -91,7 +90,8 @@ impl Confined {
         }
     }
 
-    /// Refuses a listing in which a link leads outside.
+    /// Refuses a listing in which a link leads outside. A disk lists in no order, but readers of
+    /// stores rely on the order of paths, deltalake's log above all: so it is sorted here.
     fn checked(
         &self,
         prefix: Option<&Path>,
@@ -103,13 +103,15 @@ impl Confined {
         if let Some(Err(outside)) = prefix.map(|prefix| disk.check(prefix)) {
             return stream::once(async { Err(outside) }).boxed();
         }
-        listing
-            .map(move |meta| {
-                let meta = meta?;
-                disk.check(&meta.location)?;
-                Ok(meta)
-            })
-            .boxed()
+        let sorted = async move {
+            let mut found: Vec<ObjectMeta> = listing.try_collect().await?;
+            found
+                .iter()
+                .try_for_each(|meta| disk.check(&meta.location))?;
+            found.sort_unstable_by(|a, b| a.location.as_ref().cmp(b.location.as_ref()));
+            Ok::<_, StoreError>(stream::iter(found.into_iter().map(Ok::<_, StoreError>)))
+        };
+        stream::once(sorted).try_flatten().boxed()
     }
 }
 
@@ -135,7 +137,10 @@ impl ObjectStore for Confined {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
         self.check(location)?;
-        self.inner.get_opts(location, options).await
+        let mut result = self.inner.get_opts(location, options).await?;
+        // A `PrefixStore` answers with the path as the whole bucket knows it.
+        result.meta.location = location.clone();
+        Ok(result)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {

@@ -56,20 +56,25 @@ pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake>
 
 /// The error for a store that did not answer as it should, naming the path it was asked for.
 pub fn error(path: &str, cause: object_store::Error) -> Error {
+    failure(path, &cause).with_cause(cause)
+}
+
+/// As [`error`], for a cause that others hold.
+pub fn failure(path: &str, cause: &object_store::Error) -> Error {
     use object_store::Error as Cause;
-    let (kind, what) = match &cause {
+    let (kind, what) = match cause {
         Cause::NotFound { .. } => (ErrorKind::UndefinedFile, "does not exist"),
-        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => (
-            ErrorKind::InsufficientPrivilege,
-            "cannot be read: access denied",
-        ),
-        Cause::Precondition { .. } => (
-            ErrorKind::IoError,
-            "changed while the statement was reading it",
-        ),
+        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
+            let what = "cannot be read: access denied";
+            (ErrorKind::InsufficientPrivilege, what)
+        }
+        Cause::Precondition { .. } => {
+            let what = "changed while the statement was reading it";
+            (ErrorKind::IoError, what)
+        }
         _ => (ErrorKind::IoError, "could not be read"),
     };
-    Error::new(kind, format!("file \"{path}\" {what}")).with_cause(cause)
+    Error::new(kind, format!("file \"{path}\" {what}"))
 }
 
 /// `None` for a local path or a `file://` URL.

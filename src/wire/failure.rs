@@ -89,13 +89,6 @@ impl Failure {
             ..self
         }
     }
-
-    /// Adds a sentence of detail.
-    #[must_use]
-    pub(super) fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
 }
 
 impl From<Error> for Failure {

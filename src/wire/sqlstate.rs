@@ -28,8 +28,6 @@ pub(super) enum WireCondition {
     ObjectNotInPrerequisiteState,
     /// A date or time out of PostgreSQL's range.
     DatetimeFieldOverflow,
-    /// Sub-arrays of different lengths.
-    ArraySubscriptError,
     /// The client left a transaction block open too long.
     IdleInTransactionSessionTimeout,
     /// The client was silent too long.
@@ -113,7 +111,6 @@ fn of_wire(condition: WireCondition) -> &'static str {
         WireCondition::CantChangeRuntimeParam => "55P02",
         WireCondition::ObjectNotInPrerequisiteState => "55000",
         WireCondition::DatetimeFieldOverflow => "22008",
-        WireCondition::ArraySubscriptError => "2202E",
         WireCondition::IdleInTransactionSessionTimeout => "25P03",
         WireCondition::IdleSessionTimeout => "57P05",
         WireCondition::SuccessfulCompletion => "00000",

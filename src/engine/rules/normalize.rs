@@ -1,14 +1,324 @@
 //! Brings PostgreSQL's spellings into equal ones that DataFusion plans.
 
-use datafusion::sql::sqlparser::ast::Query;
+use std::ops::ControlFlow;
 
-use crate::error::Result;
+use datafusion::sql::sqlparser::ast::{
+    Array, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// Rewrites a query in place.
 ///
 /// # Errors
 /// A spelling whose meaning would be lost.
 pub(in crate::engine) fn normalize(query: &mut Query) -> Result<()> {
-    let _ = query;
+    match query.visit(&mut Normalizer) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+struct Normalizer;
+
+impl VisitorMut for Normalizer {
+    type Break = Error;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        if let TableFactor::Table {
+            name,
+            args: Some(_),
+            ..
+        }
+        | TableFactor::Function { name, .. } = factor
+        {
+            strip_pg_catalog(name);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let rewritten = match expression {
+            Expr::Collate { expr, collation } => collated(expr, collation),
+            Expr::BinaryOp { op, .. } => operator(op).map(|()| None),
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr,
+                data_type,
+                ..
+            } => Ok(cast(expr, data_type)),
+            Expr::Function(function) => {
+                strip_pg_catalog(&mut function.name);
+                called_without_parentheses(function);
+                Ok(array_of_subquery(function))
+            }
+            _ => Ok(None),
+        };
+        match rewritten {
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(rewritten)) => {
+                *expression = rewritten;
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+}
+
+/// `pg_catalog.f` is `f`: no other schema has functions or types.
+fn strip_pg_catalog(name: &mut ObjectName) {
+    let of_catalog = name.0.len() == 2
+        && name.0[0]
+            .as_ident()
+            .is_some_and(|schema| schema.value.eq_ignore_ascii_case("pg_catalog"));
+    if of_catalog {
+        name.0.remove(0);
+    }
+}
+
+fn last_part(name: &ObjectName) -> String {
+    let last = name.0.last().and_then(|part| part.as_ident());
+    last.map_or_else(String::new, |last| match last.quote_style {
+        Some(_) => last.value.clone(),
+        None => last.value.to_lowercase(),
+    })
+}
+
+/// Text is compared by its bytes here; other collations would order it otherwise.
+fn collated(expression: &Expr, collation: &ObjectName) -> Result<Option<Expr>> {
+    let name = last_part(collation);
+    match name.as_str() {
+        "default" | "C" | "POSIX" | "C.UTF-8" | "ucs_basic" => Ok(Some(expression.clone())),
+        _ => Err(Error::unsupported(format!("collation \"{name}\""))),
+    }
+}
+
+/// `OPERATOR(pg_catalog.~)` is `~`.
+fn operator(operator: &mut BinaryOperator) -> Result<()> {
+    let BinaryOperator::PGCustomBinaryOperator(name) = operator else {
+        return Ok(());
+    };
+    let (symbol, schema) = match name.as_slice() {
+        [symbol] => (symbol, "pg_catalog"),
+        [schema, symbol] => (symbol, schema.as_str()),
+        _ => return Err(undefined_operator(&name.join("."))),
+    };
+    let plain = match symbol.as_str() {
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "=" => BinaryOperator::Eq,
+        "<>" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "||" => BinaryOperator::StringConcat,
+        _ => return Err(undefined_operator(symbol)),
+    };
+    if !schema.eq_ignore_ascii_case("pg_catalog") {
+        return Err(undefined_operator(&format!("{schema}.{symbol}")));
+    }
+    *operator = plain;
     Ok(())
+}
+
+fn undefined_operator(name: &str) -> Error {
+    let message = format!("operator does not exist: {name}");
+    Error::new(ErrorKind::UndefinedFunction, message)
+}
+
+/// The types whose casts are functions of ours (`functions::reg`, `functions::casts`).
+const FUNCTION_CASTS: &[&str] = &[
+    "regclass",
+    "regtype",
+    "regproc",
+    "regprocedure",
+    "regnamespace",
+    "regrole",
+    "name",
+    "char",
+];
+
+fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
+    plain_type(data_type);
+    match data_type {
+        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
+            let name = last_part(name);
+            let known = FUNCTION_CASTS.iter().find(|known| **known == name)?;
+            Some(call(known, vec![expression.clone()]))
+        }
+        DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
+        // A value that names an object is spelled as text, not as the number it is.
+        DataType::Text | DataType::Varchar(None) => spelled(expression),
+        DataType::Array(element) => array_literal(expression, element),
+        _ => None,
+    }
+}
+
+/// `regclass(x)::text` is `regclass_out(regclass(x))`.
+fn spelled(expression: &Expr) -> Option<Expr> {
+    let inner = match expression {
+        Expr::Nested(inner) => inner,
+        other => other,
+    };
+    let Expr::Function(function) = inner else {
+        return None;
+    };
+    let name = last_part(&function.name);
+    let named = name.starts_with("reg") && FUNCTION_CASTS.contains(&name.as_str());
+    named.then(|| call(&format!("{name}_out"), vec![expression.clone()]))
+}
+
+/// `pg_catalog.int2[]` and its kind, in the grammar's own spelling.
+fn plain_type(data_type: &mut DataType) {
+    match data_type {
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element),
+        ) => plain_type(element),
+        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
+            strip_pg_catalog(name);
+            let plain = match last_part(name).as_str() {
+                "text" => DataType::Text,
+                "varchar" => DataType::Varchar(None),
+                "int2" => DataType::SmallInt(None),
+                "int4" => DataType::Integer(None),
+                "int8" => DataType::BigInt(None),
+                "float4" => DataType::Real,
+                "bool" => DataType::Boolean,
+                _ => return,
+            };
+            *data_type = plain;
+        }
+        _ => {}
+    }
+}
+
+/// `'{a,b}'::text[]` is `ARRAY['a'::text, 'b'::text]`, for lists of one dimension.
+fn array_literal(expression: &Expr, element: &ArrayElemTypeDef) -> Option<Expr> {
+    let ArrayElemTypeDef::SquareBracket(element, _) = element else {
+        return None;
+    };
+    let Expr::Value(value) = expression else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
+    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    if inner.is_empty() || inner.contains(['{', '"', '\\']) {
+        return None;
+    }
+    let cast = |word: &str| Expr::Cast {
+        kind: CastKind::DoubleColon,
+        expr: Box::new(Expr::Value(match word {
+            word if word.eq_ignore_ascii_case("null") => Value::Null.into(),
+            word => Value::SingleQuotedString(word.to_owned()).into(),
+        })),
+        data_type: element.as_ref().clone(),
+        array: false,
+        format: None,
+    };
+    Some(Expr::Array(Array {
+        elem: inner.split(',').map(|word| cast(word.trim())).collect(),
+        named: true,
+    }))
+}
+
+/// Functions that SQL calls without parentheses, and DataFusion only with them.
+fn called_without_parentheses(function: &mut Function) {
+    let names = [
+        "current_user",
+        "session_user",
+        "user",
+        "current_role",
+        "current_catalog",
+        "current_schema",
+    ];
+    let bare = matches!(function.args, FunctionArguments::None);
+    if bare && names.contains(&last_part(&function.name).as_str()) {
+        function.args = FunctionArguments::List(arguments(Vec::new()));
+    }
+}
+
+fn call(name: &str, expressions: Vec<Expr>) -> Expr {
+    Expr::Function(function(name, arguments(expressions)))
+}
+
+fn function(name: &str, arguments: FunctionArgumentList) -> Function {
+    Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(arguments),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    }
+}
+
+fn arguments(expressions: Vec<Expr>) -> FunctionArgumentList {
+    let unnamed = |expression| FunctionArg::Unnamed(FunctionArgExpr::Expr(expression));
+    FunctionArgumentList {
+        duplicate_treatment: None,
+        args: expressions.into_iter().map(unnamed).collect(),
+        clauses: Vec::new(),
+    }
+}
+
+/// `ARRAY(SELECT x FROM ... ORDER BY y)` is
+/// `coalesce((SELECT array_agg(x ORDER BY y) FROM ...), ARRAY[])`, where nothing in the subquery
+/// depends on rows other than the one at hand.
+fn array_of_subquery(function: &Function) -> Option<Expr> {
+    let FunctionArguments::Subquery(query) = &function.args else {
+        return None;
+    };
+    if !last_part(&function.name).eq_ignore_ascii_case("array") {
+        return None;
+    }
+    let mut query = query.clone();
+    let SetExpr::Select(select) = query.body.as_mut() else {
+        return None;
+    };
+    let grouped = select.distinct.is_some() || select.having.is_some();
+    if grouped || query.limit_clause.is_some() || query.fetch.is_some() {
+        return None;
+    }
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
+        select.projection.as_slice()
+    else {
+        return None;
+    };
+    let mut aggregated = arguments(vec![item.clone()]);
+    if let Some(order_by) = query.order_by.take() {
+        let OrderByKind::Expressions(mut keys) = order_by.kind else {
+            return None;
+        };
+        for key in &mut keys {
+            // `ORDER BY 1` is the item itself; inside of an aggregate it would be the number.
+            if matches!(&key.expr, Expr::Value(value) if matches!(value.value, Value::Number(..))) {
+                key.expr = item.clone();
+            }
+        }
+        aggregated
+            .clauses
+            .push(FunctionArgumentClause::OrderBy(keys));
+    }
+    let aggregate = Expr::Function(self::function("array_agg", aggregated));
+    select.projection = vec![SelectItem::UnnamedExpr(aggregate)];
+    let empty = Expr::Array(Array {
+        elem: Vec::new(),
+        named: true,
+    });
+    Some(call("coalesce", vec![Expr::Subquery(query), empty]))
 }

@@ -1,8 +1,10 @@
 //! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON lines.
 
 mod delta;
+mod failure;
 mod files;
 pub mod format;
+mod parquet_source;
 
 use datafusion::execution::SessionState;
 

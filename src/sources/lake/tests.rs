@@ -270,3 +270,134 @@ async fn a_truncated_footer_names_its_file() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn a_damaged_page_names_its_file() {
+    let lake = TestLake::new().await;
+    let rows: Vec<i64> = (0..1_000).map(|row| row * 7919 % 1000).collect();
+    lake.write_parquet("s/t.parquet", &batch(vec![("a", ints(&rows))]));
+    let path = lake.folder.path().join("s/t.parquet");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[4..60].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    lake.check_refused(
+        "s/t.parquet",
+        "SELECT sum(a) FROM t",
+        ErrorKind::DataCorrupted,
+        "s/t.parquet",
+    )
+    .await;
+}
+
+/// Writes a Delta table by hand: one Parquet file, and a log with these statistics for it.
+fn write_delta(lake: &TestLake, path: &str, rows: &RecordBatch, fields: &str, stats: &str) {
+    lake.write_parquet(&format!("{path}/part-0.parquet"), rows);
+    let size = std::fs::metadata(lake.folder.path().join(path).join("part-0.parquet"))
+        .unwrap()
+        .len();
+    commit(
+        lake,
+        path,
+        fields,
+        &format!("part-0.parquet\",\"size\":{size},\"stats\":\"{stats}"),
+    );
+}
+
+fn commit(lake: &TestLake, path: &str, fields: &str, add: &str) {
+    let schema = format!("{{\"type\":\"struct\",\"fields\":[{fields}]}}").replace('"', "\\\"");
+    let log = format!(
+        "{{\"protocol\":{{\"minReaderVersion\":1,\"minWriterVersion\":2}}}}\n\
+         {{\"metaData\":{{\"id\":\"0\",\"format\":{{\"provider\":\"parquet\",\"options\":{{}}}},\
+         \"schemaString\":\"{schema}\",\"partitionColumns\":[],\"configuration\":{{}}}}}}\n\
+         {{\"add\":{{\"path\":\"{add}\",\"partitionValues\":{{}},\"modificationTime\":0,\"dataChange\":true}}}}\n"
+    );
+    lake.write(&format!("{path}/_delta_log/{:020}.json", 0), log);
+}
+
+const K: &str = r#"{"name":"k","type":"long","nullable":true,"metadata":{}}"#;
+const X: &str = r#"{"name":"x","type":"double","nullable":true,"metadata":{}}"#;
+
+#[tokio::test]
+async fn a_wrong_log_never_gives_wrong_values() {
+    let lake = TestLake::new().await;
+    // The file holds 7 once; the log says two rows, and that all are 9.
+    let stats = r#"{\"numRecords\":2,\"minValues\":{\"k\":9},\"maxValues\":{\"k\":9},\"nullCount\":{\"k\":0}}"#;
+    write_delta(&lake, "s/t", &batch(vec![("k", ints(&[7]))]), K, stats);
+    lake.check("s/t", "SELECT k FROM t", "7").await;
+    lake.check("s/t", "SELECT k FROM t WHERE k > 5", "7").await;
+    lake.check("s/t", "SELECT count(*), min(k), max(k) FROM t", "1,7,7")
+        .await;
+}
+
+#[tokio::test]
+async fn not_a_number_survives_the_statistics_of_a_log() {
+    let lake = TestLake::new().await;
+    let floats: arrow::array::ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::NAN]));
+    let stats = r#"{\"numRecords\":2,\"minValues\":{\"x\":1.0},\"maxValues\":{\"x\":1.0},\"nullCount\":{\"x\":0}}"#;
+    write_delta(&lake, "s/t", &batch(vec![("x", floats)]), X, stats);
+    lake.check("s/t", "SELECT x FROM t WHERE x > 0 ORDER BY x", "1.0 NaN")
+        .await;
+    lake.check("s/t", "SELECT count(*) FROM t WHERE x > 5", "1")
+        .await;
+    lake.check("s/t", "SELECT x FROM t ORDER BY x DESC LIMIT 1", "NaN")
+        .await;
+}
+
+#[tokio::test]
+async fn a_table_made_anew_at_the_same_path_is_noticed() {
+    let lake = TestLake::new().await;
+    write_delta(&lake, "s/t", &batch(vec![("k", ints(&[1]))]), K, "{}");
+    lake.check("s/t", "SELECT k FROM t", "1").await;
+    std::fs::remove_dir_all(lake.folder.path().join("s/t")).unwrap();
+    let two = batch(vec![("k", ints(&[2, 3]))]);
+    write_delta(&lake, "s/t", &two, K, r#"{\"numRecords\":2}"#);
+    lake.check("s/t", "SELECT sum(k) FROM t", "5").await;
+    std::fs::remove_dir_all(lake.folder.path().join("s/t")).unwrap();
+    let error = lake
+        .source
+        .pin(&LakeTable {
+            path: "s/t".to_owned(),
+            layout: Layout::Delta,
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UndefinedFile, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_names_files_elsewhere_is_refused() {
+    let lake = TestLake::new().await;
+    lake.write_parquet("s/other.parquet", &batch(vec![("k", ints(&[1]))]));
+    for (at, path) in [
+        "../other.parquet",
+        "%2e%2e/other.parquet",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "s3://b/x",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let table = format!("s/t{at}");
+        commit(
+            &lake,
+            &table,
+            K,
+            &format!("{path}\",\"size\":1,\"stats\":\"{{}}"),
+        );
+        let error = lake.pin(&table).await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::InsufficientPrivilege,
+            "{path}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_broken_log_names_its_table() {
+    let lake = TestLake::new().await;
+    lake.write("s/t/_delta_log/00000000000000000000.json", "{\"add\":");
+    lake.check_refused("s/t", "SELECT 1", ErrorKind::DataCorrupted, "\"s/t\"")
+        .await;
+}

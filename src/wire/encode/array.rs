@@ -2,11 +2,9 @@
 
 use bytes::{BufMut, BytesMut};
 
-use arrow::array::Array;
-
 use super::values::{List, Values};
 use super::{Style, binary_value, text_value};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Appends a list as `array_out` does: `{1,NULL,"a b"}`.
 pub(super) fn text(out: &mut BytesMut, list: &List, row: usize, style: &Style) -> Result<()> {
@@ -119,10 +117,7 @@ fn measure(
 }
 
 fn ragged() -> Error {
-    Error::new(
-        ErrorKind::InvalidBinaryRepresentation,
-        "multidimensional arrays must have sub-arrays with matching dimensions",
-    )
+    Error::unsupported("sending an array of sub-arrays of different lengths in binary")
 }
 
 fn elements(out: &mut BytesMut, list: &List, row: usize, style: &Style) -> Result<()> {

@@ -162,7 +162,7 @@ fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
 /// Appends a value that is not null, as PostgreSQL's output function does.
 fn text_value(out: &mut BytesMut, values: &Values, row: usize, style: &Style) -> Result<()> {
     match values {
-        Values::Null(_) => {}
+        Values::Null => {}
         Values::Bool(array) => out.put_u8(if array.value(row) { b't' } else { b'f' }),
         Values::Int2(array) => number::integer(out, array.value(row)),
         Values::Int4(array) => number::integer(out, array.value(row)),
@@ -198,7 +198,7 @@ fn binary_value(
     style: &Style,
 ) -> Result<()> {
     match values {
-        Values::Null(_) => {}
+        Values::Null => {}
         Values::Bool(array) => out.put_u8(u8::from(array.value(row))),
         Values::Int2(array) => out.put_i16(array.value(row)),
         Values::Int4(array) => out.put_i32(array.value(row)),

@@ -22,7 +22,7 @@ use crate::types::{element_of, oid};
 /// The values of a column.
 #[derive(Debug)]
 pub(super) enum Values {
-    Null(usize),
+    Null,
     Bool(BooleanArray),
     Int2(Int16Array),
     Int4(Int32Array),
@@ -74,7 +74,7 @@ impl Values {
             return json::texts(array).map(Self::Text);
         }
         Ok(match array.data_type() {
-            DataType::Null => Self::Null(array.len()),
+            DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => Self::Int2(
                 cast(array, &DataType::Int16)?
@@ -173,7 +173,7 @@ impl Values {
 
     fn array(&self) -> Option<&dyn Array> {
         Some(match self {
-            Self::Null(_) => return None,
+            Self::Null => return None,
             Self::Bool(array) => array,
             Self::Int2(array) => array,
             Self::Int4(array) => array,

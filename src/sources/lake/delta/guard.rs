@@ -35,6 +35,18 @@ pub(super) fn check(path: &str, table: &DeltaTable) -> Result<()> {
 }
 
 fn features(path: &str, protocol: &deltalake_core::kernel::Protocol) -> Result<()> {
+    // deltalake would serve a variant as the bytes of its encoding.
+    let variants = protocol
+        .reader_features()
+        .into_iter()
+        .flatten()
+        .map(ToString::to_string)
+        .find(|feature| feature.starts_with("variant"));
+    if let Some(feature) = variants {
+        return Err(Error::unsupported(format!(
+            "the Delta feature {feature} of table \"{path}\""
+        )));
+    }
     match PROTOCOL.can_read_from_protocol(protocol) {
         Ok(()) => Ok(()),
         Err(TransactionError::UnsupportedTableFeatures(features)) => {

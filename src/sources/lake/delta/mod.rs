@@ -73,7 +73,10 @@ impl DeltaTables {
         } else {
             self.reload(path, known, listing).await?
         };
-        let provider = provider::Provider::new(path, scan(path, &loaded.table)?);
+        let snapshot = loaded.table.snapshot();
+        let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
+        let partition_columns = snapshot.metadata().partition_columns();
+        let provider = provider::Provider::new(scan(path, &loaded.table)?, partition_columns);
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
             provider: Arc::new(provider),

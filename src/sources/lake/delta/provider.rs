@@ -6,6 +6,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as PlanResult;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column};
@@ -19,33 +20,60 @@ use crate::types::lake_type;
 /// A Delta table at one version.
 #[derive(Debug)]
 pub(super) struct Provider {
-    path: String,
     scan: DeltaScanNext,
     schema: SchemaRef,
-    /// A column that lies in the files and is cheap to read.
-    counted: Option<usize>,
+    /// The column of the files that is cheapest to read.
+    cheapest: Option<usize>,
+    partition_columns: Vec<String>,
 }
 
 impl Provider {
-    pub(super) fn new(path: &str, scan: DeltaScanNext) -> Self {
+    pub(super) fn new(scan: DeltaScanNext, partition_columns: &[String]) -> Self {
         let from = TableProvider::schema(&scan);
         let fields: Vec<_> = from
             .fields()
             .iter()
             .map(|field| {
-                Field::new(
-                    field.name(),
-                    lake_type(field.data_type()),
-                    field.is_nullable(),
-                )
+                let data_type = lake_type(field.data_type());
+                Field::new(field.name(), data_type, field.is_nullable())
             })
             .collect();
+        let cheapest = fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| !partition_columns.contains(field.name()))
+            .min_by_key(|(_, field)| field.data_type().primitive_width().unwrap_or(usize::MAX))
+            .map(|(index, _)| index);
         Self {
-            path: path.to_owned(),
-            schema: Arc::new(Schema::new(fields)),
-            counted: None,
             scan,
+            schema: Arc::new(Schema::new(fields)),
+            cheapest,
+            partition_columns: partition_columns.to_vec(),
         }
+    }
+
+    /// The columns to read for `projection`: one of the files' own among them, so that rows are
+    /// counted by reading them. The log says how many there are, but that may be wrong.
+    fn columns_read(&self, projection: Option<&Vec<usize>>) -> Option<Vec<usize>> {
+        let mut columns = projection?.clone();
+        let is_in_files = |column: &usize| {
+            !self
+                .partition_columns
+                .contains(self.schema.field(*column).name())
+        };
+        if !columns.iter().any(is_in_files) {
+            columns.extend(self.cheapest);
+        }
+        Some(columns)
+    }
+
+    /// Whether the log's minima and maxima answer the filter: they leave out NaN.
+    fn is_answerable(&self, filter: &Expr) -> bool {
+        !filter.column_refs().iter().any(|column| {
+            self.schema
+                .field_with_name(&column.name)
+                .is_ok_and(|field| field.data_type().is_floating())
+        })
     }
 }
 
@@ -63,7 +91,15 @@ impl TableProvider for Provider {
         &self,
         filters: &[&Expr],
     ) -> PlanResult<Vec<TableProviderFilterPushDown>> {
-        self.scan.supports_filters_pushdown(filters)
+        let supported = self.scan.supports_filters_pushdown(filters)?;
+        Ok(filters
+            .iter()
+            .zip(supported)
+            .map(|(filter, supported)| match self.is_answerable(filter) {
+                true => supported,
+                false => TableProviderFilterPushDown::Unsupported,
+            })
+            .collect())
     }
 
     async fn scan(
@@ -73,20 +109,44 @@ impl TableProvider for Provider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let _ = (&self.path, self.counted);
-        let plan = self.scan.scan(session, projection, filters, limit).await?;
-        served(stats::demoted(plan)?, &self.schema)
+        let columns = self.columns_read(projection);
+        let state = in_microseconds(session);
+        let session = state.as_ref().map_or(session, |state| state);
+        let plan = self
+            .scan
+            .scan(session, columns.as_ref(), filters, limit)
+            .await?;
+        let n_columns = projection.map_or(self.schema.fields().len(), Vec::len);
+        served(stats::demoted(plan)?, &self.schema, n_columns)
     }
 }
 
-/// `plan` with each column cast to the type under which `schema` serves its name.
-fn served(plan: Arc<dyn ExecutionPlan>, schema: &SchemaRef) -> PlanResult<Arc<dyn ExecutionPlan>> {
+/// The session with timestamps of 96 bits read as microseconds, unless it has them already: as
+/// nanoseconds, which deltalake asks for, the year 9999 would wrap around.
+fn in_microseconds(session: &dyn Session) -> Option<SessionState> {
+    let unit = &session.config_options().execution.parquet.coerce_int96;
+    if unit.as_deref() == Some("us") {
+        return None;
+    }
+    let mut state = session.as_any().downcast_ref::<SessionState>()?.clone();
+    let options = state.config_mut().options_mut();
+    options.execution.parquet.coerce_int96 = Some("us".to_owned());
+    Some(state)
+}
+
+/// The first columns of `plan`, each cast to the type under which `schema` serves its name.
+fn served(
+    plan: Arc<dyn ExecutionPlan>,
+    schema: &SchemaRef,
+    n_columns: usize,
+) -> PlanResult<Arc<dyn ExecutionPlan>> {
     let from = plan.schema();
-    let mut differs = false;
+    let mut differs = from.fields().len() != n_columns;
     let columns = from
         .fields()
         .iter()
         .enumerate()
+        .take(n_columns)
         .map(|(index, field)| {
             let to = schema.field_with_name(field.name())?.data_type();
             let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), index));

@@ -12,6 +12,8 @@ use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilde
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::sources::lake::parquet_source;
+
 /// `plan`, in which no scan of files claims exact statistics.
 pub(super) fn demoted(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
@@ -41,7 +43,19 @@ fn without_certainty(config: &FileScanConfig) -> FileScanConfig {
             files.collect::<Vec<_>>().into()
         })
         .collect();
+    // A scan with deletion vectors wants its own source back, and is given no filters.
+    let has_deletion_vectors = !config
+        .file_source
+        .table_schema()
+        .virtual_columns()
+        .is_empty();
+    let source = Arc::clone(&config.file_source);
+    let source = match has_deletion_vectors {
+        true => source,
+        false => parquet_source::guarded(source),
+    };
     FileScanConfigBuilder::from(config.clone())
+        .with_source(source)
         .with_statistics(config.statistics().to_inexact())
         .with_file_groups(groups)
         .build()

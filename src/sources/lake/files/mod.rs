@@ -125,7 +125,7 @@ impl FileTables {
             partitions.fields.iter().any(|key| key.name() == name)
         };
         let file_fields: Vec<_> = merged
-            .into_iter()
+            .iter()
             .filter(|field| !is_partition(field))
             .map(served)
             .collect();
@@ -176,7 +176,7 @@ impl FileTables {
 }
 
 /// A merged column as the table serves it. A file may lack it, so it may be NULL.
-fn served(field: Field) -> Field {
+fn served(field: &Field) -> Field {
     let data_type = match lake_type(field.data_type()) {
         arrow::datatypes::DataType::Null => arrow::datatypes::DataType::Utf8View,
         other => other,

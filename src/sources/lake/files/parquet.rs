@@ -1,16 +1,20 @@
 //! The schema of a Parquet file, from its footer.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::parquet::file::metadata::ParquetMetaData;
+use futures::FutureExt;
 use object_store::ObjectStore;
 
 use super::FileShape;
 use super::listing::DataFile;
-use super::read::failed;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
+use crate::sources::lake::failure;
 
 /// Reads the footer, through the cache that the scan will use.
 ///
@@ -28,22 +32,32 @@ pub(super) async fn shape(
         .with_file_metadata_cache(Some(runtime.cache_manager.get_file_metadata_cache()))
         .with_metadata_size_hint(options.metadata_size_hint)
         .with_coerce_int96(Some(arrow::datatypes::TimeUnit::Microsecond));
-    let corrupt = |cause| failed(file.path(), ErrorKind::DataCorrupted, cause);
-    let metadata = footer.fetch_metadata().await.map_err(corrupt)?;
-    let schema = footer.fetch_schema().await.map_err(corrupt)?;
-    let n_rows = usize::try_from(metadata.file_metadata().num_rows()).map_err(|_| {
-        Error::new(
-            ErrorKind::DataCorrupted,
-            format!(
-                "file \"{}\" says it holds a negative number of rows",
-                file.path()
-            ),
-        )
-    })?;
+    let read = async {
+        let metadata = footer.fetch_metadata().await?;
+        Ok::<_, DataFusionError>((metadata, footer.fetch_schema().await?))
+    };
+    let (metadata, schema) = AssertUnwindSafe(read)
+        .catch_unwind()
+        .await
+        .map_err(|_| failure::of_panic(file.path()))?
+        .map_err(|cause| failure::of_file(file.path(), ErrorKind::DataCorrupted, cause))?;
     Ok(FileShape {
         schema: Arc::new(schema),
-        n_rows: Some(n_rows),
+        n_rows: n_rows(&metadata),
     })
+}
+
+/// How many rows the file holds, if its footer says so twice alike: as a whole and by row group.
+fn n_rows(metadata: &ParquetMetaData) -> Option<usize> {
+    let whole = metadata.file_metadata().num_rows();
+    let by_group: i64 = metadata
+        .row_groups()
+        .iter()
+        .map(|group| group.num_rows())
+        .sum();
+    (whole == by_group)
+        .then(|| usize::try_from(whole).ok())
+        .flatten()
 }
 
 /// The file's entry under which DataFusion caches its footer. It compares size and time only,

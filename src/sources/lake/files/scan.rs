@@ -27,6 +27,7 @@ use object_store::ObjectStore;
 use super::text::TextSource;
 use super::{PinnedFile, Shape, parquet};
 use crate::sources::lake::format::Format;
+use crate::sources::lake::parquet_source;
 use crate::storage::{self, Lake};
 
 /// A table of files at one version.
@@ -125,11 +126,10 @@ impl FileTable {
         options.global.coerce_int96 = Some("us".to_owned());
         let footers = self.runtime.cache_manager.get_file_metadata_cache();
         let reader = CachedParquetFileReaderFactory::new(store, footers);
-        Arc::new(
-            ParquetSource::new(table_schema)
-                .with_table_parquet_options(options)
-                .with_parquet_file_reader_factory(Arc::new(reader)),
-        )
+        let source = ParquetSource::new(table_schema)
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(reader));
+        parquet_source::guarded(Arc::new(source))
     }
 }
 

@@ -21,8 +21,9 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::csv::Rows;
-use super::read::{self, external, undecodable};
+use super::read;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::lake::failure::{external, of_text};
 use crate::sources::lake::format::Format;
 
 /// A source of rows in text.
@@ -309,6 +310,6 @@ impl Decoding {
         step: impl FnOnce(&mut Decoder, &[u8]) -> Result<T, ArrowError>,
     ) -> Result<T> {
         step(&mut self.decoder, &self.chunk)
-            .map_err(|cause| undecodable(&self.path, self.decoder.damage(), cause))
+            .map_err(|cause| of_text(&self.path, self.decoder.damage(), cause))
     }
 }

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Writes src/catalog/system/data/ from a real PostgreSQL 16.
+
+    python3 -m venv .venv && .venv/bin/pip install pgserver==0.1.4 && .venv/bin/python scripts/pg_catalog.py
+
+`relations.tsv` lists the relations of pg_catalog, and those of information_schema that Lakegate
+has, with their columns. `<relation>.tsv` holds rows in the text format of COPY, as the columns of
+`relations.tsv` order them. The rows are PostgreSQL's, under the PostgreSQL licence (data/LICENSE).
+"""
+
+import pathlib
+import tempfile
+
+import pgserver
+
+DATA = pathlib.Path(__file__).parent.parent / "src/catalog/system/data"
+
+# Relations whose rows are the same in every database, and the condition for a row to be kept.
+# Left out are those about objects Lakegate makes itself (pg_class ...), those that only matter
+# inside a server (pg_rewrite, pg_statistic, pg_init_privs), and the rows that describe them.
+STATIC = {
+    "pg_aggregate": "true",
+    "pg_am": "true",
+    "pg_amop": "true",
+    "pg_amproc": "true",
+    "pg_cast": "true",
+    "pg_collation": "true",
+    "pg_conversion": "true",
+    "pg_description": "classoid IN ('pg_type'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass,"
+    " 'pg_cast'::regclass, 'pg_am'::regclass, 'pg_collation'::regclass, 'pg_namespace'::regclass,"
+    " 'pg_language'::regclass, 'pg_ts_config'::regclass, 'pg_ts_dict'::regclass,"
+    " 'pg_ts_parser'::regclass, 'pg_ts_template'::regclass)",
+    "pg_enum": "true",
+    "pg_language": "true",
+    "pg_namespace": "nspname NOT LIKE 'pg_temp%' AND nspname NOT LIKE 'pg_toast%' AND nspname <> 'public'",
+    "pg_opclass": "true",
+    "pg_operator": "true",
+    "pg_opfamily": "true",
+    "pg_proc": "true",
+    "pg_range": "true",
+    "pg_tablespace": "true",
+    "pg_ts_config": "true",
+    "pg_ts_config_map": "true",
+    "pg_ts_dict": "true",
+    "pg_ts_parser": "true",
+    "pg_ts_template": "true",
+    # Row types, and arrays of them, belong to the relations of one cluster.
+    "pg_type": "typrelid = 0 AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typrelid <> 0)",
+}
+
+# Those of information_schema that Lakegate fills, and those that are truly empty in it.
+INFORMATION_SCHEMA = (
+    "columns",
+    "constraint_column_usage",
+    "key_column_usage",
+    "referential_constraints",
+    "schemata",
+    "sequences",
+    "table_constraints",
+    "tables",
+    "triggers",
+    "views",
+)
+
+# RowDescription shows a domain as the type it is made of, so the domains are resolved here.
+RELATIONS = """
+SELECT n.nspname, c.relname, c.oid, c.relkind,
+       string_agg(a.attname || ' ' || CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END
+                  || CASE WHEN a.attnotnull THEN ' t' ELSE ' f' END, ',' ORDER BY a.attnum)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.relkind IN ('r', 'v')
+  AND (n.nspname = 'pg_catalog' OR n.nspname = 'information_schema' AND c.relname IN ({names}))
+GROUP BY 1, 2, 3, 4
+ORDER BY n.nspname DESC, c.relname
+"""
+
+SIGNATURES = """
+SELECT oid, pg_get_function_arguments(oid), nullif(pg_get_function_identity_arguments(oid),
+       pg_get_function_arguments(oid)), pg_get_function_result(oid)
+FROM pg_proc ORDER BY oid
+"""
+
+
+def copy(server, query):
+    """The rows of a query, in the text format of COPY."""
+    flat = " ".join(query.split())
+    return server.psql(f"SET search_path = pg_catalog;\nCOPY ({flat}) TO STDOUT").removeprefix("SET\n")
+
+
+def rows(server, relation, condition):
+    """The rows of a static relation, in the order of their first columns.
+
+    Function and type references are written as OIDs: their names are not unique.
+    """
+    columns = server.psql(
+        "COPY (SELECT string_agg(attname || CASE WHEN atttypid IN ('regproc'::regtype, 'regtype'::regtype)"
+        " THEN '::oid' ELSE '' END, ', ' ORDER BY attnum) FROM pg_attribute"
+        f" WHERE attrelid = 'pg_catalog.{relation}'::regclass AND attnum > 0) TO STDOUT"
+    )
+    return copy(server, f"SELECT {columns} FROM pg_catalog.{relation} t WHERE {condition} ORDER BY 1, 2, 3")
+
+
+def main():
+    """Starts a server in a temporary folder and writes every file."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = pgserver.get_server(folder, cleanup_mode="delete")
+        names = ", ".join(f"'{name}'" for name in INFORMATION_SCHEMA)
+        files = {"relations": copy(server, RELATIONS.format(names=names))}
+        files |= {name: rows(server, name, condition) for name, condition in STATIC.items()}
+        files["signatures"] = copy(server, SIGNATURES)
+        for name, text in files.items():
+            (DATA / f"{name}.tsv").write_text(text)
+        server.cleanup()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+//! `pg_attribute`: the columns of the lake's tables and of the system relations.
+
+use super::SystemView;
+use super::data::{Builtin, TypeRow};
+use super::relations::lake_relations;
+use super::table::Table;
+use crate::error::Result;
+use crate::types::{self, PgType};
+
+/// Tables that cannot be opened have no columns here; `lakegate.view_errors` says why.
+pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for definition in builtin.definitions() {
+        for (column, number) in definition.columns.iter().zip(1..) {
+            push_attribute(
+                builtin,
+                table,
+                &Attribute {
+                    relation: definition.oid,
+                    name: column.name,
+                    pg_type: PgType::of(column.type_oid),
+                    number,
+                    not_null: column.not_null,
+                },
+            )?;
+        }
+    }
+    let Some(inventory) = &view.inventory else {
+        return Ok(());
+    };
+    for (_, relation) in lake_relations(view) {
+        let Some(Ok(columns)) = inventory.get(&relation.oid) else {
+            continue;
+        };
+        for (column, number) in columns.fields().iter().zip(1..) {
+            push_attribute(
+                builtin,
+                table,
+                &Attribute {
+                    relation: relation.oid,
+                    name: column.name(),
+                    pg_type: types::of_field(column),
+                    number,
+                    not_null: !column.is_nullable(),
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What differs between rows of `pg_attribute`.
+struct Attribute<'a> {
+    relation: u32,
+    name: &'a str,
+    pg_type: PgType,
+    number: i16,
+    not_null: bool,
+}
+
+fn push_attribute(builtin: &Builtin, table: &mut Table, column: &Attribute<'_>) -> Result<()> {
+    let row = builtin.type_row(column.pg_type.oid);
+    let dimensions = row.map_or(0, |row| i16::from(row.element != 0));
+    table.push(&[
+        ("attrelid", column.relation.into()),
+        ("attname", column.name.into()),
+        ("atttypid", column.pg_type.oid.into()),
+        ("attlen", row.map_or(-1, |row| row.length).into()),
+        ("attnum", column.number.into()),
+        ("attcacheoff", (-1).into()),
+        ("atttypmod", column.pg_type.modifier.into()),
+        ("attndims", dimensions.into()),
+        ("attbyval", row.is_some_and(|row| row.by_value).into()),
+        (
+            "attalign",
+            row.map_or("i", |row: &TypeRow| &row.align).into(),
+        ),
+        (
+            "attstorage",
+            row.map_or("x", |row: &TypeRow| &row.storage).into(),
+        ),
+        ("attnotnull", column.not_null.into()),
+        ("attislocal", true.into()),
+        ("attstattarget", (-1).into()),
+        ("attcollation", row.map_or(0, |row| row.collation).into()),
+    ])
+}

@@ -1,0 +1,202 @@
+//! `pg_catalog`, `information_schema` and `lakegate`: relations that describe what exists.
+//!
+//! Every relation of PostgreSQL 16's `pg_catalog` is here with its columns. Its rows are those of
+//! `data/` (types, functions, operators ...), and those that [`PROJECTIONS`] makes of the catalog;
+//! of the kinds of object that Lakegate does not have there are no rows.
+
+mod attributes;
+mod data;
+mod information_schema;
+mod lakegate;
+mod relations;
+mod server;
+mod table;
+
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+
+pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Signature, TypeRow};
+pub use lakegate::{LAKEGATE, LAKEGATE_OID};
+pub use table::field;
+
+use super::{SystemRelation, SystemView};
+use crate::error::{Error, Result};
+use table::Table;
+
+/// The OID of the role that owns everything, as of the role `initdb` makes.
+pub const OWNER_OID: u32 = 10;
+
+/// The OID of the database, which is the only one.
+pub const DATABASE_OID: u32 = 5;
+
+/// What the rows of a relation are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// What exists.
+    Snapshot,
+    /// Also the columns of all relations, for which they must be opened.
+    Inventory,
+}
+
+/// Adds the rows about our objects.
+type Fill = fn(&Builtin, &SystemView, &mut Table) -> Result<()>;
+
+/// The relations whose rows are made of the catalog.
+const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
+    (
+        "pg_catalog",
+        "pg_attribute",
+        Needs::Inventory,
+        attributes::pg_attribute,
+    ),
+    (
+        "pg_catalog",
+        "pg_authid",
+        Needs::Snapshot,
+        server::pg_authid,
+    ),
+    (
+        "pg_catalog",
+        "pg_class",
+        Needs::Snapshot,
+        relations::pg_class,
+    ),
+    (
+        "pg_catalog",
+        "pg_database",
+        Needs::Snapshot,
+        server::pg_database,
+    ),
+    (
+        "pg_catalog",
+        "pg_namespace",
+        Needs::Snapshot,
+        relations::pg_namespace,
+    ),
+    ("pg_catalog", "pg_roles", Needs::Snapshot, server::pg_roles),
+    (
+        "pg_catalog",
+        "pg_settings",
+        Needs::Snapshot,
+        server::pg_settings,
+    ),
+    ("pg_catalog", "pg_shadow", Needs::Snapshot, server::pg_user),
+    (
+        "pg_catalog",
+        "pg_tables",
+        Needs::Snapshot,
+        relations::pg_tables,
+    ),
+    ("pg_catalog", "pg_user", Needs::Snapshot, server::pg_user),
+    (
+        "pg_catalog",
+        "pg_views",
+        Needs::Snapshot,
+        relations::pg_views,
+    ),
+    (
+        "information_schema",
+        "columns",
+        Needs::Inventory,
+        information_schema::columns,
+    ),
+    (
+        "information_schema",
+        "schemata",
+        Needs::Snapshot,
+        information_schema::schemata,
+    ),
+    (
+        "information_schema",
+        "tables",
+        Needs::Snapshot,
+        information_schema::tables,
+    ),
+    (
+        "information_schema",
+        "views",
+        Needs::Snapshot,
+        information_schema::views,
+    ),
+    (LAKEGATE, "omissions", Needs::Snapshot, lakegate::omissions),
+    (LAKEGATE, "tables", Needs::Snapshot, lakegate::tables),
+    (
+        LAKEGATE,
+        "view_errors",
+        Needs::Inventory,
+        lakegate::view_errors,
+    ),
+];
+
+/// Every system relation.
+pub fn relations(builtin: &Arc<Builtin>) -> Vec<Arc<dyn SystemRelation>> {
+    let definitions = builtin.definitions().iter();
+    definitions
+        .map(|definition| {
+            let projection = PROJECTIONS.iter().find(|(schema, name, ..)| {
+                *schema == definition.schema && *name == definition.name
+            });
+            Arc::new(Projection {
+                builtin: Arc::clone(builtin),
+                schema: definition.schema,
+                name: definition.name,
+                columns: OnceLock::new(),
+                needs: projection.map_or(Needs::Snapshot, |(_, _, needs, _)| *needs),
+                fill: projection.map(|(.., fill)| *fill),
+            }) as Arc<dyn SystemRelation>
+        })
+        .collect()
+}
+
+/// A relation's static rows, and those made of the catalog.
+#[derive(Debug)]
+struct Projection {
+    builtin: Arc<Builtin>,
+    schema: &'static str,
+    name: &'static str,
+    columns: OnceLock<SchemaRef>,
+    needs: Needs,
+    fill: Option<Fill>,
+}
+
+impl SystemRelation for Projection {
+    fn schema_name(&self) -> &str {
+        self.schema
+    }
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn columns(&self) -> SchemaRef {
+        let columns = self.columns.get_or_init(|| {
+            let columns = self.builtin.columns(self.schema, self.name);
+            columns.expect("a projection is made of each definition")
+        });
+        Arc::clone(columns)
+    }
+
+    fn needs_inventory(&self) -> bool {
+        self.needs == Needs::Inventory
+    }
+
+    fn rows(&self, view: &SystemView) -> Result<RecordBatch> {
+        let mut table = Table::new(self.columns());
+        if let Some(fill) = self.fill {
+            fill(&self.builtin, view, &mut table)?;
+        }
+        let made = table.finish()?;
+        let fixed = match self.schema {
+            "pg_catalog" => self.builtin.rows(self.name)?,
+            _ => None,
+        };
+        match fixed {
+            None => Ok(made),
+            Some(fixed) if self.fill.is_none() => Ok(fixed),
+            Some(fixed) => concat_batches(&self.columns(), &[fixed, made]).map_err(Error::internal),
+        }
+    }
+}

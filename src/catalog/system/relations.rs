@@ -1,0 +1,138 @@
+//! `pg_class`, `pg_namespace` and the views of PostgreSQL over them.
+
+use super::data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
+use super::lakegate::{LAKEGATE, LAKEGATE_OID};
+use super::table::Table;
+use super::{OWNER_OID, SystemView};
+use crate::catalog::Relation;
+use crate::error::Result;
+
+/// The OID of the schema of a system relation.
+pub(super) fn namespace_of(definition: &Definition) -> u32 {
+    match definition.schema {
+        "pg_catalog" => PG_CATALOG_OID,
+        LAKEGATE => LAKEGATE_OID,
+        _ => INFORMATION_SCHEMA_OID,
+    }
+}
+
+/// The relations of the lake, with the OIDs of their schemas.
+pub(super) fn lake_relations(view: &SystemView) -> impl Iterator<Item = (u32, &Relation)> {
+    view.snapshot.schemas.values().flat_map(|schema| {
+        let relations = schema.relations.values();
+        relations.map(|relation| (schema.oid, relation.as_ref()))
+    })
+}
+
+/// The schemas of the lake, and that of Lakegate's own relations.
+pub(super) fn pg_namespace(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let lake = view.snapshot.schemas.iter();
+    let lake = lake.map(|(name, schema)| (name.as_str(), schema.oid));
+    for (name, oid) in lake.chain([(LAKEGATE, LAKEGATE_OID)]) {
+        table.push(&[
+            ("oid", oid.into()),
+            ("nspname", name.into()),
+            ("nspowner", OWNER_OID.into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The tables of the lake, and the system relations themselves.
+pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for definition in builtin.definitions() {
+        push_class(
+            table,
+            &Class {
+                oid: definition.oid,
+                name: definition.name,
+                namespace: namespace_of(definition),
+                kind: definition.kind,
+                n_columns: definition.columns.len(),
+                identity: "n",
+            },
+        )?;
+    }
+    for (namespace, relation) in lake_relations(view) {
+        let inventory = view.inventory.as_deref();
+        let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
+        push_class(
+            table,
+            &Class {
+                oid: relation.oid,
+                name: &relation.name,
+                namespace,
+                kind: "r",
+                n_columns: columns.map_or(0, |columns| columns.fields().len()),
+                identity: "d",
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// What differs between rows of `pg_class`.
+struct Class<'a> {
+    oid: u32,
+    name: &'a str,
+    namespace: u32,
+    kind: &'a str,
+    /// 0 if unknown: the table was not opened for this.
+    n_columns: usize,
+    /// `relreplident`.
+    identity: &'a str,
+}
+
+fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
+    table.push(&[
+        ("oid", class.oid.into()),
+        ("relname", class.name.into()),
+        ("relnamespace", class.namespace.into()),
+        ("relowner", OWNER_OID.into()),
+        // Unknown: nothing counts the rows before a query asks.
+        ("reltuples", "-1".into()),
+        ("relpersistence", "p".into()),
+        ("relkind", class.kind.into()),
+        (
+            "relnatts",
+            i16::try_from(class.n_columns).unwrap_or(i16::MAX).into(),
+        ),
+        ("relispopulated", true.into()),
+        ("relreplident", class.identity.into()),
+    ])
+}
+
+/// The tables of the lake, and the system relations that are tables.
+pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let definitions = builtin.definitions().iter();
+    let system = definitions
+        .filter(|definition| definition.kind == "r")
+        .map(|definition| (definition.schema, definition.name));
+    let lake = lake_relations(view);
+    let lake = lake.map(|(_, relation)| (relation.schema.as_str(), relation.name.as_str()));
+    for (schema, name) in system.chain(lake) {
+        table.push(&[
+            ("schemaname", schema.into()),
+            ("tablename", name.into()),
+            ("tableowner", view.user.as_str().into()),
+            ("hasindexes", false.into()),
+            ("hasrules", false.into()),
+            ("hastriggers", false.into()),
+            ("rowsecurity", false.into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The system relations that are views. Their definitions are not SQL.
+pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let definitions = builtin.definitions().iter();
+    for definition in definitions.filter(|definition| definition.kind == "v") {
+        table.push(&[
+            ("schemaname", definition.schema.into()),
+            ("viewname", definition.name.into()),
+            ("viewowner", view.user.as_str().into()),
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Discovers lakes in temporary folders.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+
+use super::*;
+
+async fn catalog(folder: &std::path::Path) -> Catalog {
+    let lake = crate::storage::open(folder.to_str().unwrap(), &BTreeMap::new())
+        .await
+        .unwrap();
+    let source = LakeSource::new(lake, SessionContext::new().state());
+    Catalog::new(Arc::new(source), Vec::new())
+}
+
+fn write(folder: &std::path::Path, path: &str) {
+    let path = folder.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, "a\n1\n").unwrap();
+}
+
+/// The relations as `schema.name path`; `!` marks a name that is taken twice.
+async fn check(paths: &[&str], expected: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    for path in paths {
+        write(folder.path(), path);
+    }
+    let catalog = catalog(folder.path()).await;
+    let snapshot = catalog.refresh().await.unwrap();
+    let relations = snapshot
+        .schemas
+        .values()
+        .flat_map(|schema| schema.relations.values());
+    let found: Vec<_> = relations
+        .map(|relation| match &relation.table {
+            Ok(table) => format!("{}.{} {}", relation.schema, relation.name, table.path),
+            Err(_) => format!("{}.{} !", relation.schema, relation.name),
+        })
+        .collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn folders_are_schemas_and_tables() {
+    check(
+        &["root.csv", "s/one.csv", "s/two.tar", "s/_x/a.csv"],
+        &["public.root root.csv", "s.one s/one.csv"],
+    )
+    .await;
+    check(&["s/t/_delta_log/0.json", "s/t/p.parquet"], &["s.t s/t"]).await;
+    check(&["t/_delta_log/0.json"], &["public.t t"]).await;
+    check(&["t/k=1/a.csv"], &["public.t t"]).await;
+    check(&["s/t/a.csv", "s/t/b.csv"], &["s.t s/t"]).await;
+    check(&["s/t/k=1/a.csv", "s/t/k=2/b.csv"], &["s.t s/t"]).await;
+    check(&["s/t/2026/11/01/a.csv"], &["s.t s/t"]).await;
+    check(&["s/f/t/a.csv"], &["s_f.t s/f/t"]).await;
+    check(
+        &["s/mixed/a.csv", "s/mixed/b.parquet"],
+        &["s_mixed.a s/mixed/a.csv", "s_mixed.b s/mixed/b.parquet"],
+    )
+    .await;
+    check(&["s/x.csv", "s/x.jsonl"], &["s.x !"]).await;
+}
+
+#[tokio::test]
+async fn equal_lakes_keep_their_epoch_and_their_oids() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "s/Orders.csv");
+    let catalog = catalog(folder.path()).await;
+    let first = catalog.refresh().await.unwrap();
+    assert_eq!(catalog.refresh().await.unwrap().epoch, first.epoch);
+    write(folder.path(), "s/users.csv");
+    let second = catalog.refresh().await.unwrap();
+    assert!(second.epoch > first.epoch);
+    let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders").unwrap().unwrap().oid;
+    assert_eq!(oid(&first), oid(&second));
+    assert!(second.find("S", "orders").unwrap().is_some());
+    assert!(second.find("s", "nothing").unwrap().is_none());
+    write(folder.path(), "s/ORDERS.csv");
+    let third = catalog.refresh().await.unwrap();
+    assert!(third.find("s", "Orders").unwrap().is_some());
+    assert!(third.find("s", "orders").is_err());
+}
+
+#[tokio::test]
+async fn the_inventory_has_columns_or_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "s/good.csv");
+    write(folder.path(), "s/bad.parquet");
+    let catalog = catalog(folder.path()).await;
+    let snapshot = catalog.snapshot().await.unwrap();
+    let inventory = catalog.inventory(&snapshot).await;
+    let oid = |name| snapshot.find("s", name).unwrap().unwrap().oid;
+    assert_eq!(
+        inventory[&oid("good")].as_ref().unwrap().field(0).name(),
+        "a"
+    );
+    assert!(inventory[&oid("bad")].is_err());
+}

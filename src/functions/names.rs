@@ -1,0 +1,182 @@
+//! Names of objects: what an OID is called, and which object a name means.
+
+use std::sync::Arc;
+
+use super::{SessionFacts, quote};
+use crate::catalog::Snapshot;
+use crate::catalog::system::{
+    Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A relation's place: its schema's OID and name, and its own name.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) schema: String,
+    pub(super) name: String,
+}
+
+/// Resolves names as one session does.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) facts: Arc<SessionFacts>,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) builtin: Arc<Builtin>,
+}
+
+impl Names {
+    /// The schemas searched for unqualified names.
+    pub(super) fn path(&self) -> impl Iterator<Item = &str> {
+        let own = self.facts.search_path.iter().map(String::as_str);
+        std::iter::once("pg_catalog").chain(own.filter(|schema| *schema != "pg_catalog"))
+    }
+
+    /// Where the relation of this OID is.
+    pub(super) fn relation(&self, oid: u32) -> Option<Place> {
+        let system = self.builtin.definitions().iter();
+        let mut system = system.filter(|definition| definition.oid == oid);
+        if let Some(definition) = system.next() {
+            return Some(Place {
+                schema: definition.schema.to_owned(),
+                name: definition.name.to_owned(),
+            });
+        }
+        let schemas = self.snapshot.schemas.values();
+        let mut relations = schemas.flat_map(|schema| schema.relations.values());
+        let relation = relations.find(|relation| relation.oid == oid)?;
+        Some(Place {
+            schema: relation.schema.clone(),
+            name: relation.name.clone(),
+        })
+    }
+
+    /// The OID of a schema's relation of exactly this name.
+    fn oid_in(&self, schema: &str, name: &str) -> Option<u32> {
+        let lake = self.snapshot.schemas.get(schema);
+        let lake = lake.and_then(|schema| schema.relations.get(name));
+        let system = || Some(self.builtin.definition(schema, name)?.oid);
+        lake.map(|relation| relation.oid).or_else(system)
+    }
+
+    /// The OID of the relation that a name as in SQL means.
+    pub(super) fn relation_oid(&self, text: &str) -> Result<Option<u32>> {
+        let parts = parse_name(text)?;
+        let found = match parts.as_slice() {
+            [name] => self.path().find_map(|schema| self.oid_in(schema, name)),
+            [.., schema, name] => self.oid_in(schema, name),
+            [] => None,
+        };
+        Ok(found)
+    }
+
+    /// Whether an unqualified name finds this relation; `None` if there is no such relation.
+    pub(super) fn is_visible(&self, oid: u32) -> Option<bool> {
+        let place = self.relation(oid)?;
+        let mut path = self.path();
+        let found = path.find_map(|schema| self.oid_in(schema, &place.name));
+        Some(found == Some(oid))
+    }
+
+    /// As `regclassout` in regproc.c: qualified only where it must be.
+    pub(super) fn spell_relation(&self, oid: u32) -> String {
+        match self.relation(oid) {
+            None if oid == 0 => "-".to_owned(),
+            None => oid.to_string(),
+            Some(place) if self.is_visible(oid) == Some(true) => quote::identifier(&place.name),
+            Some(place) => format!(
+                "{}.{}",
+                quote::identifier(&place.schema),
+                quote::identifier(&place.name)
+            ),
+        }
+    }
+
+    /// The name of a schema.
+    pub(super) fn schema(&self, oid: u32) -> Option<String> {
+        match oid {
+            PG_CATALOG_OID => Some("pg_catalog".to_owned()),
+            INFORMATION_SCHEMA_OID => Some("information_schema".to_owned()),
+            LAKEGATE_OID => Some(LAKEGATE.to_owned()),
+            _ => {
+                let mut schemas = self.snapshot.schemas.iter();
+                let (name, _) = schemas.find(|(_, schema)| schema.oid == oid)?;
+                Some(name.clone())
+            }
+        }
+    }
+
+    /// The OID of a schema.
+    pub(super) fn schema_oid(&self, name: &str) -> Option<u32> {
+        match name {
+            "pg_catalog" => Some(PG_CATALOG_OID),
+            "information_schema" => Some(INFORMATION_SCHEMA_OID),
+            LAKEGATE => Some(LAKEGATE_OID),
+            _ => Some(self.snapshot.schemas.get(name)?.oid),
+        }
+    }
+}
+
+/// The parts of a name as SQL writes it: quoted ones as they are, others in lower case.
+///
+/// # Errors
+/// `SyntaxError` for a name that is none.
+pub(super) fn parse_name(text: &str) -> Result<Vec<String>> {
+    let invalid = || Error::new(ErrorKind::SyntaxError, "invalid name syntax");
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    loop {
+        let part;
+        (part, rest) = match rest.strip_prefix('"') {
+            Some(quoted) => quoted_part(quoted).ok_or_else(invalid)?,
+            None => {
+                let end = rest.find('.').unwrap_or(rest.len());
+                (rest[..end].trim().to_lowercase(), rest[end..].trim_start())
+            }
+        };
+        if part.is_empty() {
+            return Err(invalid());
+        }
+        parts.push(part);
+        match rest.strip_prefix('.') {
+            Some(more) => rest = more.trim_start(),
+            None if rest.is_empty() => return Ok(parts),
+            None => return Err(invalid()),
+        }
+    }
+}
+
+/// The part up to the closing quote, and what follows it.
+fn quoted_part(text: &str) -> Option<(String, &str)> {
+    let mut part = String::new();
+    let mut rest = text;
+    loop {
+        let end = rest.find('"')?;
+        part.push_str(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix('"') {
+            Some(more) => {
+                part.push('"');
+                rest = more;
+            }
+            None => return Some((part, rest.trim_start())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(parse_name(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn names_fold_unless_quoted() {
+        check("Orders", &["orders"]);
+        check("silver.\"Or\"\"der.s\"", &["silver", "Or\"der.s"]);
+        check(" a . b ", &["a", "b"]);
+        assert!(parse_name("a.").is_err());
+        assert!(parse_name("\"a").is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! What the catalog says of an object: its name, its visibility, its description, its definition.
+
+use std::sync::Arc;
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ScalarUDF;
+
+use super::format_type::format_type;
+use super::names::Names;
+use super::scalar::{Argument, Scalar, number, oid_of, text};
+use super::session;
+use crate::catalog::system::Signature;
+use crate::types::oid;
+
+/// The functions of this file.
+pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let mut functions = visibility(names);
+    functions.push(session::user_by_id(&names.facts));
+    functions.extend(descriptions(names));
+    functions.extend(definitions(names));
+    functions.extend(sizes());
+    functions.extend(encodings());
+    functions
+}
+
+const OID: Argument = Argument::Of(oid::OID);
+const BOOL: Argument = Argument::Of(oid::BOOL);
+const INT4: Argument = Argument::Of(oid::INT4);
+const TEXT: Argument = Argument::Of(oid::TEXT);
+
+fn visibility(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let relations = Arc::clone(names);
+    let mut functions = vec![
+        Scalar::new("pg_table_is_visible", &[OID], oid::BOOL, move |row| {
+            Ok(ScalarValue::Boolean(relations.is_visible(oid_of(&row[0]))))
+        })
+        .udf(),
+    ];
+    let types = Arc::clone(names);
+    functions.push(
+        Scalar::new("pg_type_is_visible", &[OID], oid::BOOL, move |row| {
+            let found = types.builtin.type_row(oid_of(&row[0]));
+            let schema = found.and_then(|found| types.schema(found.namespace));
+            let visible = schema.map(|schema| types.path().any(|name| name == schema));
+            Ok(ScalarValue::Boolean(visible))
+        })
+        .udf(),
+    );
+    let procedures = Arc::clone(names);
+    functions.push(
+        Scalar::new("pg_function_is_visible", &[OID], oid::BOOL, move |row| {
+            let found = procedures.builtin.functions().get(&oid_of(&row[0]));
+            Ok(ScalarValue::Boolean(found.map(|_| true)))
+        })
+        .udf(),
+    );
+    // All objects of these kinds are of pg_catalog, which is always searched.
+    let others = [
+        "pg_collation_is_visible",
+        "pg_conversion_is_visible",
+        "pg_opclass_is_visible",
+        "pg_operator_is_visible",
+        "pg_opfamily_is_visible",
+        "pg_statistics_obj_is_visible",
+        "pg_ts_config_is_visible",
+        "pg_ts_dict_is_visible",
+        "pg_ts_parser_is_visible",
+        "pg_ts_template_is_visible",
+    ];
+    functions.extend(others.into_iter().map(|name| {
+        let yes = |_: &[ScalarValue]| Ok(ScalarValue::from(true));
+        Scalar::new(name, &[OID], oid::BOOL, yes).udf()
+    }));
+    functions
+}
+
+fn descriptions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let lookup = |names: &Arc<Names>| {
+        let names = Arc::clone(names);
+        move |row: &[ScalarValue]| {
+            let catalog = row.get(1).map_or("", text);
+            let catalog = names.builtin.definition("pg_catalog", catalog);
+            let described =
+                catalog.and_then(|catalog| names.builtin.description(oid_of(&row[0]), catalog.oid));
+            Ok(ScalarValue::Utf8(described.map(str::to_owned)))
+        }
+    };
+    let none = |_: &[ScalarValue]| Ok(ScalarValue::Utf8(None));
+    vec![
+        Scalar::new("obj_description", &[OID, TEXT], oid::TEXT, lookup(names))
+            .optional(1)
+            .udf(),
+        Scalar::new("shobj_description", &[OID, TEXT], oid::TEXT, none).udf(),
+        Scalar::new("col_description", &[OID, INT4], oid::TEXT, none).udf(),
+    ]
+}
+
+/// Reads one text of a function's signature.
+type OfSignature = fn(Signature) -> Option<&'static str>;
+
+fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let of_signature = |name: &'static str, read: OfSignature| {
+        let names = Arc::clone(names);
+        let body = move |row: &[ScalarValue]| {
+            let signature = names.builtin.signature(oid_of(&row[0]));
+            let read = signature.and_then(read).map(str::to_owned);
+            Ok(ScalarValue::Utf8(read))
+        };
+        Scalar::new(name, &[OID], oid::TEXT, body).udf()
+    };
+    let formatted = Arc::clone(names);
+    let mut functions = vec![
+        of_signature("pg_get_function_result", |signature| signature.result),
+        of_signature("pg_get_function_arguments", |signature| {
+            Some(signature.arguments)
+        }),
+        of_signature("pg_get_function_identity_arguments", |signature| {
+            Some(signature.identity_arguments)
+        }),
+        Scalar::new("format_type", &[OID, INT4], oid::TEXT, move |row| {
+            if row[0].is_null() {
+                return Ok(ScalarValue::Utf8(None));
+            }
+            let modifier = (!row[1].is_null()).then(|| number(&row[1]));
+            let modifier = modifier.and_then(|modifier| i32::try_from(modifier).ok());
+            let name = format_type(&formatted.builtin, oid_of(&row[0]), modifier);
+            Ok(ScalarValue::from(name))
+        })
+        .with_nulls()
+        .udf(),
+    ];
+    // Of what these define, Lakegate has nothing: no such object has an OID.
+    let absent: [(&str, &[Argument], usize); 13] = [
+        ("pg_get_expr", &[TEXT, OID, BOOL], 1),
+        ("pg_get_viewdef", &[Argument::Object, BOOL], 1),
+        ("pg_get_constraintdef", &[OID, BOOL], 1),
+        ("pg_get_indexdef", &[OID, INT4, BOOL], 2),
+        ("pg_get_partkeydef", &[OID], 0),
+        ("pg_get_ruledef", &[OID, BOOL], 1),
+        ("pg_get_triggerdef", &[OID, BOOL], 1),
+        ("pg_get_statisticsobjdef", &[OID], 0),
+        ("pg_get_statisticsobjdef_columns", &[OID], 0),
+        ("pg_get_functiondef", &[OID], 0),
+        ("pg_get_function_sqlbody", &[OID], 0),
+        ("pg_get_serial_sequence", &[TEXT, TEXT], 0),
+        ("pg_tablespace_location", &[OID], 0),
+    ];
+    functions.extend(absent.into_iter().map(|(name, arguments, optional)| {
+        let none = |_: &[ScalarValue]| Ok(ScalarValue::Utf8(None));
+        Scalar::new(name, arguments, oid::TEXT, none)
+            .optional(optional)
+            .udf()
+    }));
+    functions.push(
+        Scalar::new(
+            "pg_relation_is_publishable",
+            &[Argument::Object],
+            oid::BOOL,
+            |_| Ok(ScalarValue::from(false)),
+        )
+        .udf(),
+    );
+    functions
+}
+
+/// The sizes of the lake's tables are unknown until they are read; their space is not the
+/// gateway's, which itself has none.
+fn sizes() -> Vec<Arc<ScalarUDF>> {
+    let names: [(&str, &[Argument], usize); 6] = [
+        ("pg_table_size", &[Argument::Object], 0),
+        ("pg_indexes_size", &[Argument::Object], 0),
+        ("pg_relation_size", &[Argument::Object, TEXT], 1),
+        ("pg_total_relation_size", &[Argument::Object], 0),
+        ("pg_database_size", &[Argument::Object], 0),
+        ("pg_tablespace_size", &[Argument::Object], 0),
+    ];
+    let sizes = names.into_iter().map(|(name, arguments, optional)| {
+        let none = |_: &[ScalarValue]| Ok(ScalarValue::Int64(Some(0)));
+        Scalar::new(name, arguments, oid::INT8, none)
+            .optional(optional)
+            .udf()
+    });
+    sizes.collect()
+}
+
+fn encodings() -> Vec<Arc<ScalarUDF>> {
+    let to_char = |row: &[ScalarValue]| {
+        let name = match number(&row[0]) {
+            0 => "SQL_ASCII",
+            6 => "UTF8",
+            _ => "",
+        };
+        Ok(ScalarValue::from(name))
+    };
+    let to_number = |row: &[ScalarValue]| {
+        let number = match text(&row[0]).to_uppercase().as_str() {
+            "SQL_ASCII" => 0,
+            "UTF8" | "UTF-8" | "UNICODE" => 6,
+            _ => -1,
+        };
+        Ok(ScalarValue::Int32(Some(number)))
+    };
+    vec![
+        Scalar::new("pg_encoding_to_char", &[INT4], oid::NAME, to_char).udf(),
+        Scalar::new("pg_char_to_encoding", &[TEXT], oid::INT4, to_number).udf(),
+    ]
+}

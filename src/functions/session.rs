@@ -1,0 +1,188 @@
+//! What the session and the server are: `current_user`, `version()`, settings, privileges.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ScalarUDF;
+
+use super::SessionFacts;
+use super::names::Names;
+use super::scalar::{Argument, Scalar, number, text};
+use crate::catalog::system::OWNER_OID;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::oid;
+
+/// What `server_version` says. Tools choose their queries by it.
+const POSTGRES_VERSION: &str = "16.6";
+
+/// The OID of `name[]`.
+const NAME_ARRAY: u32 = 1003;
+
+/// The functions of this file.
+pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let mut functions = facts(&names.facts);
+    functions.extend(schemas(names));
+    functions.extend(settings(&names.facts));
+    functions.extend(privileges());
+    functions
+}
+
+fn constant(name: &'static str, type_oid: u32, value: ScalarValue) -> Arc<ScalarUDF> {
+    Scalar::new(name, &[], type_oid, move |_| Ok(value.clone())).udf()
+}
+
+fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
+    let text = |value: &str| ScalarValue::from(value);
+    let version = format!(
+        "PostgreSQL {POSTGRES_VERSION} on {}-{} (Lakegate {})",
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        env!("CARGO_PKG_VERSION"),
+    );
+    let mut functions: Vec<Arc<ScalarUDF>> =
+        ["current_user", "session_user", "user", "current_role"]
+            .into_iter()
+            .map(|name| constant(name, oid::NAME, text(&facts.user)))
+            .collect();
+    functions.extend(
+        ["current_database", "current_catalog"]
+            .into_iter()
+            .map(|name| constant(name, oid::NAME, text(&facts.database))),
+    );
+    functions.extend([
+        constant("version", oid::TEXT, text(&version)),
+        constant("pg_backend_pid", oid::INT4, facts.backend_pid.into()),
+        constant("pg_is_in_recovery", oid::BOOL, false.into()),
+        constant("getdatabaseencoding", oid::NAME, text("UTF8")),
+        constant("pg_client_encoding", oid::NAME, text("UTF8")),
+        constant("inet_server_addr", oid::TEXT, ScalarValue::Utf8(None)),
+        constant("inet_client_addr", oid::TEXT, ScalarValue::Utf8(None)),
+    ]);
+    functions
+}
+
+fn schemas(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let facts = &names.facts;
+    let snapshot = &names.snapshot;
+    let existing: Vec<String> = facts
+        .search_path
+        .iter()
+        .filter(|schema| snapshot.schemas.contains_key(*schema) || is_system(schema))
+        .cloned()
+        .collect();
+    let current = ScalarValue::Utf8(existing.first().cloned());
+    let listed = move |row: &[ScalarValue]| {
+        let implicit = matches!(row[0], ScalarValue::Boolean(Some(true)))
+            && !existing.iter().any(|schema| schema == "pg_catalog");
+        let implicit = implicit.then_some("pg_catalog");
+        let names = implicit
+            .into_iter()
+            .chain(existing.iter().map(String::as_str));
+        let names: Vec<ScalarValue> = names.map(ScalarValue::from).collect();
+        let list = ScalarValue::new_list_nullable(&names, &DataType::Utf8);
+        Ok(ScalarValue::List(list))
+    };
+    vec![
+        constant("current_schema", oid::NAME, current),
+        Scalar::new(
+            "current_schemas",
+            &[Argument::Of(oid::BOOL)],
+            NAME_ARRAY,
+            listed,
+        )
+        .udf(),
+    ]
+}
+
+fn is_system(schema: &str) -> bool {
+    ["pg_catalog", "information_schema", "lakegate"].contains(&schema)
+}
+
+fn settings(facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
+    let of = Argument::Of;
+    let settings = Arc::clone(&facts.settings);
+    let current = move |row: &[ScalarValue]| {
+        let name = text(&row[0]);
+        let missing_ok = matches!(row.get(1), Some(ScalarValue::Boolean(Some(true))));
+        match settings.get(&name.to_lowercase()) {
+            Some(setting) => Ok(ScalarValue::from(setting.as_str())),
+            None if missing_ok => Ok(ScalarValue::Utf8(None)),
+            None => {
+                let message = format!("unrecognized configuration parameter \"{name}\"");
+                Err(Error::new(ErrorKind::UndefinedObject, message))
+            }
+        }
+    };
+    let refused = |_: &[ScalarValue]| -> Result<ScalarValue> {
+        let hint = "Use SET, which lasts for the session, or SET LOCAL.";
+        Err(Error::unsupported("set_config()").with_hint(hint))
+    };
+    let set_config = [of(oid::TEXT), of(oid::TEXT), of(oid::BOOL)];
+    vec![
+        Scalar::new(
+            "current_setting",
+            &[of(oid::TEXT), of(oid::BOOL)],
+            oid::TEXT,
+            current,
+        )
+        .optional(1)
+        .udf(),
+        Scalar::new("set_config", &set_config, oid::TEXT, refused)
+            .with_nulls()
+            .udf(),
+    ]
+}
+
+/// There is one role, and it may do everything that is possible.
+fn privileges() -> Vec<Arc<ScalarUDF>> {
+    let any = Argument::Any;
+    let yes = |_: &[ScalarValue]| Ok(ScalarValue::from(true));
+    let role_checks = [
+        "has_any_column_privilege",
+        "has_database_privilege",
+        "has_foreign_data_wrapper_privilege",
+        "has_function_privilege",
+        "has_language_privilege",
+        "has_schema_privilege",
+        "has_sequence_privilege",
+        "has_server_privilege",
+        "has_table_privilege",
+        "has_tablespace_privilege",
+        "has_type_privilege",
+        "pg_has_role",
+    ];
+    let mut functions: Vec<Arc<ScalarUDF>> = role_checks
+        .into_iter()
+        .map(|name| {
+            Scalar::new(name, &[any, any, any], oid::BOOL, yes)
+                .optional(1)
+                .udf()
+        })
+        .collect();
+    functions.push(
+        Scalar::new(
+            "has_column_privilege",
+            &[any, any, any, any],
+            oid::BOOL,
+            yes,
+        )
+        .optional(1)
+        .udf(),
+    );
+    functions
+}
+
+/// As `pg_get_userbyid` in ruleutils.c.
+pub(super) fn user_by_id(facts: &Arc<SessionFacts>) -> Arc<ScalarUDF> {
+    let user = facts.user.clone();
+    let body = move |row: &[ScalarValue]| {
+        let role = number(&row[0]);
+        Ok(ScalarValue::from(match role == i64::from(OWNER_OID) {
+            true => user.clone(),
+            false => format!("unknown (OID={role})"),
+        }))
+    };
+    let role = Argument::Of(oid::OID);
+    Scalar::new("pg_get_userbyid", &[role], oid::NAME, body).udf()
+}
