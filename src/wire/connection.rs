@@ -178,7 +178,9 @@ impl Connection {
             (false, true) => self.client.flush().await,
             (false, false) => {
                 self.mode = Mode::Skip;
-                Ok(())
+                // As send_message_to_frontend in elog.c: a Flush behind the error is skipped like all
+                // else, and a client that sent no Sync waits for the error.
+                self.client.flush().await
             }
         }
     }
