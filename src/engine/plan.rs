@@ -1,6 +1,7 @@
 //! Plans a pinned statement: our own step over DataFusion's SQL planner, which sees only what was pinned.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, TimeUnit};
@@ -16,11 +17,15 @@ use datafusion::logical_expr::{
     WindowUDF, cast,
 };
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
-use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use datafusion::sql::sqlparser::ast::{
+    Expr as SqlExpr, Query, Statement as SqlStatement, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::bind::{self, TableColumns};
 use super::context::StatementContext;
 use super::failure;
+use super::output_name::fold;
 use super::pin::Pinned;
 use super::statement::Lines;
 use crate::error::Result;
@@ -45,6 +50,7 @@ pub(super) fn plan(
     bind::bind(&mut query, &columns(pinned));
     let names =
         Names::new(pinned, state, context).map_err(|error| failure::from_datafusion(&error))?;
+    known_functions(&query, &names, lines)?;
     let parameters: Vec<Option<FieldRef>> = parameters
         .iter()
         .map(|data_type| {
@@ -57,6 +63,45 @@ pub(super) fn plan(
         .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
         .map_err(|error| failure::in_statement(&error, lines))?;
     Ok(Plan { logical })
+}
+
+/// A function that nobody knows is its own error in PostgreSQL; the planner has one for all.
+fn known_functions(query: &Query, names: &Names<'_>, lines: &Lines) -> Result<()> {
+    let mut unknown = UnknownFunction { names };
+    match query.visit(&mut unknown) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break((name, start)) => {
+            Err(failure::undefined_function(&name).at(lines.position(start)))
+        }
+    }
+}
+
+struct UnknownFunction<'a> {
+    names: &'a Names<'a>,
+}
+
+impl Visitor for UnknownFunction<'_> {
+    type Break = (String, Location);
+
+    fn pre_visit_expr(&mut self, expression: &SqlExpr) -> ControlFlow<Self::Break> {
+        let SqlExpr::Function(function) = expression else {
+            return ControlFlow::Continue(());
+        };
+        let Some(last) = function.name.0.last().and_then(|part| part.as_ident()) else {
+            return ControlFlow::Continue(());
+        };
+        let name = fold(last);
+        let known = self.names.get_function_meta(&name).is_some()
+            || self.names.get_aggregate_meta(&name).is_some()
+            || self.names.get_window_meta(&name).is_some()
+            || self.names.get_higher_order_meta(&name).is_some()
+            // The planner's own: it makes a list's elements rows.
+            || name == "unnest";
+        match known {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break((name, last.span.start)),
+        }
+    }
 }
 
 fn columns(pinned: &Pinned) -> TableColumns {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::context::StatementContext;
@@ -41,8 +41,10 @@ pub fn base(memory_bytes_max: usize) -> Result<SessionState> {
         .with_type_planner(Arc::new(PostgresTypes))
         .build();
     for function in functions::constant() {
-        datafusion::execution::FunctionRegistry::register_udf(&mut state, function)
-            .map_err(Error::internal)?;
+        FunctionRegistry::register_udf(&mut state, function).map_err(Error::internal)?;
+    }
+    for aggregate in functions::aggregates() {
+        FunctionRegistry::register_udaf(&mut state, aggregate).map_err(Error::internal)?;
     }
     rules::register(&mut state);
     Ok(state)

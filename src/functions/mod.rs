@@ -2,6 +2,7 @@
 
 mod casts;
 mod format_type;
+pub mod integers;
 mod names;
 mod objects;
 mod quote;
@@ -9,11 +10,12 @@ mod refused;
 mod reg;
 mod scalar;
 mod session;
+mod sum;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::catalog::Snapshot;
 use crate::catalog::system::Builtin;
@@ -50,6 +52,11 @@ pub fn of_session(
     functions.extend(objects::functions(&names));
     functions.extend(reg::functions(&names));
     functions
+}
+
+/// Aggregates that take the place of DataFusion's, registered once.
+pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    vec![Arc::new(sum::sum())]
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of

@@ -1,0 +1,127 @@
+//! Numbers as PostgreSQL computes them: integers that overflow fail, and casts to integers round.
+//! DataFusion wraps the one and truncates the other.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{BinaryExpr, Cast, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use crate::functions::integers::{Checked, checked, rint};
+
+/// Runs after type coercion: the operands of an operator have one type then.
+#[derive(Debug)]
+pub(super) struct Numbers;
+
+impl AnalyzerRule for Numbers {
+    fn name(&self) -> &'static str {
+        "postgres_numbers"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(rewrite_plan)
+            .map(|transformed| transformed.data)
+    }
+}
+
+fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = &plan {
+        schema.merge(&DFSchema::try_from_qualified_schema(
+            scan.table_name.clone(),
+            &scan.source.schema(),
+        )?);
+    }
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema))?;
+        Ok(rewritten.update_data(|expression| name.restore(expression)))
+    })
+}
+
+fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let Some(operation) = operation(op) else {
+                return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr {
+                    left,
+                    op,
+                    right,
+                })));
+            };
+            let (of_left, of_right) = (left.get_type(schema), right.get_type(schema));
+            match (of_left, of_right) {
+                (Ok(of_left), Ok(of_right))
+                    if of_left == of_right && of_left.is_signed_integer() =>
+                {
+                    let call = ScalarFunction::new_udf(checked(operation), vec![*left, *right]);
+                    Ok(Transformed::yes(Expr::ScalarFunction(call)))
+                }
+                // Outer references of a correlated subquery have no type here.
+                _ => Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr {
+                    left,
+                    op,
+                    right,
+                }))),
+            }
+        }
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_signed_integer() => {
+            let rounded = match expr.get_type(schema) {
+                Ok(of) => rounded(expr.as_ref(), &of),
+                Err(_) => None,
+            };
+            match rounded {
+                Some(inner) => Ok(Transformed::yes(Expr::Cast(Cast {
+                    expr: Box::new(inner),
+                    field,
+                }))),
+                None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+            }
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn operation(operator: Operator) -> Option<Checked> {
+    match operator {
+        Operator::Plus => Some(Checked::Add),
+        Operator::Minus => Some(Checked::Subtract),
+        Operator::Multiply => Some(Checked::Multiply),
+        _ => None,
+    }
+}
+
+/// A number made whole as PostgreSQL makes it: numeric rounds halves away from zero, as Arrow's
+/// change of scale does; float8 to the even neighbour.
+fn rounded(expression: &Expr, of: &DataType) -> Option<Expr> {
+    match of {
+        DataType::Decimal128(precision, scale) if *scale > 0 => Some(cast(
+            expression.clone(),
+            DataType::Decimal128(*precision, 0),
+        )),
+        DataType::Decimal256(precision, scale) if *scale > 0 => Some(cast(
+            expression.clone(),
+            DataType::Decimal256(*precision, 0),
+        )),
+        DataType::Float64 if !is_rint(expression) => Some(Expr::ScalarFunction(
+            ScalarFunction::new_udf(rint(), vec![expression.clone()]),
+        )),
+        DataType::Float32 => {
+            let wide = cast(expression.clone(), DataType::Float64);
+            Some(Expr::ScalarFunction(ScalarFunction::new_udf(
+                rint(),
+                vec![wide],
+            )))
+        }
+        _ => None,
+    }
+}
+
+fn is_rint(expression: &Expr) -> bool {
+    matches!(expression, Expr::ScalarFunction(call) if call.func.name() == "rint")
+}
