@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::cancel::{Registration, SessionKey};
 use super::client::{Client, OUTPUT_BYTES};
-use super::failure::{End, Failure, Step, Stop};
+use super::failure::{End, Failure, Stop};
 use super::frame::{Frame, take_frame};
 use super::message::{Message, read_message};
 use super::respond;
@@ -175,11 +175,11 @@ impl Connection {
         match (is_simple, is_done) {
             (true, _) => self.ready(is_done).await,
             (false, true) if self.client.output.len() < OUTPUT_BYTES => Ok(()),
-            (false, true) => self.client.flush().await,
+            (false, true) => self.send().await,
             (false, false) => {
                 // A Flush behind it will be skipped, but asyncpg waits for the error by no more.
                 self.mode = Mode::Skip;
-                self.client.flush().await
+                self.send().await
             }
         }
     }
@@ -241,6 +241,11 @@ impl Connection {
             respond::parameter_status(output, name, &value);
         }
         respond::ready(output, self.session.transaction.status());
+        self.send().await
+    }
+
+    /// Sends everything now.
+    pub(super) async fn send(&mut self) -> Result<(), End> {
         tokio::select! {
             biased;
             done = self.client.flush() => done,
@@ -273,10 +278,5 @@ impl Connection {
         if self.session.settings.wants(notice.severity) {
             respond::failure(&mut self.client.output, notice);
         }
-    }
-
-    /// Sends everything now.
-    pub(super) async fn flush(&mut self) -> Step {
-        self.client.flush().await.map_err(Stop::End)
     }
 }
