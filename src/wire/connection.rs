@@ -177,8 +177,9 @@ impl Connection {
             (false, true) if self.client.output.len() < OUTPUT_BYTES => Ok(()),
             (false, true) => self.send().await,
             (false, false) => {
-                // A Flush behind it will be skipped, but asyncpg waits for the error by no more.
                 self.mode = Mode::Skip;
+                // As send_message_to_frontend in elog.c: a Flush behind the error is skipped like
+                // all else, and a client that sent no Sync (asyncpg) waits for the error.
                 self.send().await
             }
         }

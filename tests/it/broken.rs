@@ -123,7 +123,8 @@ fn a_table_that_is_mended_or_broken_later_is_seen() {
     let gone = wire
         .query("select id from good.added")
         .expect_err("it is gone");
-    assert_eq!(gone.code(), "42P01", "{gone:?}");
+    // It was listed when the statement began, or it was not: both say that it is gone.
+    assert!(["42P01", "58P01"].contains(&gone.code()), "{gone:?}");
 }
 
 #[test]
