@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::cancel::{Registration, SessionKey};
 use super::client::{Client, OUTPUT_BYTES};
-use super::failure::{End, Failure, Step, Stop};
+use super::failure::{End, Failure, Stop};
 use super::frame::{Frame, take_frame};
 use super::message::{Message, read_message};
 use super::respond;
@@ -175,12 +175,12 @@ impl Connection {
         match (is_simple, is_done) {
             (true, _) => self.ready(is_done).await,
             (false, true) if self.client.output.len() < OUTPUT_BYTES => Ok(()),
-            (false, true) => self.client.flush().await,
+            (false, true) => self.send().await,
             (false, false) => {
                 self.mode = Mode::Skip;
                 // As send_message_to_frontend in elog.c: a Flush behind the error is skipped like
                 // all else, and a client that sent no Sync (asyncpg) waits for the error.
-                self.client.flush().await
+                self.send().await
             }
         }
     }
@@ -242,6 +242,11 @@ impl Connection {
             respond::parameter_status(output, name, &value);
         }
         respond::ready(output, self.session.transaction.status());
+        self.send().await
+    }
+
+    /// Sends everything now.
+    pub(super) async fn send(&mut self) -> Result<(), End> {
         tokio::select! {
             biased;
             done = self.client.flush() => done,
@@ -274,10 +279,5 @@ impl Connection {
         if self.session.settings.wants(notice.severity) {
             respond::failure(&mut self.client.output, notice);
         }
-    }
-
-    /// Sends everything now.
-    pub(super) async fn flush(&mut self) -> Step {
-        self.client.flush().await.map_err(Stop::End)
     }
 }

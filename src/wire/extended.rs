@@ -13,7 +13,7 @@ use super::message::{Bind, Message, Target};
 use super::respond;
 use super::rows::{Presentation, Progress, Tag};
 use super::session::{Portal, PortalState, Prepared};
-use super::simple::Binding;
+use super::simple::{Binding, within_width};
 use super::sqlstate::WireCondition;
 use crate::engine::{Column, Description, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
@@ -38,7 +38,7 @@ impl Connection {
                 respond::close_complete(&mut self.client.output);
                 Ok(())
             }
-            Message::Flush => self.flush().await,
+            Message::Flush => self.send().await.map_err(Stop::from),
             // Taken care of before it gets here.
             Message::Query(_)
             | Message::Sync
@@ -86,7 +86,9 @@ impl Connection {
         let watch = self.watch(&cancel);
         let context = self.session.context(&cancel);
         let description = self.shared.engine.describe(statement, declared, &context);
-        watch.over(&mut self.client, description).await
+        let description: Description = watch.over(&mut self.client, description).await?;
+        within_width(&description.columns)?;
+        Ok(description)
     }
 
     fn bind(&mut self, bind: &Bind) -> Result<(), Failure> {

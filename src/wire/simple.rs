@@ -1,5 +1,6 @@
 //! The simple protocol: a message of statements, answered one after the other.
 
+use datafusion::common::ScalarValue;
 use tokio_util::sync::CancellationToken;
 
 use super::command::{self, Surroundings};
@@ -10,7 +11,7 @@ use super::respond;
 use super::rows::{Presentation, Progress, Rows, Tag};
 use super::watch::Watch;
 use crate::engine::{Answer, Column, SessionCommand, Statement, StatementKind};
-use datafusion::common::ScalarValue;
+use crate::error::{Error, ErrorKind};
 
 impl Connection {
     /// As `exec_simple_query` in postgres.c: the whole message is parsed first, and an error ends
@@ -98,12 +99,25 @@ impl Connection {
             &context,
         );
         let answer: Answer = watch.over(&mut self.client, answer).await?;
+        within_width(&answer.columns)?;
         for notice in &answer.notices {
             self.notify(&Failure::notice(notice));
         }
         let tag = Tag::of(binding.statement);
         Ok(Rows::of_answer(answer, tag, watch.cancel.clone()))
     }
+}
+
+/// A message counts its columns in 15 bits.
+pub(super) fn within_width(columns: &[Column]) -> Result<(), Failure> {
+    if i16::try_from(columns.len()).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ConfigurationLimitExceeded,
+        format!("target lists can have at most {} entries", i16::MAX),
+    )
+    .into())
 }
 
 /// A statement and what its parameters stand for.

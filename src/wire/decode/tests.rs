@@ -18,6 +18,13 @@ fn check_binary(pg_oid: u32, bytes: &[u8], expected: &str) {
 
 fn check_bytes(pg_oid: u32, format: Format, bytes: &[u8], expected: &str) {
     let got = match parameter(Some(bytes), format, pg_oid, berlin(), 1) {
+        // Decimals by their unscaled value: precision and scale are what is tested.
+        Ok(ScalarValue::Decimal128(Some(value), precision, scale)) => {
+            format!("Decimal128(Some({value}),{precision},{scale})")
+        }
+        Ok(ScalarValue::Decimal256(Some(value), precision, scale)) => {
+            format!("Decimal256(Some({value}),{precision},{scale})")
+        }
         Ok(value) => format!("{value:?}"),
         Err(failure) => format!("error: {}", failure.message),
     };
