@@ -7,5 +7,6 @@ mod broken;
 mod clients;
 mod slt;
 mod stopping;
+mod stores;
 mod tidy;
 mod transcripts;
