@@ -44,6 +44,11 @@ pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
     discovery.found.entry(PUBLIC.to_owned()).or_default();
     let root = Listing::of(lake, &Path::default()).await?;
     discovery.add_files(PUBLIC, &root.files, &root.shown);
+    if root.is_delta {
+        let reason = "The lake's root is itself a Delta table; open the folder above it.";
+        discovery.omit("", reason.to_owned());
+        return Ok(discovery);
+    }
     let mut level: Vec<_> = root
         .folders
         .into_iter()
@@ -121,15 +126,13 @@ async fn judge(lake: &Lake, folder: &Folder) -> Result<Verdict> {
             Verdict::Schema(listing)
         });
     }
-    let is_one_format = listing.format().is_some();
-    if listing.folders.is_empty() && is_one_format {
-        return Ok(Verdict::Table(Layout::Folder));
-    }
-    // Files beside levels must be of one format; which, the levels are not listed to say.
-    if is_levelled
-        && (listing.files.is_empty() || is_one_format)
-        && has_rows(lake, &listing).await?
-    {
+    // Files of one format are a table with all that lies below; levels without files beside them
+    // are one if files end them.
+    let is_table = match listing.files.is_empty() {
+        true => is_levelled && has_rows(lake, &listing).await?,
+        false => listing.format().is_some(),
+    };
+    if is_table {
         return Ok(Verdict::Table(Layout::Folder));
     }
     Ok(Verdict::Schema(listing))
@@ -137,7 +140,7 @@ async fn judge(lake: &Lake, folder: &Folder) -> Result<Verdict> {
 
 /// Whether the first branch below Hive or date levels ends in data files.
 async fn has_rows(lake: &Lake, listing: &Listing) -> Result<bool> {
-    if !listing.files.is_empty() || listing.folders.iter().any(is_hive_level) {
+    if listing.folders.iter().any(is_hive_level) {
         return Ok(true);
     }
     let mut next = listing.folders.first().cloned();

@@ -1,16 +1,39 @@
 //! Keeps what exists up to date: lists the lake again when asked, and opens tables for their columns.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use arrow::datatypes::SchemaRef;
 use futures::stream::{self, StreamExt};
 use moka::future::Cache;
 
 use super::discover::discover;
 use super::{Catalog, Inventory, Relation, Snapshot, snapshot};
 use crate::error::{Error, Result};
+use crate::sources::LakeTable;
 
 /// How many tables are opened at a time.
 const PINS_MAX: usize = 32;
+
+/// How long the catalog may show a table's former columns after they changed. A statement that
+/// reads the table always sees its latest ones.
+const COLUMNS_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// How many tables' columns are kept, a few KiB each.
+const COLUMNS_MAX: u64 = 20_000;
+
+/// The columns of tables, or why they could not be opened. An entry goes stale by its age.
+#[derive(Debug)]
+pub(super) struct Columns(Cache<LakeTable, Result<SchemaRef>>);
+
+impl Default for Columns {
+    fn default() -> Self {
+        let columns = Cache::builder()
+            .max_capacity(COLUMNS_MAX)
+            .time_to_live(COLUMNS_AGE_MAX);
+        Self(columns.build())
+    }
+}
 
 /// Listings under way, so that concurrent ones are one. Entries are removed when done.
 #[derive(Debug)]
@@ -65,10 +88,10 @@ impl Catalog {
         Arc::new(inventory)
     }
 
-    /// The columns of one relation. Pinning is cached by the sources, and as fresh as they are.
-    async fn columns(&self, relation: &Relation) -> Result<arrow::datatypes::SchemaRef> {
+    async fn columns(&self, relation: &Relation) -> Result<SchemaRef> {
         let table = relation.table.clone()?;
-        Ok(self.lake.pin(&table).await?.provider.schema())
+        let open = async { Ok(self.lake.pin(&table).await?.provider.schema()) };
+        self.columns.0.get_with(table.clone(), open).await
     }
 
     async fn list(&self) -> Result<Arc<Snapshot>> {

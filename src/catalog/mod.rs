@@ -105,6 +105,7 @@ pub struct Catalog {
     /// What was listed last. Stale as soon as the lake changes; `refresh` lists again.
     latest: RwLock<Option<Arc<Snapshot>>>,
     refreshes: inventory::Refreshes,
+    columns: inventory::Columns,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
@@ -128,6 +129,7 @@ impl Catalog {
             lake,
             latest: RwLock::default(),
             refreshes: inventory::Refreshes::default(),
+            columns: inventory::Columns::default(),
             system,
             builtin,
         }

@@ -55,6 +55,7 @@ async fn folders_are_schemas_and_tables() {
     check(&["s/t/k=1/a.csv", "s/t/k=2/b.csv"], &["s.t s/t"]).await;
     check(&["s/t/2026/11/01/a.csv"], &["s.t s/t"]).await;
     check(&["s/f/t/a.csv"], &["s_f.t s/f/t"]).await;
+    check(&["s/t/a.csv", "s/t/more/b.csv"], &["s.t s/t"]).await;
     check(
         &["s/mixed/a.csv", "s/mixed/b.parquet"],
         &["s_mixed.a s/mixed/a.csv", "s_mixed.b s/mixed/b.parquet"],

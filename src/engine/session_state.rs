@@ -62,6 +62,8 @@ fn config() -> SessionConfig {
     options.sql_parser.enable_subquery_sort_elimination = false;
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
+    // INT96 holds days of any year; nanoseconds would only hold 1677 to 2262.
+    options.execution.parquet.coerce_int96 = Some("us".to_owned());
     // Statistics of files are never answers (sources demote them); gathering them costs a read.
     options.execution.collect_statistics = false;
     config

@@ -178,8 +178,8 @@ impl Connection {
             (false, true) => self.client.flush().await,
             (false, false) => {
                 self.mode = Mode::Skip;
-                // As send_message_to_frontend in elog.c: a Flush behind the error is skipped like all
-                // else, and a client that sent no Sync waits for the error.
+                // As send_message_to_frontend in elog.c: a Flush behind the error is skipped like
+                // all else, and a client that sent no Sync (asyncpg) waits for the error.
                 self.client.flush().await
             }
         }

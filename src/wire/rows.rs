@@ -141,20 +141,32 @@ impl Rows {
                 }
                 self.batch = None;
             }
-            let Some(batch) = self.next_batch(client, watch).await? else {
+            self.prepare(client, watch, presentation).await?;
+            if self.batch.is_none() {
                 return Ok(Progress::Complete(n_rows));
-            };
-            let encoder = RowEncoder::new(
-                &batch,
-                &self.columns,
-                &presentation.formats,
-                presentation.style,
-            )?;
+            }
+        }
+    }
+
+    /// Waits for the next batch, so that sending can begin at once.
+    ///
+    /// # Errors
+    /// The statement failed or was stopped.
+    pub(super) async fn prepare(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+        presentation: &Presentation,
+    ) -> Step {
+        if let Some(batch) = self.next_batch(client, watch).await? {
+            let Presentation { formats, style } = presentation;
+            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
             self.batch = Some(Started {
                 encoder,
                 next_row: 0,
             });
         }
+        Ok(())
     }
 
     async fn next_batch(

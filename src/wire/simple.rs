@@ -52,12 +52,16 @@ impl Connection {
                 self.answer(&binding, &watch).await?
             }
         };
-        let formats = vec![Format::Text; rows.columns.len()];
-        respond::row_description(&mut self.client.output, &rows.columns, &formats);
         let presentation = Presentation {
-            formats,
+            formats: vec![Format::Text; rows.columns.len()],
             style: self.session.style(),
         };
+        // What fails before its first row fails without a RowDescription, as in PostgreSQL, where
+        // constants are folded first.
+        rows.prepare(&mut self.client, &watch, &presentation)
+            .await?;
+        let output = &mut self.client.output;
+        respond::row_description(output, &rows.columns, &presentation.formats);
         let progress = rows
             .send(&mut self.client, &watch, &presentation, u64::MAX)
             .await?;

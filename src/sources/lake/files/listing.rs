@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::TryStreamExt;
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
@@ -100,13 +100,26 @@ async fn folder(store: &Arc<dyn ObjectStore>, path: &Path) -> Result<Vec<DataFil
         let name = meta.location.filename().unwrap_or_default();
         !parts.any(|part| is_hidden(part.as_ref())) && Format::of_file(name).is_some()
     };
-    store
-        .list(Some(path))
-        .try_filter(|meta| std::future::ready(is_data(meta)))
-        .map_ok(|meta| DataFile::new(meta, n_parts))
-        .try_collect()
-        .await
-        .map_err(|cause| storage::error(path.as_ref(), cause))
+    let mut files = Vec::new();
+    let mut objects = store.list(Some(path));
+    while let Some(meta) = objects.next().await {
+        let meta = meta.map_err(|cause| storage::error(path.as_ref(), cause))?;
+        let mut parts = meta.location.parts().skip(n_parts);
+        // The files of a Delta table are rows only if its log says so.
+        if parts.any(|part| part.as_ref() == "_delta_log") {
+            return Err(Error::new(
+                ErrorKind::DatatypeMismatch,
+                format!(
+                    "the folder \"{path}\" holds data files and a Delta table: \"{}\"",
+                    meta.location
+                ),
+            ));
+        }
+        if is_data(&meta) {
+            files.push(DataFile::new(meta, n_parts));
+        }
+    }
+    Ok(files)
 }
 
 fn only_format(path: &str, files: &[DataFile]) -> Result<Format> {
