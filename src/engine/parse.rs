@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::rules::{length, normalize};
+use super::rules::{length, literals, normalize};
 use super::statement::{Lines, Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::error::{Error, ErrorKind, Result};
@@ -158,6 +158,7 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     refuse::check(&query)?;
     output_name::name_columns(&mut query);
+    literals::narrow(&mut query);
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;
     Ok(query)

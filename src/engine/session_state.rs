@@ -34,19 +34,18 @@ pub fn base(memory_bytes_max: usize) -> Result<SessionState> {
         .with_file_statistics_cache_limit(0)
         .build_arc()
         .map_err(Error::internal)?;
-    let mut state = SessionStateBuilder::new()
+    let builder = SessionStateBuilder::new()
         .with_config(config())
         .with_runtime_env(runtime)
         .with_default_features()
-        .with_type_planner(Arc::new(PostgresTypes))
-        .build();
+        .with_type_planner(Arc::new(PostgresTypes));
+    let mut state = rules::register(builder);
     for function in functions::constant() {
         FunctionRegistry::register_udf(&mut state, function).map_err(Error::internal)?;
     }
     for aggregate in functions::aggregates() {
         FunctionRegistry::register_udaf(&mut state, aggregate).map_err(Error::internal)?;
     }
-    rules::register(&mut state);
     Ok(state)
 }
 

@@ -1,14 +1,19 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 pub(in crate::engine) mod length;
+pub(in crate::engine) mod literals;
 pub(in crate::engine) mod normalize;
 mod numbers;
+mod yielding;
 
 use std::sync::Arc;
 
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 
 /// Adds the rules to a state.
-pub(in crate::engine) fn register(state: &mut SessionState) {
+pub(in crate::engine) fn register(builder: SessionStateBuilder) -> SessionState {
+    let builder = builder.with_physical_optimizer_rule(Arc::new(yielding::Yielding));
+    let mut state = builder.build();
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
+    state
 }

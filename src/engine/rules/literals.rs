@@ -1,0 +1,107 @@
+//! Whole numbers are integer where they fit, as PostgreSQL reads them; DataFusion reads bigint.
+//! <https://www.postgresql.org/docs/16/sql-syntax-lexical.html#SQL-SYNTAX-CONSTANTS-NUMERIC>
+//!
+//! Only where a number is an operand or a value of its own. A bare number in ORDER BY or GROUP BY
+//! is a position, and the arguments of most functions have types of their own.
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
+    SelectItem, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+/// Functions whose result has the type of their arguments.
+const TYPED_BY_ARGUMENTS: &[&str] = &[
+    "coalesce", "nullif", "greatest", "least", "sum", "min", "max",
+];
+
+/// Rewrites `1` to `1::int4`.
+pub(in crate::engine) fn narrow(query: &mut Query) {
+    // The visitor cannot break: its Break type has no values.
+    let _: ControlFlow<Infallible> = query.visit(&mut Narrower);
+}
+
+struct Narrower;
+
+impl VisitorMut for Narrower {
+    type Break = Infallible;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+        for item in &mut select.projection {
+            if let SelectItem::UnnamedExpr(expression)
+            | SelectItem::ExprWithAlias {
+                expr: expression, ..
+            } = item
+            {
+                narrow_one(expression);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Infallible> {
+        match expression {
+            Expr::BinaryOp { left, right, .. } => {
+                narrow_one(left);
+                narrow_one(right);
+            }
+            Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => narrow_one(expr),
+            Expr::Between {
+                expr, low, high, ..
+            } => {
+                [expr, low, high]
+                    .into_iter()
+                    .for_each(|part| narrow_one(part));
+            }
+            Expr::InList { expr, list, .. } => {
+                narrow_one(expr);
+                list.iter_mut().for_each(narrow_one);
+            }
+            Expr::Case {
+                conditions,
+                else_result,
+                ..
+            } => {
+                conditions
+                    .iter_mut()
+                    .for_each(|when| narrow_one(&mut when.result));
+                else_result.iter_mut().for_each(|result| narrow_one(result));
+            }
+            Expr::Function(function) => {
+                let name = function.name.to_string().to_lowercase();
+                if let FunctionArguments::List(list) = &mut function.args
+                    && TYPED_BY_ARGUMENTS.contains(&name.as_str())
+                {
+                    for argument in &mut list.args {
+                        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) = argument {
+                            narrow_one(argument);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn narrow_one(expression: &mut Expr) {
+    let Expr::Value(ValueWithSpan {
+        value: Value::Number(digits, _),
+        ..
+    }) = expression
+    else {
+        return;
+    };
+    if digits.parse::<i32>().is_ok() {
+        *expression = Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(expression.clone()),
+            data_type: DataType::Int4(None),
+            array: false,
+            format: None,
+        };
+    }
+}
