@@ -35,7 +35,17 @@ fn psql(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
     let port = gateway.address().port().to_string();
     let mut command = Command::new(program);
     command
-        .args(["-X", "-h", "127.0.0.1", "-p", &port, "-U", "postgres"])
+        .args([
+            "-X",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "postgres",
+            "-d",
+            "lake",
+        ])
         .args(["-v", "ON_ERROR_STOP=1"])
         .args(arguments);
     run(&mut command).unwrap_or_else(|failure| panic!("{failure}"))

@@ -78,6 +78,8 @@ fn shown(rows: Rows) -> Vec<Vec<String>> {
     let show = |value: Option<String>| match value {
         None => "NULL".to_owned(),
         Some(text) if text.is_empty() => "(empty)".to_owned(),
+        // Blanks at the ends of values are not compared.
+        Some(text) if text.trim().is_empty() => "(blank)".to_owned(),
         // A row is a line of the file.
         Some(text) => text.replace('\n', "\\n").replace('\t', "\\t"),
     };

@@ -31,7 +31,7 @@ def peer() -> duckdb.DuckDBPyConnection:
         "bronze.users": f"read_json('{LAKE}/bronze/users.jsonl')",
         "bronze.devices": f"read_json('{LAKE}/bronze/devices.jsonl')",
         "bronze.campaigns": f"read_csv('{LAKE}/bronze/campaigns.csv', header = true)",
-        "bronze.events": f"read_parquet('{LAKE}/bronze/events/**/*.parquet', hive_partitioning = true)",
+        "bronze.events": f"read_parquet('{LAKE}/bronze/events/**/*.parquet', hive_partitioning = true, hive_types = {{year: bigint, month: bigint}})",
         "gold.daily_revenue": f"read_parquet('{LAKE}/gold/daily_revenue.parquet')",
         "gold.shops": f"read_parquet('{LAKE}/gold/shops.parquet')",
         "main.regions": f"read_csv('{LAKE}/regions.csv', header = true)",
