@@ -1,7 +1,7 @@
 //! Turns DataFusion's errors into ours: by variant, never by their text.
 
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -155,7 +155,22 @@ fn from_store(error: &object_store::Error) -> Error {
 
 fn from_schema(error: &SchemaError) -> Error {
     match error {
-        SchemaError::FieldNotFound { field, .. } => {
+        SchemaError::FieldNotFound {
+            field,
+            valid_fields,
+        } => {
+            if let Some(relation) = &field.relation
+                && !valid_fields.iter().any(|valid| {
+                    let table = valid.relation.as_ref().map(TableReference::table);
+                    table == Some(relation.table())
+                })
+            {
+                let message = format!(
+                    "missing FROM-clause entry for table \"{}\"",
+                    relation.table()
+                );
+                return Error::new(ErrorKind::UndefinedTable, message);
+            }
             let name = match &field.relation {
                 Some(relation) => format!("{}.{}", relation.table(), field.name),
                 None => format!("\"{}\"", field.name),

@@ -22,11 +22,12 @@ mod session_state;
 mod statement;
 mod type_planner;
 
-use std::future::Future;
 use std::sync::Arc;
 
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::execution::SessionState;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -89,10 +90,8 @@ impl Engine {
         let inner = Arc::clone(&self.inner);
         let (statement, declared) = (statement.clone(), declared.to_vec());
         let own = context.clone();
-        self.on_query_runtime(context, async move {
-            inner.describe(&statement, &declared, &own).await
-        })
-        .await
+        let step = async move { inner.describe(&statement, &declared, &own).await };
+        self.on_query_runtime(context, step.boxed()).await
     }
 
     /// Runs a statement on the query runtime. `parameters` are the values of `$1`, `$2` ..., of
@@ -112,21 +111,21 @@ impl Engine {
         let inner = Arc::clone(&self.inner);
         let (statement, own) = (statement.clone(), context.clone());
         let expected = expected.map(<[Column]>::to_vec);
-        self.on_query_runtime(context, async move {
+        let step = async move {
             let answer = inner.answer(&statement, parameters, &own).await?;
             match expected {
                 Some(expected) => same_columns(answer, &expected),
                 None => Ok(answer),
             }
-        })
-        .await
+        };
+        self.on_query_runtime(context, step.boxed()).await
     }
 
     /// Runs a step of a statement on the query runtime; a cancelled statement's step is dropped.
     async fn on_query_runtime<T: Send + 'static>(
         &self,
         context: &StatementContext,
-        step: impl Future<Output = Result<T>> + Send + 'static,
+        step: BoxFuture<'static, Result<T>>,
     ) -> Result<T> {
         let task = AbortOnDropHandle::new(self.inner.runtime.spawn(step));
         tokio::select! {

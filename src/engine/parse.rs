@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::rules::{length, literals, normalize};
+use super::rules::{length, literals, normalize, shorthand};
 use super::statement::{Lines, Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,37 +15,34 @@ use crate::error::{Error, ErrorKind, Result};
 /// Nested levels of a statement. Planning recurses as deep, on threads of 16 MiB stack.
 const DEPTH_MAX: usize = 256;
 
-/// Commands that write. In a lake that is only read, they fail as in a read-only transaction.
-const WRITING: &[&str] = &["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"];
+/// Commands that write. In a lake that is only read, they fail as in a read-only transaction
+/// (`ClassifyUtilityCommandAsReadOnly` in utility.c).
+const WRITING: &[&str] = &[
+    "ALTER", "COMMENT", "CREATE", "DELETE", "DROP", "GRANT", "IMPORT", "INSERT", "MERGE",
+    "REASSIGN", "REFRESH", "REVOKE", "SECURITY", "TRUNCATE", "UPDATE",
+];
+
+/// Writing commands whose name goes on with the kind of object.
+const WRITING_OBJECTS: &[&str] = &["ALTER", "CREATE", "DROP"];
 
 /// The other commands of PostgreSQL 16 (manual, part VI): known, and refused by name.
 const REFUSED: &[&str] = &[
-    "ALTER",
     "ANALYZE",
     "CALL",
     "CHECKPOINT",
     "CLUSTER",
-    "COMMENT",
     "COPY",
-    "CREATE",
     "DECLARE",
     "DO",
-    "DROP",
     "EXECUTE",
     "FETCH",
-    "GRANT",
-    "IMPORT",
     "LISTEN",
     "LOAD",
     "LOCK",
     "MOVE",
     "NOTIFY",
     "PREPARE",
-    "REASSIGN",
-    "REFRESH",
     "REINDEX",
-    "REVOKE",
-    "SECURITY",
     "VACUUM",
 ];
 
@@ -79,7 +76,7 @@ fn parse_one(text: &str, lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result
     let kind = match classify(first) {
         Command::Query => parse_query(lines, tokens)?,
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
-        Command::Writing(name) => return Err(refuse::writing(name)),
+        Command::Writing(name) => return Err(refuse::writing(&command_name(name, tokens))),
         Command::Refused(name) => return Err(Error::unsupported(name)),
         Command::Unknown => return Err(near(lines, first)),
     };
@@ -88,6 +85,17 @@ fn parse_one(text: &str, lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result
         kind,
         lines: Arc::clone(lines),
     })
+}
+
+/// A writing command's name, as PostgreSQL's command tags have it: `INSERT`, `CREATE TABLE`.
+fn command_name(first: &str, tokens: &[TokenWithSpan]) -> String {
+    let second = tokens.iter().filter(|token| is_word_or_sign(token)).nth(1);
+    match second.map(|token| &token.token) {
+        Some(Token::Word(word)) if WRITING_OBJECTS.contains(&first) => {
+            format!("{first} {}", word.value.to_uppercase())
+        }
+        _ => first.to_owned(),
+    }
 }
 
 /// What the first word of a statement says about it.
@@ -147,6 +155,9 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
                     analyze: options.analyze,
                     verbose: options.verbose,
                 }),
+                ast::Statement::Insert(_) => Err(refuse::writing("INSERT")),
+                ast::Statement::Update(_) => Err(refuse::writing("UPDATE")),
+                ast::Statement::Delete(_) => Err(refuse::writing("DELETE")),
                 _ => Err(Error::unsupported("EXPLAIN of anything but a query")),
             }
         }
@@ -157,6 +168,7 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
 fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     refuse::check(&query)?;
+    shorthand::write_out(&mut query);
     output_name::name_columns(&mut query);
     literals::narrow(&mut query);
     length::cut_to_length(&mut query);

@@ -54,6 +54,12 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
         constant("version", oid::TEXT, text(&version)),
         constant("pg_backend_pid", oid::INT4, facts.backend_pid.into()),
         constant("pg_is_in_recovery", oid::BOOL, false.into()),
+        // There are no locks; what pools say on return is true at once.
+        constant(
+            "pg_advisory_unlock_all",
+            oid::VOID,
+            ScalarValue::Utf8(Some(String::new())),
+        ),
         constant("getdatabaseencoding", oid::NAME, text("UTF8")),
         constant("pg_client_encoding", oid::NAME, text("UTF8")),
         constant("inet_server_addr", oid::TEXT, ScalarValue::Utf8(None)),

@@ -276,22 +276,22 @@ pub fn lake_type(data_type: &DataType) -> DataType {
 mod tests {
     use super::*;
 
-    fn check(data_type: DataType, expected: &str) {
-        let of = of_arrow(&data_type);
+    fn check(data_type: &DataType, expected: &str) {
+        let of = of_arrow(data_type);
         assert_eq!(format_type(of.oid, of.modifier).as_deref(), Some(expected));
     }
 
     #[test]
     fn names_are_postgres_names() {
-        check(DataType::Int32, "integer");
-        check(DataType::Decimal128(15, 2), "numeric(15,2)");
+        check(&DataType::Int32, "integer");
+        check(&DataType::Decimal128(15, 2), "numeric(15,2)");
         check(
-            DataType::Timestamp(TimeUnit::Microsecond, None),
+            &DataType::Timestamp(TimeUnit::Microsecond, None),
             "timestamp without time zone",
         );
-        check(DataType::new_list(DataType::Utf8, true), "text[]");
+        check(&DataType::new_list(DataType::Utf8, true), "text[]");
         check(
-            DataType::new_list(DataType::new_list(DataType::Int64, true), true),
+            &DataType::new_list(DataType::new_list(DataType::Int64, true), true),
             "bigint[]",
         );
     }

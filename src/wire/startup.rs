@@ -68,7 +68,7 @@ pub(super) async fn open(client: &mut Client) -> Result<Opening, End> {
             SSL_REQUEST if !declined.ssl => declined.ssl = true,
             GSS_REQUEST if !declined.gss => declined.gss = true,
             _ => {
-                return start_up(code, packet)
+                return start_up(code, &packet)
                     .map(Opening::Session)
                     .map_err(End::Fatal);
             }
@@ -94,7 +94,7 @@ fn cancel_request(mut packet: Bytes) -> Option<Opening> {
     })
 }
 
-fn start_up(code: u32, packet: Bytes) -> Result<StartupPacket, Failure> {
+fn start_up(code: u32, packet: &[u8]) -> Result<StartupPacket, Failure> {
     let (major, minor) = (code >> 16, code & 0xffff);
     if major != PROTOCOL_MAJOR {
         return Err(Failure::from(Error::new(
@@ -107,7 +107,7 @@ fn start_up(code: u32, packet: Bytes) -> Result<StartupPacket, Failure> {
         is_newer: minor > 0,
         ..StartupPacket::default()
     };
-    let mut rest = Strings(&packet);
+    let mut rest = Strings(packet);
     loop {
         let name = rest.next()?;
         if name.is_empty() {
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     fn check(packet: &'static [u8], expected: Result<&[(&str, &str)], &str>) {
-        let got = start_up(3 << 16, Bytes::from_static(packet));
+        let got = start_up(3 << 16, packet);
         match (got, expected) {
             (Ok(startup), Ok(expected)) => {
                 let expected: Vec<_> = expected
@@ -310,8 +310,8 @@ mod tests {
 
     #[test]
     fn newer_protocols_are_negotiated() {
-        let mut startup = start_up(3 << 16 | 2, Bytes::from_static(b"_pq_.x\x001\0\0")).unwrap();
+        let mut startup = start_up(3 << 16 | 2, b"_pq_.x\x001\0\0").unwrap();
         assert_eq!(startup.take_negotiation(), Some(vec!["_pq_.x".to_owned()]));
-        assert!(start_up(2 << 16, Bytes::new()).is_err());
+        assert!(start_up(2 << 16, &[]).is_err());
     }
 }

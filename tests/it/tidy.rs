@@ -304,7 +304,7 @@ fn only_config_reads_the_environment(path: &str, text: &str) -> Vec<String> {
     lines_with(
         path,
         text,
-        r"\bstd::env\b|\benv::(?:vars?|var_os)\b",
+        r"\bstd::env::(?:vars?|var_os|args)|\benv::(?:vars?|var_os)\b",
         "only config reads the environment",
     )
 }

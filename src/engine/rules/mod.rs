@@ -4,6 +4,7 @@ pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod normalize;
 mod numbers;
+pub(in crate::engine) mod shorthand;
 mod yielding;
 
 use std::sync::Arc;

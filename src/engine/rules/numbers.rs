@@ -83,6 +83,15 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
             }
         }
+        Expr::ScalarFunction(call) if call.func.name() == "round" && call.args.len() == 1 => {
+            match call.args[0].get_type(schema) {
+                Ok(DataType::Float64) => {
+                    let call = ScalarFunction::new_udf(rint(), call.args);
+                    Ok(Transformed::yes(Expr::ScalarFunction(call)))
+                }
+                _ => Ok(Transformed::no(Expr::ScalarFunction(call))),
+            }
+        }
         other => Ok(Transformed::no(other)),
     }
 }

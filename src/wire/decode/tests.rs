@@ -55,8 +55,8 @@ fn plain_values_from_text() {
     );
     check(
         oid::INT2,
-        "40000",
-        "error: value \"40000\" is out of range for type smallint",
+        "41234",
+        "error: value \"41234\" is out of range for type smallint",
     );
     check(
         oid::INT8,

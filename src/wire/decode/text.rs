@@ -94,14 +94,11 @@ fn object_id(text: &str, pg_oid: u32) -> Result<u32, Failure> {
         .map_err(|_| out_of_range(text, pg_oid))
 }
 
-fn float<T: std::str::FromStr>(
+fn float<T: std::str::FromStr + Copy>(
     text: &str,
     pg_oid: u32,
     is_infinite: fn(T) -> bool,
-) -> Result<T, Failure>
-where
-    T: Copy,
-{
+) -> Result<T, Failure> {
     let trimmed = text.trim_ascii();
     let value: T = trimmed.parse().map_err(|_| invalid_text(pg_oid, text))?;
     let is_written_infinite = trimmed.to_ascii_lowercase().contains("inf");

@@ -126,26 +126,30 @@ mod tests {
 
     #[test]
     fn types_widen_by_the_rule_only() {
-        fn check(a: &DataType, b: &DataType, expected: Option<DataType>) {
-            assert_eq!(widened(a, b, false), expected, "{a} and {b}");
-            assert_eq!(widened(b, a, false), expected, "{b} and {a}");
+        fn check(a: &DataType, b: &DataType, expected: Option<&DataType>) {
+            assert_eq!(widened(a, b, false).as_ref(), expected, "{a} and {b}");
+            assert_eq!(widened(b, a, false).as_ref(), expected, "{b} and {a}");
         }
         use DataType as T;
-        check(&T::Int16, &T::Int32, Some(T::Int32));
-        check(&T::Int32, &T::Int64, Some(T::Int64));
-        check(&T::Int64, &T::Decimal128(10, 2), Some(T::Decimal128(21, 2)));
+        check(&T::Int16, &T::Int32, Some(&T::Int32));
+        check(&T::Int32, &T::Int64, Some(&T::Int64));
+        check(
+            &T::Int64,
+            &T::Decimal128(10, 2),
+            Some(&T::Decimal128(21, 2)),
+        );
         check(
             &T::Decimal128(10, 2),
             &T::Decimal128(8, 4),
-            Some(T::Decimal128(12, 4)),
+            Some(&T::Decimal128(12, 4)),
         );
         check(&T::Decimal128(38, 0), &T::Decimal128(38, 10), None);
-        check(&T::Float32, &T::Float64, Some(T::Float64));
+        check(&T::Float32, &T::Float64, Some(&T::Float64));
         check(&T::Int32, &T::Float64, None);
         check(&T::Int64, &T::Utf8View, None);
-        check(&T::Null, &T::Utf8View, Some(T::Utf8View));
+        check(&T::Null, &T::Utf8View, Some(&T::Utf8View));
         let timestamp = T::Timestamp(TimeUnit::Microsecond, None);
-        check(&T::Date32, &timestamp, Some(timestamp.clone()));
+        check(&T::Date32, &timestamp, Some(&timestamp));
         let zoned = T::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         check(&timestamp, &zoned, None);
     }
