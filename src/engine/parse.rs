@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::rules::normalize;
+use super::rules::{never_run, normalize};
 use super::statement::{Lines, Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::error::{Error, ErrorKind, Result};
@@ -156,8 +156,9 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
 fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
-    refuse::check(&query)?;
     output_name::name_columns(&mut query);
+    never_run::drop_subqueries(&mut query);
+    refuse::check(&query)?;
     normalize::normalize(&mut query)?;
     Ok(query)
 }
