@@ -153,7 +153,7 @@ impl Lookup {
         let value = match value {
             Expr::Column(_) => value,
             // Without a match the value is NULL, whatever its expression gives for NULLs.
-            other => when(Expr::Column(matched).is_true(), other).end()?,
+            other => when(Expr::Column(matched), other).end()?,
         };
         let kept = columns.iter().enumerate();
         let kept = kept.map(|(index, column)| Expr::Column(column.clone()).alias(named(index)));
