@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::rules::{length, literals, normalize, shorthand};
+use super::rules::{length, literals, never_run, normalize, shorthand};
 use super::statement::{Lines, Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::error::{Error, ErrorKind, Result};
@@ -167,9 +167,10 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
 fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
+    output_name::name_columns(&mut query);
+    never_run::drop_subqueries(&mut query);
     refuse::check(&query)?;
     shorthand::write_out(&mut query);
-    output_name::name_columns(&mut query);
     literals::narrow(&mut query);
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;

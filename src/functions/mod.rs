@@ -56,7 +56,11 @@ pub fn of_session(
 
 /// Aggregates that take the place of DataFusion's, registered once.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    vec![Arc::new(sum::sum())]
+    let variance = datafusion::functions_aggregate::variance::var_samp_udaf();
+    vec![
+        Arc::new(sum::sum()),
+        Arc::new(variance.as_ref().clone().with_aliases(["variance"])),
+    ]
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of

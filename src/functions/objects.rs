@@ -163,20 +163,20 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
-/// The sizes of the lake's tables are unknown until they are read; their space is not the
-/// gateway's, which itself has none.
+/// Sizes. Those of tables are unknown until their files are listed, and NULL as for a relation
+/// that has gone; indexes there are none, and the gateway itself has no space.
 fn sizes() -> Vec<Arc<ScalarUDF>> {
-    let names: [(&str, &[Argument], usize); 6] = [
-        ("pg_table_size", &[Argument::Object], 0),
-        ("pg_indexes_size", &[Argument::Object], 0),
-        ("pg_relation_size", &[Argument::Object, TEXT], 1),
-        ("pg_total_relation_size", &[Argument::Object], 0),
-        ("pg_database_size", &[Argument::Object], 0),
-        ("pg_tablespace_size", &[Argument::Object], 0),
+    let names: [(&str, &[Argument], usize, Option<i64>); 6] = [
+        ("pg_table_size", &[Argument::Object], 0, None),
+        ("pg_indexes_size", &[Argument::Object], 0, Some(0)),
+        ("pg_relation_size", &[Argument::Object, TEXT], 1, None),
+        ("pg_total_relation_size", &[Argument::Object], 0, None),
+        ("pg_database_size", &[Argument::Object], 0, Some(0)),
+        ("pg_tablespace_size", &[Argument::Object], 0, Some(0)),
     ];
-    let sizes = names.into_iter().map(|(name, arguments, optional)| {
-        let none = |_: &[ScalarValue]| Ok(ScalarValue::Int64(Some(0)));
-        Scalar::new(name, arguments, oid::INT8, none)
+    let sizes = names.into_iter().map(|(name, arguments, optional, size)| {
+        let constant = move |_: &[ScalarValue]| Ok(ScalarValue::Int64(size));
+        Scalar::new(name, arguments, oid::INT8, constant)
             .optional(optional)
             .udf()
     });

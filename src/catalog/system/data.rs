@@ -239,6 +239,15 @@ fn text_of(name: &str) -> Option<&'static str> {
         .map(|(_, text)| *text)
 }
 
+/// Whether `pg_catalog` has this relation, and no file has rows of it.
+pub(super) fn is_without_rows(name: &str) -> bool {
+    let known = RELATIONS.lines().any(|line| {
+        let mut cells = line.split('\t');
+        cells.next() == Some("pg_catalog") && cells.next() == Some(name)
+    });
+    known && text_of(name).is_none()
+}
+
 fn definition(line: &'static str) -> Option<Definition> {
     let mut cells = line.split('\t');
     Some(Definition {

@@ -131,6 +131,14 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
 ];
 
+/// Whether this relation of `pg_catalog` has no rows in any lake.
+pub fn never_has_rows(name: &str) -> bool {
+    let made = PROJECTIONS
+        .iter()
+        .any(|(schema, of, ..)| *schema == "pg_catalog" && *of == name);
+    !made && data::is_without_rows(name)
+}
+
 /// Every system relation.
 pub fn relations(builtin: &Arc<Builtin>) -> Vec<Arc<dyn SystemRelation>> {
     let definitions = builtin.definitions().iter();

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Array, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, OrderByKind, Query, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
+    TableFactor, Value, VisitMut, VisitorMut,
 };
 
+use super::subquery_array;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rewrites a query in place.
@@ -42,17 +43,28 @@ impl VisitorMut for Normalizer {
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         let rewritten = match expression {
             Expr::Collate { expr, collation } => collated(expr, collation),
-            Expr::BinaryOp { op, .. } => operator(op).map(|()| None),
+            Expr::BinaryOp { left, op, right } => operator(op).map(|()| {
+                roles_literal(left, right);
+                roles_literal(right, left);
+                None
+            }),
             Expr::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon,
                 expr,
                 data_type,
                 ..
             } => Ok(cast(expr, data_type)),
+            // A keyword in PostgreSQL, a name to the parser.
+            Expr::Identifier(name)
+                if name.quote_style.is_none()
+                    && name.value.eq_ignore_ascii_case("current_schema") =>
+            {
+                Ok(Some(call("current_schema", Vec::new())))
+            }
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
                 called_without_parentheses(function);
-                Ok(array_of_subquery(function))
+                subquery_array::array_of_subquery(function)
             }
             _ => Ok(None),
         };
@@ -78,7 +90,7 @@ fn strip_pg_catalog(name: &mut ObjectName) {
     }
 }
 
-fn last_part(name: &ObjectName) -> String {
+pub(super) fn last_part(name: &ObjectName) -> String {
     let last = name.0.last().and_then(|part| part.as_ident());
     last.map_or_else(String::new, |last| match last.quote_style {
         Some(_) => last.value.clone(),
@@ -234,6 +246,22 @@ fn array_literal(expression: &Expr, element: &ArrayElemTypeDef) -> Option<Expr> 
     }))
 }
 
+/// `pol.polroles = '{0}'` compares arrays; DataFusion would take the literal for text.
+fn roles_literal(column: &Expr, literal: &mut Expr) {
+    let name = match column {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(names) => names.last(),
+        _ => None,
+    };
+    if name.is_some_and(|name| name.value == "polroles") {
+        let oid = DataType::Custom(ObjectName::from(vec![Ident::new("oid")]), Vec::new());
+        let element = ArrayElemTypeDef::SquareBracket(Box::new(oid), None);
+        if let Some(array) = array_literal(literal, &element) {
+            *literal = array;
+        }
+    }
+}
+
 /// Functions that SQL calls without parentheses, and DataFusion only with them.
 fn called_without_parentheses(function: &mut Function) {
     let names = [
@@ -250,11 +278,11 @@ fn called_without_parentheses(function: &mut Function) {
     }
 }
 
-fn call(name: &str, expressions: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, expressions: Vec<Expr>) -> Expr {
     Expr::Function(function(name, arguments(expressions)))
 }
 
-fn function(name: &str, arguments: FunctionArgumentList) -> Function {
+pub(super) fn function(name: &str, arguments: FunctionArgumentList) -> Function {
     Function {
         name: ObjectName::from(vec![Ident::new(name)]),
         uses_odbc_syntax: false,
@@ -267,58 +295,11 @@ fn function(name: &str, arguments: FunctionArgumentList) -> Function {
     }
 }
 
-fn arguments(expressions: Vec<Expr>) -> FunctionArgumentList {
+pub(super) fn arguments(expressions: Vec<Expr>) -> FunctionArgumentList {
     let unnamed = |expression| FunctionArg::Unnamed(FunctionArgExpr::Expr(expression));
     FunctionArgumentList {
         duplicate_treatment: None,
         args: expressions.into_iter().map(unnamed).collect(),
         clauses: Vec::new(),
     }
-}
-
-/// `ARRAY(SELECT x FROM ... ORDER BY y)` is
-/// `coalesce((SELECT array_agg(x ORDER BY y) FROM ...), ARRAY[])`, where nothing in the subquery
-/// depends on rows other than the one at hand.
-fn array_of_subquery(function: &Function) -> Option<Expr> {
-    let FunctionArguments::Subquery(query) = &function.args else {
-        return None;
-    };
-    if !last_part(&function.name).eq_ignore_ascii_case("array") {
-        return None;
-    }
-    let mut query = query.clone();
-    let SetExpr::Select(select) = query.body.as_mut() else {
-        return None;
-    };
-    let grouped = select.distinct.is_some() || select.having.is_some();
-    if grouped || query.limit_clause.is_some() || query.fetch.is_some() {
-        return None;
-    }
-    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
-        select.projection.as_slice()
-    else {
-        return None;
-    };
-    let mut aggregated = arguments(vec![item.clone()]);
-    if let Some(order_by) = query.order_by.take() {
-        let OrderByKind::Expressions(mut keys) = order_by.kind else {
-            return None;
-        };
-        for key in &mut keys {
-            // `ORDER BY 1` is the item itself; inside of an aggregate it would be the number.
-            if matches!(&key.expr, Expr::Value(value) if matches!(value.value, Value::Number(..))) {
-                key.expr = item.clone();
-            }
-        }
-        aggregated
-            .clauses
-            .push(FunctionArgumentClause::OrderBy(keys));
-    }
-    let aggregate = Expr::Function(self::function("array_agg", aggregated));
-    select.projection = vec![SelectItem::UnnamedExpr(aggregate)];
-    let empty = Expr::Array(Array {
-        elem: Vec::new(),
-        named: true,
-    });
-    Some(call("coalesce", vec![Expr::Subquery(query), empty]))
 }

@@ -46,6 +46,15 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Divide,
+            right,
+        }) => Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr {
+            left: Box::new(more_digits(*left, &right, schema)),
+            op: Operator::Divide,
+            right,
+        }))),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let Some(operation) = operation(op) else {
                 return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr {
@@ -94,6 +103,27 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Digits after the point that a division of numerics has at least (`NUMERIC_MIN_SIG_DIGITS` in
+/// numeric.c), and those that Arrow adds to the dividend's.
+const DIVISION_DIGITS: i8 = 16;
+const ARROW_ADDS: i8 = 4;
+
+/// The dividend with so many digits that the quotient has PostgreSQL's, as far as 38 hold them.
+fn more_digits(left: Expr, right: &Expr, schema: &DFSchema) -> Expr {
+    let (Ok(DataType::Decimal128(precision, scale)), Ok(DataType::Decimal128(..))) =
+        (left.get_type(schema), right.get_type(schema))
+    else {
+        return left;
+    };
+    let room = i8::try_from(38_u8.saturating_sub(precision)).unwrap_or_default();
+    let missing = (DIVISION_DIGITS - ARROW_ADDS - scale).clamp(0, room);
+    if missing == 0 {
+        return left;
+    }
+    let wider = DataType::Decimal128(precision + missing.unsigned_abs(), scale + missing);
+    cast(left, wider)
 }
 
 fn operation(operator: Operator) -> Option<Checked> {
