@@ -131,9 +131,12 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(DEPTH_MAX)
         .with_tokens_with_locations(tokens.to_vec());
-    let statement = parser
-        .parse_statement()
-        .map_err(|error| syntax_error(lines, tokens, &error))?;
+    // `TABLE t` is a query to the one and no statement to the other.
+    let parsed = match explains(tokens) {
+        true => parser.parse_statement(),
+        false => parser.parse_query().map(ast::Statement::Query),
+    };
+    let statement = parsed.map_err(|error| syntax_error(lines, tokens, &error))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         return Err(refuse::time_travel(lines, tokens).unwrap_or_else(|| near(lines, &rest)));
@@ -163,6 +166,11 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
         }
         _ => Err(Error::unsupported("this statement")),
     }
+}
+
+fn explains(tokens: &[TokenWithSpan]) -> bool {
+    let first = tokens.iter().find(|token| is_word_or_sign(token));
+    first.is_some_and(|token| token.token.to_string().eq_ignore_ascii_case("EXPLAIN"))
 }
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
