@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::rules::{length, literals, never_run, normalize, shorthand};
+use super::rules::{fetch, length, literals, never_run, normalize};
 use super::statement::{Lines, Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::error::{Error, ErrorKind, Result};
@@ -130,13 +130,10 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
     let dialect = PostgreSqlDialect {};
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(tokens.to_vec());
-    // `TABLE t` is a query to the one and no statement to the other.
-    let parsed = match explains(tokens) {
-        true => parser.parse_statement(),
-        false => parser.parse_query().map(ast::Statement::Query),
-    };
-    let statement = parsed.map_err(|error| syntax_error(lines, tokens, &error))?;
+        .with_tokens_with_locations(tables_as_selects(tokens));
+    let statement = parser
+        .parse_statement()
+        .map_err(|error| syntax_error(lines, tokens, &error))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
         return Err(refuse::time_travel(lines, tokens).unwrap_or_else(|| near(lines, &rest)));
@@ -168,9 +165,32 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
     }
 }
 
-fn explains(tokens: &[TokenWithSpan]) -> bool {
-    let first = tokens.iter().find(|token| is_word_or_sign(token));
-    first.is_some_and(|token| token.token.to_string().eq_ignore_ascii_case("EXPLAIN"))
+/// The tokens with `TABLE t` written out as `SELECT * FROM t`. sqlparser reads TABLE itself, and
+/// swallows what follows the name. A reserved word is a name only after AS or a dot.
+fn tables_as_selects(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut written = Vec::with_capacity(tokens.len());
+    let mut before = Token::EOF;
+    for token in tokens {
+        let is_label = before == Token::Period || is_keyword(&before, "AS");
+        if is_keyword(&token.token, "TABLE") && !is_label {
+            let words = [
+                Token::make_keyword("SELECT"),
+                Token::Mul,
+                Token::make_keyword("FROM"),
+            ];
+            written.extend(words.map(|word| TokenWithSpan::new(word, token.span)));
+        } else {
+            written.push(token.clone());
+        }
+        if is_word_or_sign(token) {
+            before = token.token.clone();
+        }
+    }
+    written
+}
+
+fn is_keyword(token: &Token, keyword: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
 }
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
@@ -178,7 +198,7 @@ fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
     refuse::check(&query)?;
-    shorthand::write_out(&mut query);
+    fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;

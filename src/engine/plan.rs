@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, TimeUnit};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::common::{DataFusionError, ScalarValue, TableReference};
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
@@ -168,16 +168,39 @@ fn in_session_zone(
     provider: &Arc<dyn TableProvider>,
     time_zone: &Arc<str>,
 ) -> datafusion::common::Result<Arc<dyn TableProvider>> {
-    let schema = provider.schema();
-    let is_instant = |field: &Field| matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
-    if time_zone.as_ref() == "UTC" || !schema.fields().iter().any(|field| is_instant(field)) {
+    if time_zone.as_ref() == "UTC" {
         return Ok(Arc::clone(provider));
     }
     let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(time_zone)));
+    cast_columns(provider, &zoned, |field| {
+        matches!(field.data_type(), DataType::Timestamp(_, Some(_)))
+    })
+}
+
+/// Whether an argument is an integer by PostgreSQL's reading: `generate_series(1, 3)` is of those.
+fn is_integer(argument: &Expr) -> bool {
+    let value = match argument {
+        Expr::Literal(ScalarValue::Int64(Some(value)), _) => *value,
+        Expr::Literal(ScalarValue::Int32(_), _) => return true,
+        _ => return false,
+    };
+    i32::try_from(value).is_ok()
+}
+
+/// A relation with some of its columns cast to another type.
+fn cast_columns(
+    provider: &Arc<dyn TableProvider>,
+    to: &DataType,
+    which: impl Fn(&Field) -> bool,
+) -> datafusion::common::Result<Arc<dyn TableProvider>> {
+    let schema = provider.schema();
+    if !schema.fields().iter().any(|field| which(field)) {
+        return Ok(Arc::clone(provider));
+    }
     let columns = schema.fields().iter().map(|field| {
         let column = Expr::Column(datafusion::common::Column::new_unqualified(field.name()));
-        match is_instant(field) {
-            true => cast(column, zoned.clone()).alias(field.name()),
+        match which(field) {
+            true => cast(column, to.clone()).alias(field.name()),
             false => column,
         }
     });
@@ -206,10 +229,16 @@ impl ContextProvider for Names<'_> {
             let error = failure::undefined_function(name);
             DataFusionError::External(Box::new(error))
         })?;
+        let narrow = arguments.iter().all(is_integer);
         let arguments = TableFunctionArgs::new(&arguments, self.state);
-        Ok(provider_as_source(
-            function.create_table_provider_with_args(arguments)?,
-        ))
+        let provider = function.create_table_provider_with_args(arguments)?;
+        let provider = match narrow {
+            true => cast_columns(&provider, &DataType::Int32, |field| {
+                *field.data_type() == DataType::Int64
+            })?,
+            false => provider,
+        };
+        Ok(provider_as_source(provider))
     }
 
     fn create_cte_work_table(

@@ -234,9 +234,9 @@ fn set_expression(body: &SetExpr) -> ControlFlow<Error> {
             set_expression(left)?;
             set_expression(right)
         }
-        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {
-            ControlFlow::Continue(())
-        }
+        // The parser drops what follows the name; `parse` writes TABLE out before it sees it.
+        SetExpr::Table(_) => ControlFlow::Break(Error::unsupported("TABLE")),
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => ControlFlow::Continue(()),
     }
 }
 

@@ -111,7 +111,11 @@ impl PgType {
     }
 
     /// The modifier of `numeric(precision, scale)`, as `numerictypmodin` in numeric.c makes it.
+    /// Unconstrained numeric, which DataFusion plans as (38, 10), has none.
     fn numeric(precision: u8, scale: i8) -> Self {
+        if (precision, scale) == (38, 10) {
+            return Self::of(oid::NUMERIC);
+        }
         let modifier = ((i32::from(precision) << 16) | (i32::from(scale) & 0x7ff)) + 4;
         Self {
             modifier,

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs the same statements through psycopg 3 (text and binary) and asyncpg on the gateway and on PostgreSQL.
 
-Every value, type and error code must be the same on both.
+Every value, type and error code must be the same on both, but for the statements in DIFFERENT.
 """
 
 import argparse
 import asyncio
+import itertools
 import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -52,6 +53,18 @@ ASYNCPG = [
     ("select 1/0", ()),
     ("select * from no_such_table", ()),
 ]
+
+# Statements that Lakegate is known to answer otherwise or to refuse; docs/differences.md says how.
+# One that comes to agree must leave the list.
+DIFFERENT = {
+    "select %s::numeric as a, %s::numeric(10,3) as b",
+    "select %s::bytea as a",
+    "select %s::int4[] as a, %s::text[] as b",
+    "select $1::numeric as a",
+    "select $1::bytea as a",
+    "select $1::int4[] as a, $2::text[] as b",
+    "select upper($1) as u",
+}
 
 
 def psycopg_outcomes(address: str, binary: bool) -> list[str]:
@@ -105,9 +118,16 @@ async def asyncpg_outcomes(address: str) -> list[str]:
     return outcomes
 
 
-def differences(name: str, ours: list[str], theirs: list[str]) -> list[str]:
-    assert len(ours) == len(theirs) > 0
-    return [f"{name}\n  postgres {b}\n  lakegate {a}" for a, b in zip(ours, theirs) if a != b]
+def differences(name: str, texts: list[str], ours: list[str], theirs: list[str]) -> list[str]:
+    assert len(ours) == len(theirs) > len(texts)
+    failures = []
+    # What comes after the statements' outcomes has no statement of its own.
+    for text, a, b in itertools.zip_longest(texts, ours, theirs):
+        if a != b and text not in DIFFERENT:
+            failures.append(f"{name}: {text}\n  postgres {b}\n  lakegate {a}")
+        if a == b and text in DIFFERENT:
+            failures.append(f"{name}: {text}: no longer different, so take it off the list")
+    return failures
 
 
 def main() -> int:
@@ -118,9 +138,10 @@ def main() -> int:
     failures = []
     for binary in (False, True):
         both = [psycopg_outcomes(address, binary) for address in (arguments.gateway, arguments.postgres)]
-        failures += differences(f"psycopg, binary={binary}", *both)
+        texts = [text for text, _ in PSYCOPG] * 2
+        failures += differences(f"psycopg, binary={binary}", texts, *both)
     both = [asyncio.run(asyncpg_outcomes(address)) for address in (arguments.gateway, arguments.postgres)]
-    failures += differences("asyncpg", *both)
+    failures += differences("asyncpg", [text for text, _ in ASYNCPG], *both)
     print("\n".join(failures))
     return 1 if failures else 0
 

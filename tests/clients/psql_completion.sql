@@ -38,12 +38,10 @@ LIMIT 1000;
 SELECT rolname FROM pg_catalog.pg_roles   WHERE rolname LIKE '%'
 LIMIT 1000;
 
--- After `SET `, then `SHOW time`, then `SET TimeZone TO `.
+-- After `SET `, then `SHOW time`.
 SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings  WHERE context IN ('user', 'superuser')    AND pg_catalog.lower(name) LIKE pg_catalog.lower('%')
 LIMIT 1000;
 SELECT pg_catalog.lower(name) FROM pg_catalog.pg_settings  WHERE pg_catalog.lower(name) LIKE pg_catalog.lower('time%')
-LIMIT 1000;
-SELECT pg_catalog.quote_literal(name) AS name   FROM pg_catalog.pg_timezone_names()  WHERE pg_catalog.lower(name) LIKE pg_catalog.lower('u%')
 LIMIT 1000;
 
 -- After `SET search_path TO `.

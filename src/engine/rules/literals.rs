@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
-    SelectItem, Value, ValueWithSpan, VisitMut, VisitorMut,
+    SelectItem, SetExpr, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 /// Functions whose result has the type of their arguments.
@@ -27,6 +27,16 @@ struct Narrower;
 
 impl VisitorMut for Narrower {
     type Break = Infallible;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            values
+                .rows
+                .iter_mut()
+                .for_each(|row| row.iter_mut().for_each(narrow_one));
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
         for item in &mut select.projection {
@@ -55,6 +65,7 @@ impl VisitorMut for Narrower {
                     .into_iter()
                     .for_each(|part| narrow_one(part));
             }
+            Expr::Array(array) => array.elem.iter_mut().for_each(narrow_one),
             Expr::InList { expr, list, .. } => {
                 narrow_one(expr);
                 list.iter_mut().for_each(narrow_one);

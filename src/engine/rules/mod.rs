@@ -1,12 +1,12 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 mod correlated_scalar;
+pub(in crate::engine) mod fetch;
 pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod numbers;
-pub(in crate::engine) mod shorthand;
 mod single_value;
 mod subquery_array;
 mod yielding;

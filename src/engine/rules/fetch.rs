@@ -1,32 +1,25 @@
-//! Writes out what is short for something else: `TABLE t`, and `FETCH FIRST n ROWS ONLY`.
+//! Writes `FETCH FIRST n ROWS ONLY` as the LIMIT that it is.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, LimitClause, Offset, Query, SetExpr, Value, VisitMut, VisitorMut,
+    Expr, LimitClause, Offset, Query, Value, VisitMut, VisitorMut,
 };
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 
 /// Rewrites every query in place.
-pub(in crate::engine) fn write_out(query: &mut Query) {
+pub(in crate::engine) fn fetch_as_limits(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Writer);
+    let _: ControlFlow<Infallible> = query.visit(&mut Fetches);
 }
 
-struct Writer;
+struct Fetches;
 
-impl VisitorMut for Writer {
+impl VisitorMut for Fetches {
     type Break = Infallible;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
         fetch_as_limit(query);
-        if let SetExpr::Table(table) = query.body.as_ref()
-            && let Some(select) = select_all(&table.to_string())
-        {
-            query.body = select;
-        }
         ControlFlow::Continue(())
     }
 }
@@ -47,12 +40,4 @@ fn fetch_as_limit(query: &mut Query) {
         offset,
         limit_by: Vec::new(),
     });
-}
-
-/// `TABLE x` prints as it is written, so that `SELECT * FROM x` can be parsed from it.
-fn select_all(table: &str) -> Option<Box<SetExpr>> {
-    let name = table.strip_prefix("TABLE ")?;
-    let text = format!("SELECT * FROM {name}");
-    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
-    Some(parser.ok()?.parse_query().ok()?.body)
 }
