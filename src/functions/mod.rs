@@ -69,5 +69,7 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     let mut functions = quote::functions();
     functions.extend(casts::functions());
     functions.extend(refused::functions());
+    let sign = datafusion::functions::math::signum();
+    functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions
 }

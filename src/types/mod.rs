@@ -111,9 +111,9 @@ impl PgType {
     }
 
     /// The modifier of `numeric(precision, scale)`, as `numerictypmodin` in numeric.c makes it.
-    /// Unconstrained numeric, which DataFusion plans as (38, 10), has none.
+    /// 38 digits are what DataFusion computes with: unconstrained numeric, which has none.
     fn numeric(precision: u8, scale: i8) -> Self {
-        if (precision, scale) == (38, 10) {
+        if precision == 38 {
             return Self::of(oid::NUMERIC);
         }
         let modifier = ((i32::from(precision) << 16) | (i32::from(scale) & 0x7ff)) + 4;

@@ -8,8 +8,8 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Query, Select,
-    SelectItem, SetExpr, Value, ValueWithSpan, VisitMut, VisitorMut,
+    CastKind, DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Query, Select, SelectItem, SetExpr, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 /// Functions whose result has the type of their arguments.
@@ -57,6 +57,14 @@ impl VisitorMut for Narrower {
                 narrow_one(left);
                 narrow_one(right);
             }
+            Expr::Cast {
+                expr, data_type, ..
+            } => {
+                // Its own digits are what unconstrained numeric keeps of a constant.
+                if is_numeric(data_type) && is_decimal(expr) {
+                    *expression = expr.as_ref().clone();
+                }
+            }
             Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => narrow_one(expr),
             Expr::Between {
                 expr, low, high, ..
@@ -95,6 +103,24 @@ impl VisitorMut for Narrower {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether a type is numeric without precision.
+fn is_numeric(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Numeric(ExactNumberInfo::None) | DataType::Decimal(ExactNumberInfo::None)
+    )
+}
+
+fn is_decimal(expression: &Expr) -> bool {
+    match expression {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) => digits.contains('.') && !digits.contains(['e', 'E']),
+        _ => false,
     }
 }
 
