@@ -57,13 +57,11 @@ impl VisitorMut for Narrower {
                 narrow_one(left);
                 narrow_one(right);
             }
+            // Its own digits are what unconstrained numeric keeps of a constant.
             Expr::Cast {
                 expr, data_type, ..
-            } => {
-                // Its own digits are what unconstrained numeric keeps of a constant.
-                if is_numeric(data_type) && is_decimal(expr) {
-                    *expression = expr.as_ref().clone();
-                }
+            } if is_numeric(data_type) && is_decimal(expr) => {
+                *expression = expr.as_ref().clone();
             }
             Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => narrow_one(expr),
             Expr::Between {
