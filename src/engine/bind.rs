@@ -9,12 +9,15 @@ use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, VisitMut, VisitorMut,
 };
 
 use super::output_name::{fold, of};
+use super::scope::{
+    Item, Scope, Unfolded, expand, is_wildcard, joined, matches_qualifier, merging, unfold,
+    unfold_item,
+};
 
 /// Ends a name that was made distinct; what follows is left out of the answer. No name in SQL
 /// text holds it, for PostgreSQL's lexer takes no control characters in names.
@@ -66,24 +69,6 @@ pub(super) fn reference(name: &ObjectName) -> Option<TableReference> {
         }
         _ => return None,
     })
-}
-
-/// One relation of a FROM.
-#[derive(Clone)]
-struct Item {
-    /// How its columns are qualified; empty for one without a name.
-    qualifier: Vec<Ident>,
-    /// `None` if not known here (functions).
-    columns: Option<Vec<String>>,
-}
-
-/// What names mean inside of one query: the relations of its FROM and the names it gives.
-#[derive(Default)]
-struct Scope {
-    items: Vec<Item>,
-    given: Vec<String>,
-    /// Whether `*` leaves out or moves columns that a join merged.
-    merges: bool,
 }
 
 struct Binder<'a> {
@@ -276,22 +261,35 @@ impl Binder<'_> {
     }
 
     fn scope(&mut self, from: &[TableWithJoins]) -> Scope {
-        let mut scope = Scope::default();
+        let mut scope = Scope {
+            star: Some(Vec::new()),
+            ..Scope::default()
+        };
         for tables in from {
-            self.add_joined(&mut scope, tables);
+            let columns = self.add_joined(&mut scope, tables);
+            scope.star = scope.star.take().zip(columns).map(|(mut star, columns)| {
+                star.extend(columns);
+                star
+            });
         }
         scope
     }
 
-    fn add_joined(&mut self, scope: &mut Scope, tables: &TableWithJoins) {
-        self.add_factor(scope, &tables.relation);
+    /// Adds joined relations to a scope. What `*` stands for in them, if that is known.
+    fn add_joined(&mut self, scope: &mut Scope, tables: &TableWithJoins) -> Option<Vec<Unfolded>> {
+        let mut columns = self.add_factor(scope, &tables.relation);
         for join in &tables.joins {
-            self.add_factor(scope, &join.relation);
-            scope.merges |= merges(&join.join_operator);
+            let right = self.add_factor(scope, &join.relation);
+            let constraint = merging(&join.join_operator);
+            scope.merges |= constraint.is_some();
+            columns = columns
+                .zip(right)
+                .and_then(|(left, right)| joined(left, right, constraint));
         }
+        columns
     }
 
-    fn add_factor(&mut self, scope: &mut Scope, factor: &TableFactor) {
+    fn add_factor(&mut self, scope: &mut Scope, factor: &TableFactor) -> Option<Vec<Unfolded>> {
         let (qualifier, columns, alias) = match factor {
             TableFactor::Table {
                 name,
@@ -326,7 +324,10 @@ impl Binder<'_> {
         };
         let qualifier = alias.map_or(qualifier, |alias| vec![alias.name.clone()]);
         let columns = renamed(columns, alias);
-        scope.items.push(Item { qualifier, columns });
+        let item = Item { qualifier, columns };
+        let unfolded = unfold_item(&item);
+        scope.items.push(item);
+        unfolded
     }
 
     fn table_columns(&self, name: &ObjectName) -> Option<Vec<String>> {
@@ -365,17 +366,6 @@ fn renamed(columns: Option<Vec<String>>, alias: Option<&TableAlias>) -> Option<V
     }
 }
 
-/// Whether a qualifier as written (`orders`, `silver.orders`) means an item of a FROM.
-fn matches_qualifier(item: &[Ident], written: &[Ident]) -> bool {
-    written.len() <= item.len().max(1)
-        && item
-            .iter()
-            .rev()
-            .zip(written.iter().rev())
-            .all(|(item, written)| fold(item) == fold(written))
-        && (written.is_empty() || !item.is_empty())
-}
-
 fn given_names(select: &Select) -> Vec<String> {
     select
         .projection
@@ -394,95 +384,4 @@ fn plain_column(expression: &Expr) -> Option<&[Ident]> {
         Expr::CompoundIdentifier(parts) => Some(parts),
         _ => None,
     }
-}
-
-fn is_wildcard(item: &SelectItem) -> bool {
-    matches!(
-        item,
-        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
-    )
-}
-
-fn merges(operator: &JoinOperator) -> bool {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint) => {
-            matches!(
-                constraint,
-                JoinConstraint::Using(_) | JoinConstraint::Natural
-            )
-        }
-        _ => false,
-    }
-}
-
-/// A column that a wildcard stands for.
-struct Unfolded {
-    name: String,
-    expression: Expr,
-}
-
-/// The columns a wildcard stands for; `None` if not all are known, or if it has options.
-fn unfold(item: &SelectItem, scope: &Scope) -> Option<Vec<Unfolded>> {
-    let (qualifier, options) = match item {
-        SelectItem::Wildcard(options) if !scope.merges => (Vec::new(), options),
-        SelectItem::QualifiedWildcard(
-            SelectItemQualifiedWildcardKind::ObjectName(name),
-            options,
-        ) => {
-            let qualifier = name
-                .0
-                .iter()
-                .filter_map(|part| part.as_ident().cloned())
-                .collect();
-            (qualifier, options)
-        }
-        _ => return None,
-    };
-    if !is_plain(options) {
-        return None;
-    }
-    let mut columns = Vec::new();
-    for item in scope
-        .items
-        .iter()
-        .filter(|item| matches_qualifier(&item.qualifier, &qualifier))
-    {
-        for column in item.columns.as_ref()? {
-            let column_name = Ident::with_quote('"', column.clone());
-            let mut path = item.qualifier.clone();
-            path.push(column_name);
-            columns.push(Unfolded {
-                name: shown(column).to_owned(),
-                expression: Expr::CompoundIdentifier(path),
-            });
-        }
-    }
-    Some(columns)
-}
-
-fn is_plain(options: &WildcardAdditionalOptions) -> bool {
-    options.opt_ilike.is_none()
-        && options.opt_exclude.is_none()
-        && options.opt_except.is_none()
-        && options.opt_replace.is_none()
-        && options.opt_rename.is_none()
-        && options.opt_alias.is_none()
-}
-
-/// The select list with its wildcards written out.
-fn expand(list: &[SelectItem], scope: &Scope) -> Vec<SelectItem> {
-    list.iter()
-        .flat_map(|item| match unfold(item, scope) {
-            Some(columns) if is_wildcard(item) => columns
-                .into_iter()
-                .map(|column| SelectItem::UnnamedExpr(column.expression))
-                .collect(),
-            _ => vec![item.clone()],
-        })
-        .collect()
 }

@@ -17,6 +17,7 @@ mod pin;
 mod plan;
 mod refuse;
 mod rules;
+mod scope;
 mod session_command;
 mod session_state;
 mod statement;

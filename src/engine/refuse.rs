@@ -243,9 +243,11 @@ fn set_expression(body: &SetExpr) -> ControlFlow<Error> {
 fn join_operator(operator: &JoinOperator) -> ControlFlow<Error> {
     match operator {
         // The merged column would be NULL where only the right side has a row.
-        JoinOperator::FullOuter(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
+        JoinOperator::FullOuter(JoinConstraint::Using(_) | JoinConstraint::Natural)
+        | JoinOperator::Right(JoinConstraint::Using(_) | JoinConstraint::Natural)
+        | JoinOperator::RightOuter(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
             ControlFlow::Break(
-                Error::unsupported("FULL JOIN with USING or NATURAL")
+                Error::unsupported("RIGHT or FULL JOIN with USING or NATURAL")
                     .with_hint("Join ON a condition, and coalesce the two columns."),
             )
         }

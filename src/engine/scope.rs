@@ -1,0 +1,167 @@
+//! What names and wildcards mean inside of one query: the relations of its FROM, and what `*`
+//! stands for among them.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind,
+    WildcardAdditionalOptions,
+};
+
+use super::bind::shown;
+use super::output_name::fold;
+
+/// One relation of a FROM.
+#[derive(Clone)]
+pub(super) struct Item {
+    /// How its columns are qualified; empty for one without a name.
+    pub(super) qualifier: Vec<Ident>,
+    /// `None` if not known here (functions).
+    pub(super) columns: Option<Vec<String>>,
+}
+
+/// What names mean inside of one query: the relations of its FROM and the names it gives.
+#[derive(Default)]
+pub(super) struct Scope {
+    pub(super) items: Vec<Item>,
+    pub(super) given: Vec<String>,
+    /// Whether `*` leaves out or moves columns that a join merged.
+    pub(super) merges: bool,
+    /// What `*` stands for; `None` if not all of it is known.
+    pub(super) star: Option<Vec<Unfolded>>,
+}
+
+/// Whether a qualifier as written (`orders`, `silver.orders`) means an item of a FROM.
+pub(super) fn matches_qualifier(item: &[Ident], written: &[Ident]) -> bool {
+    written.len() <= item.len().max(1)
+        && item
+            .iter()
+            .rev()
+            .zip(written.iter().rev())
+            .all(|(item, written)| fold(item) == fold(written))
+        && (written.is_empty() || !item.is_empty())
+}
+
+pub(super) fn is_wildcard(item: &SelectItem) -> bool {
+    matches!(
+        item,
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+    )
+}
+
+/// The constraint of a join that makes one column of two. Outer joins to the right are refused
+/// with it (`refuse.rs`): the one column is always the left side's.
+pub(super) fn merging(operator: &JoinOperator) -> Option<&JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint) => Some(constraint).filter(|constraint| {
+            matches!(
+                constraint,
+                JoinConstraint::Using(_) | JoinConstraint::Natural
+            )
+        }),
+        _ => None,
+    }
+}
+
+/// What `*` stands for in a join: the merged columns first, in their order in USING or on the left
+/// (manual, section 7.2.1.1), then the others of the left, then those of the right.
+pub(super) fn joined(
+    left: Vec<Unfolded>,
+    right: Vec<Unfolded>,
+    constraint: Option<&JoinConstraint>,
+) -> Option<Vec<Unfolded>> {
+    let merged: Vec<String> = match constraint {
+        None => Vec::new(),
+        Some(JoinConstraint::Using(names)) => names
+            .iter()
+            .map(|name| name.0.last().and_then(|part| part.as_ident()).map(fold))
+            .collect::<Option<_>>()?,
+        Some(_) => left
+            .iter()
+            .filter(|column| right.iter().any(|other| other.name == column.name))
+            .map(|column| column.name.clone())
+            .collect(),
+    };
+    let is_merged = |column: &Unfolded| merged.contains(&column.name);
+    let mut columns = Vec::with_capacity(left.len() + right.len());
+    for name in &merged {
+        columns.push(left.iter().find(|column| column.name == *name)?.clone());
+    }
+    columns.extend(left.into_iter().filter(|column| !is_merged(column)));
+    columns.extend(right.into_iter().filter(|column| !is_merged(column)));
+    Some(columns)
+}
+
+/// A column that a wildcard stands for.
+#[derive(Clone)]
+pub(super) struct Unfolded {
+    pub(super) name: String,
+    pub(super) expression: Expr,
+}
+
+/// The columns a wildcard stands for; `None` if not all are known, or if it has options.
+pub(super) fn unfold(item: &SelectItem, scope: &Scope) -> Option<Vec<Unfolded>> {
+    let (qualifier, options): (Vec<Ident>, _) = match item {
+        SelectItem::Wildcard(options) if is_plain(options) => return scope.star.clone(),
+        SelectItem::QualifiedWildcard(
+            SelectItemQualifiedWildcardKind::ObjectName(name),
+            options,
+        ) => {
+            let qualifier = name
+                .0
+                .iter()
+                .filter_map(|part| part.as_ident().cloned())
+                .collect();
+            (qualifier, options)
+        }
+        _ => return None,
+    };
+    if !is_plain(options) {
+        return None;
+    }
+    let mut columns = Vec::new();
+    for item in scope
+        .items
+        .iter()
+        .filter(|item| matches_qualifier(&item.qualifier, &qualifier))
+    {
+        columns.extend(unfold_item(item)?);
+    }
+    Some(columns)
+}
+
+/// The columns of one relation, as expressions.
+pub(super) fn unfold_item(item: &Item) -> Option<Vec<Unfolded>> {
+    let columns = item.columns.as_ref()?.iter().map(|column| {
+        let mut path = item.qualifier.clone();
+        path.push(Ident::with_quote('"', column.clone()));
+        Unfolded {
+            name: shown(column).to_owned(),
+            expression: Expr::CompoundIdentifier(path),
+        }
+    });
+    Some(columns.collect())
+}
+
+fn is_plain(options: &WildcardAdditionalOptions) -> bool {
+    options.opt_ilike.is_none()
+        && options.opt_exclude.is_none()
+        && options.opt_except.is_none()
+        && options.opt_replace.is_none()
+        && options.opt_rename.is_none()
+        && options.opt_alias.is_none()
+}
+
+/// The select list with its wildcards written out.
+pub(super) fn expand(list: &[SelectItem], scope: &Scope) -> Vec<SelectItem> {
+    list.iter()
+        .flat_map(|item| match unfold(item, scope) {
+            Some(columns) if is_wildcard(item) => columns
+                .into_iter()
+                .map(|column| SelectItem::UnnamedExpr(column.expression))
+                .collect(),
+            _ => vec![item.clone()],
+        })
+        .collect()
+}
