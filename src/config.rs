@@ -28,8 +28,8 @@ pub enum Command {
     Serve(ServeArguments),
     /// Answer one query without a server
     Query(QueryArguments),
-    /// Open every table of the lake; exit status 1 if one cannot be read
-    Check(LakeArguments),
+    /// Plan every view and open every table; exit status 1 if one is broken
+    Check(CheckArguments),
 }
 
 /// Which lake, and how much memory.
@@ -38,6 +38,14 @@ pub struct LakeArguments {
     /// A path, or an s3://, abfss://, az:// or gs:// URL
     #[arg(long, env = "LAKEGATE_LAKE", default_value = ".", value_name = "URL")]
     pub lake: String,
+
+    /// The folder of SQL files that define views [default: views in the state folder]
+    #[arg(long, env = "LAKEGATE_VIEWS", value_name = "URL")]
+    pub views: Option<String>,
+
+    /// The folder for what the gateway itself keeps [default: _lakegate in the lake]
+    #[arg(long, env = "LAKEGATE_STATE", value_name = "URL")]
+    pub state: Option<String>,
 
     /// The database's name
     #[arg(
@@ -125,6 +133,18 @@ pub struct QueryArguments {
     pub sql: String,
 }
 
+/// What to check.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeArguments,
+
+    /// Refuse `select *` in views too: it changes with the tables below
+    #[arg(long)]
+    pub strict: bool,
+}
+
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -143,6 +163,10 @@ pub enum Format {
 pub struct LakeConfig {
     /// The lake: a path or URL.
     pub url: String,
+    /// The views folder: a path or URL.
+    pub views_url: String,
+    /// The state folder: a path or URL.
+    pub state_url: String,
     /// The database's name.
     pub database: String,
     /// Memory that all statements together may hold, in bytes.
@@ -184,8 +208,22 @@ impl LakeArguments {
             Some(mib) => mib.saturating_mul(1 << 20),
             None => available_memory() / 10 * 6,
         };
+        let below = |url: &str, name: &str| {
+            let (path, query) = url.split_once('?').unwrap_or((url, ""));
+            let query = match query {
+                "" => String::new(),
+                query => format!("?{query}"),
+            };
+            format!("{}/{name}{query}", path.trim_end_matches('/'))
+        };
+        let state_url = self.state.clone();
+        let state_url = state_url.unwrap_or_else(|| below(&self.lake, "_lakegate"));
+        let views_url = self.views.clone();
+        let views_url = views_url.unwrap_or_else(|| below(&state_url, "views"));
         Ok(LakeConfig {
             url: self.lake.clone(),
+            views_url,
+            state_url,
             database: self.database.clone(),
             memory_bytes_max,
             store_options: store_options(),

@@ -41,6 +41,18 @@ pub enum ErrorKind {
     AmbiguousColumn,
     /// Two relations of one name where one is needed.
     DuplicateTable,
+    /// A schema of this name exists already.
+    DuplicateSchema,
+    /// A relation with two columns of one name.
+    DuplicateColumn,
+    /// A relation of another kind than the statement is for.
+    WrongObjectType,
+    /// A definition that cannot be: a view that reads itself.
+    InvalidObjectDefinition,
+    /// An object that others need.
+    DependentObjectsStillExist,
+    /// Somebody else changed the same thing meanwhile.
+    SerializationFailure,
     /// The same alias twice in one FROM.
     DuplicateAlias,
     /// A prepared statement of this name exists already.
@@ -155,6 +167,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
         self.inner.position = Some(position);
+        self
+    }
+
+    /// Takes the position away: it is one of another text.
+    #[must_use]
+    pub fn without_position(mut self) -> Self {
+        self.inner.position = None;
         self
     }
 

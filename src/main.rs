@@ -35,9 +35,10 @@ fn run(command: &Command) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(arguments) => {
-            observe::log_to_stderr(&arguments.log);
-            let sound =
-                gateway::check(&arguments.check()?, &mut out).map_err(|error| error.to_string())?;
+            observe::log_to_stderr(&arguments.lake.log);
+            let config = arguments.lake.check()?;
+            let sound = gateway::check(&config, arguments.strict, &mut out)
+                .map_err(|error| error.to_string())?;
             Ok(if sound {
                 ExitCode::SUCCESS
             } else {

@@ -14,7 +14,7 @@ use crate::sources::{LakeTable, Layout};
 use crate::storage::{self, Lake};
 
 /// The schema of what lies at the root.
-pub(super) const PUBLIC: &str = "public";
+pub const PUBLIC: &str = "public";
 
 /// How many folders below the root may prolong a schema's name.
 const DEPTH_MAX: usize = 4;
@@ -29,7 +29,7 @@ const LISTINGS_MAX: usize = 32;
 pub(super) type Found = BTreeMap<String, BTreeMap<String, Vec<LakeTable>>>;
 
 /// What a listing of the lake found.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Discovery {
     pub(super) found: Found,
     pub(super) omissions: Vec<Omission>,

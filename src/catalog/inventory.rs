@@ -1,14 +1,16 @@
 //! Keeps what exists up to date: lists the lake again when asked, and opens tables for their columns.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use futures::stream::{self, StreamExt};
 use moka::future::Cache;
 
-use super::discover::discover;
-use super::{Catalog, Inventory, Relation, Snapshot, snapshot};
+use super::discover::{Discovery, discover};
+use super::snapshot::make;
+use super::views::Views;
+use super::{Catalog, Inventory, Kind, Known, Relation, Snapshot};
 use crate::error::{Error, Result};
 use crate::sources::LakeTable;
 
@@ -51,7 +53,8 @@ impl Catalog {
     /// # Errors
     /// The lake cannot be listed.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        match self.latest() {
+        let known = self.known().snapshot.clone();
+        match known {
             Some(snapshot) => Ok(snapshot),
             None => self.refresh().await,
         }
@@ -72,46 +75,76 @@ impl Catalog {
         refreshed
     }
 
-    /// The columns of every relation of a snapshot, 32 opened at a time. Never fails as a whole:
-    /// what cannot be opened has its error as its entry.
-    pub async fn inventory(&self, snapshot: &Snapshot) -> Arc<Inventory> {
+    /// What exists now with these views instead of the folder's.
+    ///
+    /// # Errors
+    /// The lake cannot be listed.
+    pub async fn snapshot_with(&self, views: &Arc<Views>) -> Result<Arc<Snapshot>> {
+        let snapshot = self.snapshot().await?;
+        if Arc::ptr_eq(&snapshot.views, views) {
+            return Ok(snapshot);
+        }
+        let mut known = self.known_mut();
+        known.epoch += 1;
+        let discovery = known.discovery.as_deref();
+        let made = discovery.map(|discovery| make(discovery, views, known.epoch));
+        Ok(made.map_or(snapshot, Arc::new))
+    }
+
+    /// The columns of every table of a snapshot, 32 opened at a time. Never fails as a whole:
+    /// what cannot be opened has its error as its entry. Views are not in it.
+    pub async fn inventory(&self, snapshot: &Snapshot) -> Inventory {
         let relations: Vec<_> = snapshot
             .schemas
             .values()
             .flat_map(|schema| schema.relations.values().map(Arc::clone))
+            .filter(|relation| relation.view().is_none())
             .collect();
-        let inventory = stream::iter(relations)
+        stream::iter(relations)
             .map(|relation| async move { (relation.oid, self.columns(&relation).await) })
             .buffer_unordered(PINS_MAX)
             .collect()
-            .await;
-        Arc::new(inventory)
+            .await
     }
 
     async fn columns(&self, relation: &Relation) -> Result<SchemaRef> {
-        let table = relation.table.clone()?;
-        let open = async { Ok(self.lake.pin(&table).await?.provider.schema()) };
+        let table = match relation.kind.as_ref().map_err(Error::clone)? {
+            Kind::Table(table) => table,
+            Kind::View(_) => return Ok(Arc::new(Schema::empty())),
+        };
+        let open = async { Ok(self.lake.pin(table).await?.provider.schema()) };
         self.columns.0.get_with(table.clone(), open).await
     }
 
     async fn list(&self) -> Result<Arc<Snapshot>> {
-        let discovery = discover(self.lake.lake()).await?;
-        let known = self.latest();
-        let epoch = known.as_ref().map_or(1, |known| known.epoch + 1);
-        let found = snapshot::make(discovery, epoch);
-        if let Some(known) = known
-            && snapshot::is_same(&known, &found)
+        let found = discover(self.lake.lake()).await?;
+        let mut known = self.known_mut();
+        if let Some(snapshot) = &known.snapshot
+            && known.discovery.as_deref() == Some(&found)
         {
-            return Ok(known);
+            return Ok(Arc::clone(snapshot));
         }
-        let found = Arc::new(found);
-        let mut latest = self.latest.write().unwrap_or_else(|lock| lock.into_inner());
-        *latest = Some(Arc::clone(&found));
-        Ok(found)
+        known.discovery = Some(Arc::new(found));
+        Ok(known.renew())
     }
 
-    fn latest(&self) -> Option<Arc<Snapshot>> {
-        let latest = self.latest.read().unwrap_or_else(|lock| lock.into_inner());
-        latest.as_ref().map(Arc::clone)
+    pub(super) fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(|lock| lock.into_inner())
+    }
+
+    pub(super) fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(|lock| lock.into_inner())
+    }
+}
+
+impl Known {
+    /// A new snapshot of what is known.
+    pub(super) fn renew(&mut self) -> Arc<Snapshot> {
+        self.epoch += 1;
+        let nothing = Discovery::default();
+        let discovery = self.discovery.as_deref().unwrap_or(&nothing);
+        let snapshot = Arc::new(make(discovery, &self.views, self.epoch));
+        self.snapshot = Some(Arc::clone(&snapshot));
+        snapshot
     }
 }

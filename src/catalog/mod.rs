@@ -1,9 +1,12 @@
 //! What exists: the lake's schemas and tables, and the system relations that describe them.
 
 mod discover;
+mod folder;
 mod inventory;
 mod snapshot;
+pub mod sql;
 pub mod system;
+pub mod views;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
@@ -11,10 +14,15 @@ use std::sync::{Arc, RwLock};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use self::discover::Discovery;
+pub use self::discover::PUBLIC;
+pub use self::folder::Judge;
 use self::system::Builtin;
+use self::views::{Good, ReferencesOf, View, Views};
 use crate::error::Result;
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
+use crate::storage::Folder;
 
 /// Everything that exists at one moment. Made whole, never changed.
 #[derive(Debug, Default)]
@@ -25,6 +33,8 @@ pub struct Snapshot {
     pub schemas: BTreeMap<String, Schema>,
     /// What discovery left out, and why.
     pub omissions: Vec<Omission>,
+    /// What the views folder says.
+    pub views: Arc<Views>,
 }
 
 /// A schema and its relations.
@@ -36,7 +46,16 @@ pub struct Schema {
     pub relations: BTreeMap<String, Arc<Relation>>,
 }
 
-/// A relation of the lake.
+/// What a relation's rows are.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Those of files in the lake.
+    Table(LakeTable),
+    /// Those that a query gives.
+    View(Arc<View>),
+}
+
+/// A table of the lake, or a view.
 #[derive(Debug)]
 pub struct Relation {
     /// The schema's name.
@@ -45,12 +64,30 @@ pub struct Relation {
     pub name: String,
     /// Stable over restarts: derived from schema and name.
     pub oid: u32,
-    /// Where its rows are; an error if the name is taken twice.
-    pub table: Result<LakeTable>,
+    /// Where its rows come from; an error if the name is taken twice.
+    pub kind: Result<Kind>,
+}
+
+impl Relation {
+    /// The lake's table, if it is one.
+    pub fn table(&self) -> Option<&LakeTable> {
+        match &self.kind {
+            Ok(Kind::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The view, if it is one.
+    pub fn view(&self) -> Option<&Arc<View>> {
+        match &self.kind {
+            Ok(Kind::View(view)) => Some(view),
+            _ => None,
+        }
+    }
 }
 
 /// A path that discovery did not make a table.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Omission {
     /// Below the lake's root.
     pub path: String,
@@ -98,21 +135,50 @@ pub trait SystemRelation: Send + Sync + std::fmt::Debug {
     fn rows(&self, view: &SystemView) -> Result<RecordBatch>;
 }
 
-/// The catalog: lists the lake, and knows the system relations.
+/// Where definitions are kept.
+#[derive(Debug)]
+pub struct Folders {
+    /// The views folder.
+    pub views: Folder,
+    /// The state folder.
+    pub state: Folder,
+}
+
+/// The catalog: lists the lake, reads the views folder, and knows the system relations.
 #[derive(Debug)]
 pub struct Catalog {
     lake: Arc<LakeSource>,
-    /// What was listed last. Stale as soon as the lake changes; `refresh` lists again.
-    latest: RwLock<Option<Arc<Snapshot>>>,
+    folders: Folders,
+    references_of: ReferencesOf,
+    known: RwLock<Known>,
+    /// The last good definitions; held while definitions are judged and written.
+    good: tokio::sync::Mutex<Option<Good>>,
     refreshes: inventory::Refreshes,
     columns: inventory::Columns,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
 
+/// What was found out last. The lake's part is stale as soon as the lake changes.
+#[derive(Debug, Default)]
+struct Known {
+    discovery: Option<Arc<Discovery>>,
+    views: Arc<Views>,
+    /// Made of both, once both are there.
+    snapshot: Option<Arc<Snapshot>>,
+    /// Of the last snapshot that was made.
+    epoch: u64,
+}
+
 impl Catalog {
-    /// A catalog of the lake, its own system relations, and those of upper rooms.
-    pub fn new(lake: Arc<LakeSource>, system: Vec<Arc<dyn SystemRelation>>) -> Self {
+    /// A catalog of the lake and the views folder, of its own system relations and those of upper
+    /// rooms. `references_of` tells what a query reads.
+    pub fn new(
+        lake: Arc<LakeSource>,
+        folders: Folders,
+        references_of: ReferencesOf,
+        system: Vec<Arc<dyn SystemRelation>>,
+    ) -> Self {
         let key = |relation: &Arc<dyn SystemRelation>| {
             (
                 relation.schema_name().to_owned(),
@@ -127,7 +193,10 @@ impl Catalog {
             .collect();
         Self {
             lake,
-            latest: RwLock::default(),
+            folders,
+            references_of,
+            known: RwLock::default(),
+            good: tokio::sync::Mutex::default(),
             refreshes: inventory::Refreshes::default(),
             columns: inventory::Columns::default(),
             system,

@@ -4,41 +4,56 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::discover::{Discovery, only};
-use super::{Relation, Schema, Snapshot};
+use super::views::Views;
+use super::{Kind, Relation, Schema, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The first OID that is not PostgreSQL's own (`FirstNormalObjectId` in transam.h).
 const OID_MIN: u32 = 16_384;
 
-/// The snapshot of a discovery.
-pub(super) fn make(discovery: Discovery, epoch: u64) -> Snapshot {
+/// The snapshot of a discovery and the views folder, whose names win.
+pub(super) fn make(discovery: &Discovery, views: &Arc<Views>, epoch: u64) -> Snapshot {
     let mut oids = Oids::default();
-    let names: Vec<_> = discovery.found.keys().cloned().collect();
-    let mut schemas: BTreeMap<_, _> = names
-        .into_iter()
+    let mut found: BTreeMap<&str, BTreeMap<&str, Result<Kind>>> = BTreeMap::new();
+    for (schema, tables) in &discovery.found {
+        let relations = found.entry(schema).or_default();
+        for (name, tables) in tables {
+            relations.insert(name, only(schema, name, tables).map(Kind::Table));
+        }
+    }
+    for schema in views.schemas.keys() {
+        found.entry(schema).or_default();
+    }
+    for ((schema, name), view) in &views.views {
+        let kind = view.clone().map(Kind::View);
+        found.entry(schema).or_default().insert(name, kind);
+    }
+    let mut schemas: BTreeMap<String, Schema> = found
+        .keys()
         .map(|name| {
             let oid = oids.next(&format!("schema\0{name}"));
             let relations = BTreeMap::new();
-            (name, Schema { oid, relations })
+            ((*name).to_owned(), Schema { oid, relations })
         })
         .collect();
-    for (schema_name, tables) in discovery.found {
-        for (name, tables) in tables {
+    for (schema_name, relations) in found {
+        for (name, kind) in relations {
             let relation = Relation {
                 oid: oids.next(&format!("relation\0{schema_name}\0{name}")),
-                table: only(&schema_name, &name, &tables),
-                schema: schema_name.clone(),
-                name: name.clone(),
+                schema: schema_name.to_owned(),
+                name: name.to_owned(),
+                kind,
             };
-            if let Some(schema) = schemas.get_mut(&schema_name) {
-                schema.relations.insert(name, Arc::new(relation));
+            if let Some(schema) = schemas.get_mut(schema_name) {
+                schema.relations.insert(name.to_owned(), Arc::new(relation));
             }
         }
     }
     Snapshot {
         epoch,
         schemas,
-        omissions: discovery.omissions,
+        omissions: discovery.omissions.clone(),
+        views: Arc::clone(views),
     }
 }
 
@@ -59,41 +74,6 @@ impl Oids {
             oid = OID_MIN + (oid - OID_MIN + 1) % range;
         }
         oid
-    }
-}
-
-/// Whether two snapshots say the same, apart from their epochs.
-pub(super) fn is_same(a: &Snapshot, b: &Snapshot) -> bool {
-    let relations = |snapshot: &Snapshot| -> Vec<_> {
-        snapshot
-            .schemas
-            .iter()
-            .flat_map(|(name, schema)| {
-                schema
-                    .relations
-                    .values()
-                    .map(move |relation| (name.clone(), Arc::clone(relation)))
-            })
-            .collect()
-    };
-    let (a_relations, b_relations) = (relations(a), relations(b));
-    a.schemas.keys().eq(b.schemas.keys())
-        && a_relations.len() == b_relations.len()
-        && a_relations.iter().zip(&b_relations).all(|(a, b)| {
-            (&a.0, &a.1.name) == (&b.0, &b.1.name) && is_same_table(&a.1.table, &b.1.table)
-        })
-        && a.omissions.len() == b.omissions.len()
-        && a.omissions
-            .iter()
-            .zip(&b.omissions)
-            .all(|(a, b)| (&a.path, &a.reason) == (&b.path, &b.reason))
-}
-
-fn is_same_table<T: PartialEq>(a: &Result<T>, b: &Result<T>) -> bool {
-    match (a, b) {
-        (Ok(a), Ok(b)) => a == b,
-        (Err(a), Err(b)) => a.message() == b.message(),
-        _ => false,
     }
 }
 

@@ -11,7 +11,15 @@ async fn catalog(folder: &std::path::Path) -> Catalog {
         .await
         .unwrap();
     let source = LakeSource::new(lake, SessionContext::new().state());
-    Catalog::new(Arc::new(source), Vec::new())
+    let folder = |name: &str| {
+        let path = folder.join(name);
+        crate::storage::folder(path.to_str().unwrap(), &BTreeMap::new()).unwrap()
+    };
+    let folders = Folders {
+        views: folder("_views"),
+        state: folder("_state"),
+    };
+    Catalog::new(Arc::new(source), folders, |_| Ok(Vec::new()), Vec::new())
 }
 
 fn write(folder: &std::path::Path, path: &str) {
@@ -33,10 +41,12 @@ async fn check(paths: &[&str], expected: &[&str]) {
         .values()
         .flat_map(|schema| schema.relations.values());
     let found: Vec<_> = relations
-        .map(|relation| match &relation.table {
-            Ok(table) => format!("{}.{} {}", relation.schema, relation.name, table.path),
-            Err(_) => format!("{}.{} !", relation.schema, relation.name),
-        })
+        .map(
+            |relation| match &relation.kind.as_ref().map(|_| relation.table()) {
+                Ok(Some(table)) => format!("{}.{} {}", relation.schema, relation.name, table.path),
+                _ => format!("{}.{} !", relation.schema, relation.name),
+            },
+        )
         .collect();
     assert_eq!(found, expected);
 }

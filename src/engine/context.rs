@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::views::Draft;
+use crate::catalog::{Catalog, Snapshot};
+use crate::error::Result;
 use crate::functions::SessionFacts;
 
 /// Given with each statement by the door it came through.
@@ -13,6 +16,35 @@ pub struct StatementContext {
     pub facts: Arc<SessionFacts>,
     /// The session's time zone, an IANA name or an offset, as Arrow takes it.
     pub time_zone: Arc<str>,
+    /// What the session's transaction has defined.
+    pub draft: Option<Draft>,
     /// Stops the statement (`QueryCanceled`) wherever it is. The door says why it was stopped.
     pub cancel: CancellationToken,
+}
+
+impl StatementContext {
+    /// The context of a statement that no session sent: the user whose process it is, with
+    /// PostgreSQL's defaults.
+    pub fn of_process(database: &str) -> Self {
+        Self {
+            facts: Arc::new(SessionFacts {
+                database: database.to_owned(),
+                user: "lakegate".to_owned(),
+                search_path: vec!["public".to_owned()],
+                settings: Arc::default(),
+                backend_pid: 0,
+            }),
+            time_zone: "UTC".into(),
+            draft: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    /// What exists, as the statement sees it.
+    pub(super) async fn snapshot(&self, catalog: &Catalog) -> Result<Arc<Snapshot>> {
+        match &self.draft {
+            Some(draft) => catalog.snapshot_with(&draft.views).await,
+            None => catalog.snapshot().await,
+        }
+    }
 }

@@ -38,8 +38,8 @@ pub(super) fn lines(
     let text = display.indent(verbose).to_string();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let mut versions: Vec<String> = pinned
-        .relations
-        .values()
+        .tables
+        .iter()
         .map(|relation| {
             format!(
                 "Version: {}.{} {}",

@@ -5,7 +5,7 @@ use datafusion::common::{DataFusionError, SchemaError, TableReference};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::statement::Lines;
+use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind};
 
 /// Our error of an error that DataFusion gave while planning or running.

@@ -15,6 +15,7 @@ mod parameters;
 mod parse;
 mod pin;
 mod plan;
+mod references;
 mod refuse;
 mod rules;
 mod scope;
@@ -22,6 +23,7 @@ mod session_command;
 mod session_state;
 mod statement;
 mod type_planner;
+mod views;
 
 use std::sync::Arc;
 
@@ -34,13 +36,17 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
+pub use references::{references_of, stars_of};
 pub use session_state::base as base_state;
 pub use statement::{SessionCommand, Statement, StatementKind};
+pub use views::Defined;
 
 use crate::catalog::Catalog;
+use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types;
 use datafusion::sql::sqlparser::ast::Query;
+use pin::Pinned;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
 #[derive(Clone, Debug)]
@@ -53,15 +59,25 @@ struct Inner {
     catalog: Arc<Catalog>,
     base: SessionState,
     runtime: Handle,
+    database: String,
+    view_columns: views::ViewColumns,
 }
 
 impl Engine {
-    /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone.
-    pub fn new(catalog: Arc<Catalog>, base: SessionState, runtime: Handle) -> Self {
+    /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
+    /// `database` is the catalog's name.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        base: SessionState,
+        runtime: Handle,
+        database: String,
+    ) -> Self {
         let inner = Inner {
             catalog,
             base,
             runtime,
+            database,
+            view_columns: views::ViewColumns::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -141,6 +157,23 @@ impl Engine {
 }
 
 impl Inner {
+    /// Pins every relation of a query.
+    async fn pin(
+        &self,
+        query: &Query,
+        lines: &Lines,
+        context: &StatementContext,
+    ) -> Result<Pinned> {
+        let resolved = references::resolve(&self.catalog, query, lines, context).await?;
+        let inventory = match resolved.needs_inventory() {
+            true => Some(self.inventory(&resolved.snapshot, context).await),
+            false => None,
+        };
+        let named = resolved.references.clone();
+        let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
+        pinned.map_err(|failed| failed.in_query(query, &named, lines))
+    }
+
     async fn describe(
         &self,
         statement: &Statement,
@@ -149,10 +182,17 @@ impl Inner {
     ) -> Result<Description> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = pin::pin(&self.catalog, query, &statement.lines, context).await?;
-        let parameters = parameters::types(&pinned, declared, &statement.lines, &state, context)?;
+        let pinned = self.pin(query, &statement.lines, context).await?;
+        let scene = Scene {
+            query,
+            lines: &statement.lines,
+            pinned: &pinned,
+            state: &state,
+            context,
+        };
+        let parameters = parameters::types(&scene, declared)?;
         let known: Vec<_> = parameters.iter().cloned().map(Some).collect();
-        let plan = plan::plan(&pinned, &known, &statement.lines, &state, context)?;
+        let plan = plan::plan(&scene, &known)?;
         let columns = match statement.kind {
             StatementKind::Explain { .. } => explain::columns(),
             _ => execute::columns(plan.logical.schema().inner()),
@@ -171,12 +211,19 @@ impl Inner {
     ) -> Result<Answer> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = pin::pin(&self.catalog, query, &statement.lines, context).await?;
+        let pinned = self.pin(query, &statement.lines, context).await?;
         let types: Vec<_> = parameters
             .iter()
             .map(|value| Some(value.data_type()))
             .collect();
-        let mut plan = plan::plan(&pinned, &types, &statement.lines, &state, context)?;
+        let scene = Scene {
+            query,
+            lines: &statement.lines,
+            pinned: &pinned,
+            state: &state,
+            context,
+        };
+        let mut plan = plan::plan(&scene, &types)?;
         plan.logical = plan
             .logical
             .replace_params_with_values(&ParamValues::from(parameters))
@@ -198,12 +245,23 @@ impl Inner {
     }
 }
 
+/// What a query is planned over.
+#[derive(Clone, Copy, Debug)]
+struct Scene<'a> {
+    query: &'a Query,
+    /// Those of the text the query stands in.
+    lines: &'a Lines,
+    pinned: &'a Pinned,
+    state: &'a SessionState,
+    context: &'a StatementContext,
+}
+
 /// The query of a statement that has one.
 fn query_of(statement: &Statement) -> Result<&Query> {
     match &statement.kind {
         StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
-        StatementKind::Session(_) => {
-            let message = "a statement about the session reached the engine";
+        StatementKind::Session(_) | StatementKind::Definition(_) => {
+            let message = "a statement without rows reached the engine's answers";
             Err(Error::internal(std::io::Error::other(message)))
         }
     }

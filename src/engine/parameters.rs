@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use arrow::datatypes::DataType;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, LimitClause, Query, Value, ValueWithSpan, Visit, Visitor,
 };
 
-use super::context::StatementContext;
+use super::Scene;
 use super::failure;
-use super::pin::Pinned;
 use super::plan;
-use super::statement::Lines;
 use super::type_planner::PostgresTypes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{self, oid};
@@ -23,15 +20,9 @@ use crate::types::{self, oid};
 const NUMBER_MAX: usize = 65_535;
 
 /// The Arrow type of every parameter of a statement. `declared` are OIDs; 0 is undeclared.
-pub(super) fn types(
-    pinned: &Pinned,
-    declared: &[u32],
-    lines: &Lines,
-    state: &SessionState,
-    context: &StatementContext,
-) -> Result<Vec<DataType>> {
+pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<DataType>> {
     let mut found = Found::default();
-    let _: ControlFlow<()> = pinned.query.visit(&mut found);
+    let _: ControlFlow<()> = scene.query.visit(&mut found);
     if found.number_max > NUMBER_MAX {
         let message = format!("there is no parameter ${}", found.number_max);
         return Err(Error::new(ErrorKind::UndefinedParameter, message));
@@ -49,7 +40,7 @@ pub(super) fn types(
         });
     }
     if known.iter().any(Option::is_none) {
-        infer(&mut known, pinned, lines, state, context)?;
+        infer(&mut known, scene)?;
     }
     Ok(known
         .into_iter()
@@ -62,14 +53,8 @@ fn arrow_type(oid: u32) -> Result<DataType> {
 }
 
 /// Asks DataFusion what it would take the open parameters for, by what they are compared with.
-fn infer(
-    known: &mut [Option<DataType>],
-    pinned: &Pinned,
-    lines: &Lines,
-    state: &SessionState,
-    context: &StatementContext,
-) -> Result<()> {
-    let plan = plan::plan(pinned, known, lines, state, context)?;
+fn infer(known: &mut [Option<DataType>], scene: &Scene<'_>) -> Result<()> {
+    let plan = plan::plan(scene, known)?;
     let inferred = plan
         .logical
         .get_parameter_types()

@@ -1,10 +1,10 @@
 //! Plans a pinned statement: our own step over DataFusion's SQL planner, which sees only what was pinned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
@@ -22,13 +22,16 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::Scene;
 use super::bind::{self, TableColumns};
 use super::context::StatementContext;
 use super::failure;
 use super::output_name::fold;
-use super::pin::Pinned;
-use super::statement::Lines;
-use crate::error::Result;
+use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
+use super::references::in_view;
+use crate::catalog::sql::Lines;
+use crate::catalog::views::View;
+use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
 
 /// A statement planned over pinned relations.
@@ -39,18 +42,7 @@ pub(super) struct Plan {
 
 /// Plans a pinned statement. `parameters` are the types of `$1`, `$2` ...; an absent one is left
 /// to DataFusion to infer.
-pub(super) fn plan(
-    pinned: &Pinned,
-    parameters: &[Option<DataType>],
-    lines: &Lines,
-    state: &SessionState,
-    context: &StatementContext,
-) -> Result<Plan> {
-    let mut query = pinned.query.clone();
-    bind::bind(&mut query, &columns(pinned));
-    let names =
-        Names::new(pinned, state, context).map_err(|error| failure::from_datafusion(&error))?;
-    known_functions(&query, &names, lines)?;
+pub(super) fn plan(scene: &Scene<'_>, parameters: &[Option<DataType>]) -> Result<Plan> {
     let parameters: Vec<Option<FieldRef>> = parameters
         .iter()
         .map(|data_type| {
@@ -58,11 +50,147 @@ pub(super) fn plan(
             data_type.as_ref().map(field)
         })
         .collect();
-    let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
-    let logical = SqlToRel::new_with_options(&names, parser_options(state))
-        .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
-        .map_err(|error| failure::in_statement(&error, lines))?;
+    let mut planning = Planning::new(scene.pinned, scene.state, scene.context);
+    let relations = &scene.pinned.relations;
+    let logical = planning.query(scene.query, relations, scene.lines, parameters)?;
     Ok(Plan { logical })
+}
+
+/// The columns of the one view that was pinned for itself. The position of an error is one of the
+/// view's query.
+pub(super) fn columns_of_view(
+    pinned: &Pinned,
+    state: &SessionState,
+    context: &StatementContext,
+) -> Result<SchemaRef> {
+    let view = pinned
+        .relations
+        .values()
+        .find_map(|relation| match relation {
+            PinnedRelation::View(view) => Some(view),
+            PinnedRelation::Table(_) => None,
+        });
+    let mut planning = Planning::new(pinned, state, context);
+    match view {
+        Some(view) => Ok(planning.plan_view(view)?.schema()),
+        None => Ok(Arc::new(Schema::empty())),
+    }
+}
+
+/// The planning of one statement and the views below it, each once.
+struct Planning<'a> {
+    state: &'a SessionState,
+    context: &'a StatementContext,
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    /// By OID.
+    views: HashMap<u32, Arc<dyn TableProvider>>,
+}
+
+impl<'a> Planning<'a> {
+    fn new(pinned: &Pinned, state: &'a SessionState, context: &'a StatementContext) -> Self {
+        let functions = functions::of_session(
+            &context.facts,
+            &pinned.snapshot,
+            &pinned.builtin,
+            pinned.inventory.as_ref(),
+        );
+        let functions = functions.into_iter();
+        Self {
+            state,
+            context,
+            functions: functions
+                .map(|function| (function.name().to_owned(), function))
+                .collect(),
+            views: HashMap::new(),
+        }
+    }
+
+    fn query(
+        &mut self,
+        query: &Query,
+        relations: &Relations,
+        lines: &Lines,
+        parameters: Vec<Option<FieldRef>>,
+    ) -> Result<LogicalPlan> {
+        let mut providers = HashMap::with_capacity(relations.len());
+        for (name, relation) in relations {
+            providers.insert(name.clone(), self.provider(relation)?);
+        }
+        let mut query = query.clone();
+        bind::bind(&mut query, &columns(&providers));
+        let names = Names {
+            state: self.state,
+            functions: &self.functions,
+            relations: providers
+                .into_iter()
+                .map(|(name, provider)| (name, provider_as_source(provider)))
+                .collect(),
+        };
+        known_functions(&query, &names, lines)?;
+        let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
+        SqlToRel::new_with_options(&names, parser_options(self.state))
+            .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
+            .map_err(|error| failure::in_statement(&error, lines))
+    }
+
+    fn provider(&mut self, relation: &PinnedRelation) -> Result<Arc<dyn TableProvider>> {
+        match relation {
+            PinnedRelation::Table(table) => {
+                in_session_zone(&table.provider, &self.context.time_zone)
+                    .map_err(|error| failure::from_datafusion(&error))
+            }
+            PinnedRelation::View(view) => {
+                if let Some(planned) = self.views.get(&view.oid) {
+                    return Ok(Arc::clone(planned));
+                }
+                let planned = self.plan_view(view);
+                let planned = planned.map_err(|error| in_view(error, &view.view))?;
+                self.views.insert(view.oid, Arc::clone(&planned));
+                Ok(planned)
+            }
+        }
+    }
+
+    /// A view as a relation with the columns that its definition names.
+    fn plan_view(&mut self, view: &PinnedView) -> Result<Arc<dyn TableProvider>> {
+        let plan = self.query(&view.query, &view.relations, &view.lines, Vec::new())?;
+        let columns = view_columns(&plan, &view.view)?;
+        let plan = LogicalPlanBuilder::from(plan)
+            .project(columns)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(|error| failure::from_datafusion(&error))?;
+        Ok(Arc::new(ViewTable::new(plan, None)))
+    }
+}
+
+/// The columns of a view: named as its definition says, text where PostgreSQL knows no type yet.
+fn view_columns(plan: &LogicalPlan, view: &View) -> Result<Vec<Expr>> {
+    let schema = plan.schema();
+    let n_columns = schema.fields().len();
+    if view.columns.len() > n_columns {
+        let message = "CREATE VIEW specifies more column names than columns";
+        return Err(Error::new(ErrorKind::SyntaxError, message));
+    }
+    let mut seen = HashSet::new();
+    let mut columns = Vec::with_capacity(n_columns);
+    for (index, (qualifier, field)) in schema.iter().enumerate() {
+        let given = view.columns.get(index).map(String::as_str);
+        let name = given.unwrap_or_else(|| bind::shown(field.name()));
+        if !seen.insert(name.to_owned()) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(Error::new(ErrorKind::DuplicateColumn, message));
+        }
+        let column = Expr::Column(datafusion::common::Column::new(
+            qualifier.cloned(),
+            field.name(),
+        ));
+        let column = match field.data_type() {
+            DataType::Null => cast(column, DataType::Utf8),
+            _ => column,
+        };
+        columns.push(column.alias(name));
+    }
+    Ok(columns)
 }
 
 /// A function that nobody knows is its own error in PostgreSQL; the planner has one for all.
@@ -104,18 +232,14 @@ impl Visitor for UnknownFunction<'_> {
     }
 }
 
-fn columns(pinned: &Pinned) -> TableColumns {
+fn columns(providers: &HashMap<TableReference, Arc<dyn TableProvider>>) -> TableColumns {
     let names = |schema: SchemaRef| {
-        schema
-            .fields()
-            .iter()
-            .map(|field| field.name().clone())
-            .collect()
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
     };
-    pinned
-        .relations
+    providers
         .iter()
-        .map(|(reference, relation)| (reference.clone(), names(relation.provider.schema())))
+        .map(|(reference, provider)| (reference.clone(), names(provider.schema())))
         .collect()
 }
 
@@ -136,30 +260,7 @@ fn parser_options(state: &SessionState) -> ParserOptions {
 struct Names<'a> {
     state: &'a SessionState,
     relations: HashMap<TableReference, Arc<dyn TableSource>>,
-    functions: HashMap<String, Arc<ScalarUDF>>,
-}
-
-impl<'a> Names<'a> {
-    fn new(
-        pinned: &Pinned,
-        state: &'a SessionState,
-        context: &StatementContext,
-    ) -> datafusion::common::Result<Self> {
-        let mut relations = HashMap::with_capacity(pinned.relations.len());
-        for (reference, relation) in &pinned.relations {
-            let provider = in_session_zone(&relation.provider, &context.time_zone)?;
-            relations.insert(reference.clone(), provider_as_source(provider));
-        }
-        let functions = functions::of_session(&context.facts, &pinned.snapshot, &pinned.builtin)
-            .into_iter()
-            .map(|function| (function.name().to_owned(), function))
-            .collect();
-        Ok(Self {
-            state,
-            relations,
-            functions,
-        })
-    }
+    functions: &'a HashMap<String, Arc<ScalarUDF>>,
 }
 
 /// A relation whose instants are in the session's zone, as PostgreSQL's are when their hours are

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::statement::Lines;
+use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The error of a statement that would write, as `PreventCommandIfReadOnly` in utility.c words it.

@@ -4,8 +4,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::parse::near;
-use super::statement::{Lines, SessionCommand};
+use super::statement::SessionCommand;
+use crate::catalog::sql::{Cursor, Lines};
 use crate::error::{Error, Result};
 
 /// The first words of the statements parsed here.
@@ -29,19 +29,10 @@ pub(super) const COMMANDS: &[&str] = &[
 
 /// Parses one statement whose first word is in [`COMMANDS`].
 pub(super) fn parse(lines: &Lines, tokens: &[TokenWithSpan]) -> Result<SessionCommand> {
-    let tokens: Vec<&TokenWithSpan> = tokens
-        .iter()
-        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
-        .collect();
-    let mut cursor = Cursor {
-        lines,
-        tokens: &tokens,
-    };
+    let mut cursor = Cursor::new(lines, tokens);
     let command = command(&mut cursor)?;
-    match cursor.tokens.first() {
-        Some(token) if token.token != Token::EOF => Err(near(lines, token)),
-        _ => Ok(command),
-    }
+    cursor.expect_end()?;
+    Ok(command)
 }
 
 fn command(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
@@ -108,7 +99,7 @@ fn rollback(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
 /// the level; levels that promise more than that for a transaction are refused.
 fn transaction_modes(cursor: &mut Cursor<'_>) -> Result<()> {
     loop {
-        let here = cursor.tokens;
+        let here = cursor.place();
         match cursor.word().as_deref() {
             Some("ISOLATION") => {
                 cursor.expect("LEVEL")?;
@@ -122,7 +113,7 @@ fn transaction_modes(cursor: &mut Cursor<'_>) -> Result<()> {
             Some("NOT") => cursor.expect("DEFERRABLE")?,
             Some("DEFERRABLE") => {}
             _ => {
-                cursor.tokens = here;
+                cursor.go_back(here);
                 return Ok(());
             }
         }
@@ -167,7 +158,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     if cursor.skip_any(&["TIME"]) {
         cursor.expect("ZONE")?;
         let name = "timezone".to_owned();
-        let value = match cursor.value()?.as_str() {
+        let value = match value(cursor)?.as_str() {
             "local" => None,
             other => set_value(other),
         };
@@ -175,10 +166,10 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     }
     if cursor.skip_any(&["NAMES"]) {
         let name = "client_encoding".to_owned();
-        let value = set_value(&cursor.value()?);
+        let value = set_value(&value(cursor)?);
         return Ok(SessionCommand::Set { name, value, local });
     }
-    let name = cursor.setting()?;
+    let name = setting(cursor)?;
     if !cursor.skip_any(&["TO"]) && !cursor.skip_sign(&Token::Eq) {
         // SET ROLE x and SET SESSION AUTHORIZATION x have no sign between.
         return match name.as_str() {
@@ -186,9 +177,9 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             _ => Err(cursor.unexpected()),
         };
     }
-    let mut parts = vec![cursor.value()?];
+    let mut parts = vec![value(cursor)?];
     while cursor.skip_sign(&Token::Comma) {
-        parts.push(cursor.value()?);
+        parts.push(value(cursor)?);
     }
     let value = set_value(&parts.join(", "));
     Ok(SessionCommand::Set { name, value, local })
@@ -198,7 +189,7 @@ fn set_value(text: &str) -> Option<String> {
     (text != DEFAULT).then(|| text.to_owned())
 }
 
-/// What [`Cursor::value`] gives for the keyword; no setting's value holds a NUL.
+/// What [`value`] gives for the keyword; no setting's value holds a NUL.
 const DEFAULT: &str = "\0default";
 
 fn show(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
@@ -223,7 +214,7 @@ fn show(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             cursor.expect("ZONE")?;
             Ok(SessionCommand::Show("timezone".to_owned()))
         }
-        _ => cursor.setting().map(SessionCommand::Show),
+        _ => setting(cursor).map(SessionCommand::Show),
     }
 }
 
@@ -235,7 +226,7 @@ fn reset(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
         cursor.expect("ZONE")?;
         return Ok(SessionCommand::Reset(Some("timezone".to_owned())));
     }
-    let name = cursor.setting()?;
+    let name = setting(cursor)?;
     Ok(SessionCommand::Reset(Some(name)))
 }
 
@@ -257,124 +248,33 @@ fn name_or_all(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     cursor.name().map(Some)
 }
 
-/// The tokens not yet read.
-struct Cursor<'a> {
-    lines: &'a Lines,
-    tokens: &'a [&'a TokenWithSpan],
+/// The name of a setting: lower case, with its dots.
+fn setting(cursor: &mut Cursor<'_>) -> Result<String> {
+    let mut name = cursor.name()?.to_lowercase();
+    while cursor.skip_sign(&Token::Period) {
+        name = format!("{name}.{}", cursor.name()?.to_lowercase());
+    }
+    Ok(name)
 }
 
-impl Cursor<'_> {
-    fn next(&mut self) -> Option<&Token> {
-        let (first, rest) = self.tokens.split_first()?;
-        self.tokens = rest;
-        Some(&first.token)
-    }
-
-    /// The next unquoted word in upper case, without reading it.
-    fn peek(&self) -> Option<String> {
-        match &self.tokens.first()?.token {
-            Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_uppercase()),
-            _ => None,
-        }
-    }
-
-    fn word(&mut self) -> Option<String> {
-        let word = self.peek()?;
-        self.next();
-        Some(word)
-    }
-
-    fn skip_any(&mut self, words: &[&str]) -> bool {
-        let found = self
-            .peek()
-            .is_some_and(|word| words.contains(&word.as_str()));
-        if found {
-            self.next();
-        }
-        found
-    }
-
-    fn skip_sign(&mut self, sign: &Token) -> bool {
-        let found = self
-            .tokens
-            .first()
-            .is_some_and(|token| token.token == *sign);
-        if found {
-            self.next();
-        }
-        found
-    }
-
-    /// Whether the token after the next one assigns: `SET session = 1` names a setting.
-    fn next_is_assignment(&self) -> bool {
-        self.tokens.get(1).is_some_and(|token| match &token.token {
-            Token::Eq => true,
-            Token::Word(word) => word.value.eq_ignore_ascii_case("to"),
-            _ => false,
-        })
-    }
-
-    fn expect(&mut self, word: &str) -> Result<()> {
-        if self.skip_any(&[word]) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
-    }
-
-    fn unexpected(&self) -> Error {
-        let end = TokenWithSpan::wrap(Token::EOF);
-        near(self.lines, self.tokens.first().copied().unwrap_or(&end))
-    }
-
-    /// An identifier, folded as PostgreSQL folds it.
-    fn name(&mut self) -> Result<String> {
-        match self.tokens.first().map(|token| &token.token) {
-            Some(Token::Word(word)) => {
-                let name = match word.quote_style {
-                    Some(_) => word.value.clone(),
-                    None => word.value.to_lowercase(),
-                };
-                self.next();
-                Ok(name)
-            }
-            _ => Err(self.unexpected()),
-        }
-    }
-
-    /// The name of a setting: lower case, with its dots.
-    fn setting(&mut self) -> Result<String> {
-        let mut name = self.name()?.to_lowercase();
-        while self.skip_sign(&Token::Period) {
-            name = format!("{name}.{}", self.name()?.to_lowercase());
-        }
-        Ok(name)
-    }
-
-    /// One part of a setting's value: a string, a number, or a word.
-    fn value(&mut self) -> Result<String> {
-        let sign = if self.skip_sign(&Token::Minus) {
-            "-"
-        } else {
-            ""
-        };
-        let value = match self.tokens.first().map(|token| &token.token) {
-            Some(Token::Word(word)) if word.quote_style.is_some() => word.value.clone(),
-            Some(Token::Word(word)) => match word.value.to_lowercase().as_str() {
-                "default" => DEFAULT.to_owned(),
-                "interval" => return Err(Error::unsupported("a time zone given as an interval")),
-                word => word.to_owned(),
-            },
-            Some(Token::SingleQuotedString(text) | Token::EscapedStringLiteral(text)) => {
-                text.clone()
-            }
-            Some(Token::DollarQuotedString(text)) => text.value.clone(),
-            Some(Token::Number(digits, _)) => format!("{sign}{digits}"),
-            _ => return Err(self.unexpected()),
-        };
-        self.next();
-        Ok(value)
-    }
+/// One part of a setting's value: a string, a number, or a word.
+fn value(cursor: &mut Cursor<'_>) -> Result<String> {
+    let sign = match cursor.skip_sign(&Token::Minus) {
+        true => "-",
+        false => "",
+    };
+    let value = match cursor.first().map(|token| &token.token) {
+        Some(Token::Word(word)) if word.quote_style.is_some() => word.value.clone(),
+        Some(Token::Word(word)) => match word.value.to_lowercase().as_str() {
+            "default" => DEFAULT.to_owned(),
+            "interval" => return Err(Error::unsupported("a time zone given as an interval")),
+            word => word.to_owned(),
+        },
+        Some(Token::Number(digits, _)) => format!("{sign}{digits}"),
+        _ => return cursor.string(),
+    };
+    cursor.next();
+    Ok(value)
 }
 
 #[cfg(test)]

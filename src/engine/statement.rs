@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::tokenizer::Location;
+
+use crate::catalog::sql::{Definition, Lines};
 
 /// One statement of a message.
 #[derive(Clone, Debug)]
@@ -31,6 +32,9 @@ pub enum StatementKind {
         /// Whether every operator's properties are shown.
         verbose: bool,
     },
+    /// A change of the views folder. The door collects those of a transaction, and gives them to
+    /// [`super::Engine::define`].
+    Definition(Definition),
     /// About the session alone.
     Session(SessionCommand),
 }
@@ -75,46 +79,4 @@ pub enum SessionCommand {
     CloseCursor(Option<String>),
     /// UNLISTEN: nothing can be listened to, so nothing is stopped.
     Unlisten,
-}
-
-/// Where the lines of a message begin. The parser counts lines and columns, PostgreSQL's
-/// clients characters from the message's start.
-#[derive(Debug)]
-pub(super) struct Lines {
-    /// Characters and bytes before each line.
-    starts: Vec<(usize, usize)>,
-}
-
-impl Lines {
-    pub(super) fn of(text: &str) -> Arc<Self> {
-        let mut starts = vec![(0, 0)];
-        for (n_chars, (byte, character)) in text.char_indices().enumerate() {
-            if character == '\n' {
-                starts.push((n_chars + 1, byte + 1));
-            }
-        }
-        Arc::new(Self { starts })
-    }
-
-    fn start(&self, location: Location) -> (usize, usize) {
-        let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let last = self.starts.len() - 1;
-        self.starts[line.min(last)]
-    }
-
-    /// The character of a place, counted from 1.
-    pub(super) fn position(&self, location: Location) -> usize {
-        let column = usize::try_from(location.column).unwrap_or(1);
-        self.start(location).0 + column.max(1)
-    }
-
-    /// The byte of a place in `text`.
-    pub(super) fn byte(&self, text: &str, location: Location) -> usize {
-        let (_, line) = self.start(location);
-        let n_chars = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        text[line..]
-            .char_indices()
-            .nth(n_chars)
-            .map_or(text.len(), |(byte, _)| line + byte)
-    }
 }

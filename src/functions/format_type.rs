@@ -1,7 +1,7 @@
 //! `format_type`: the SQL name of a type.
 
 use super::names::Names;
-use super::quote;
+use crate::catalog::sql::identifier;
 use crate::catalog::system::{Builtin, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, TypeRow};
 use crate::types::oid;
 
@@ -78,7 +78,7 @@ fn standard_name(type_oid: u32) -> Option<&'static str> {
 }
 
 fn own_name(row: &TypeRow) -> String {
-    let name = quote::identifier(&row.name);
+    let name = identifier(&row.name);
     match row.namespace {
         INFORMATION_SCHEMA_OID => format!("information_schema.{name}"),
         _ => name,

@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
-use crate::catalog::Snapshot;
 use crate::catalog::system::Builtin;
+use crate::catalog::{Inventory, Snapshot};
 use names::Names;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
@@ -36,17 +36,20 @@ pub struct SessionFacts {
     pub backend_pid: i32,
 }
 
-/// Functions whose answers depend on the session or the catalog, made for one statement.
+/// Functions whose answers depend on the session or the catalog, made for one statement. The
+/// columns of relations are known to them where the statement reads a relation that needs them.
 /// Looked up by lower-case name, without schema.
 pub fn of_session(
     facts: &Arc<SessionFacts>,
     snapshot: &Arc<Snapshot>,
     builtin: &Arc<Builtin>,
+    inventory: Option<&Arc<Inventory>>,
 ) -> Vec<Arc<ScalarUDF>> {
     let names = Arc::new(Names {
         facts: Arc::clone(facts),
         snapshot: Arc::clone(snapshot),
         builtin: Arc::clone(builtin),
+        inventory: inventory.map(Arc::clone),
     });
     let mut functions = session::functions(&names);
     functions.extend(objects::functions(&names));

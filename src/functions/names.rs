@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{SessionFacts, quote};
-use crate::catalog::Snapshot;
+use super::SessionFacts;
+use crate::catalog::sql::identifier;
 use crate::catalog::system::{
-    Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID,
+    Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID, column_name,
 };
+use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A relation's place: its schema's OID and name, and its own name.
@@ -22,6 +23,8 @@ pub(super) struct Names {
     pub(super) facts: Arc<SessionFacts>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) builtin: Arc<Builtin>,
+    /// The columns of relations, where the statement needs them.
+    pub(super) inventory: Option<Arc<Inventory>>,
 }
 
 impl Names {
@@ -48,6 +51,33 @@ impl Names {
             schema: relation.schema.clone(),
             name: relation.name.clone(),
         })
+    }
+
+    /// The description of an object of a system catalog.
+    pub(super) fn description(&self, object: u32, catalog: &str) -> Option<&str> {
+        let own = match catalog {
+            "pg_class" | "" => self
+                .snapshot
+                .relation(object)
+                .and_then(|relation| self.snapshot.description(relation)),
+            "pg_namespace" => {
+                let mut schemas = self.snapshot.schemas.iter();
+                let found = schemas.find(|(_, schema)| schema.oid == object);
+                found.and_then(|(name, _)| self.snapshot.views.schemas.get(name)?.as_deref())
+            }
+            _ => None,
+        };
+        own.or_else(|| {
+            let catalog = self.builtin.definition("pg_catalog", catalog)?;
+            self.builtin.description(object, catalog.oid)
+        })
+    }
+
+    /// The description of a relation's column by its number.
+    pub(super) fn column_description(&self, relation: u32, number: i64) -> Option<&str> {
+        let column = column_name(self.inventory.as_deref()?, relation, number)?;
+        let relation = self.snapshot.relation(relation)?;
+        self.snapshot.column_description(relation, column)
     }
 
     /// The OID of a schema's relation of exactly this name.
@@ -82,12 +112,8 @@ impl Names {
         match self.relation(oid) {
             None if oid == 0 => "-".to_owned(),
             None => oid.to_string(),
-            Some(place) if self.is_visible(oid) == Some(true) => quote::identifier(&place.name),
-            Some(place) => format!(
-                "{}.{}",
-                quote::identifier(&place.schema),
-                quote::identifier(&place.name)
-            ),
+            Some(place) if self.is_visible(oid) == Some(true) => identifier(&place.name),
+            Some(place) => format!("{}.{}", identifier(&place.schema), identifier(&place.name)),
         }
     }
 

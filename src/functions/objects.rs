@@ -79,19 +79,22 @@ fn descriptions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         let names = Arc::clone(names);
         move |row: &[ScalarValue]| {
             let catalog = row.get(1).map_or("", text);
-            let catalog = names.builtin.definition("pg_catalog", catalog);
-            let described =
-                catalog.and_then(|catalog| names.builtin.description(oid_of(&row[0]), catalog.oid));
+            let described = names.description(oid_of(&row[0]), catalog);
             Ok(ScalarValue::Utf8(described.map(str::to_owned)))
         }
     };
     let none = |_: &[ScalarValue]| Ok(ScalarValue::Utf8(None));
+    let columns = Arc::clone(names);
+    let of_column = move |row: &[ScalarValue]| {
+        let described = columns.column_description(oid_of(&row[0]), number(&row[1]));
+        Ok(ScalarValue::Utf8(described.map(str::to_owned)))
+    };
     vec![
         Scalar::new("obj_description", &[OID, TEXT], oid::TEXT, lookup(names))
             .optional(1)
             .udf(),
         Scalar::new("shobj_description", &[OID, TEXT], oid::TEXT, none).udf(),
-        Scalar::new("col_description", &[OID, INT4], oid::TEXT, none).udf(),
+        Scalar::new("col_description", &[OID, INT4], oid::TEXT, of_column).udf(),
     ]
 }
 
@@ -129,10 +132,28 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         .with_nulls()
         .udf(),
     ];
-    // Of what these define, Lakegate has nothing: no such object has an OID.
-    let absent: [(&str, &[Argument], usize); 13] = [
+    functions.push(view_definition(names));
+    functions.extend(absent());
+    functions
+}
+
+fn view_definition(names: &Arc<Names>) -> Arc<ScalarUDF> {
+    let names = Arc::clone(names);
+    let body = move |row: &[ScalarValue]| {
+        let found = names.snapshot.relation(oid_of(&row[0]));
+        let text = found.and_then(|relation| Some(relation.view()?.text()));
+        Ok(ScalarValue::Utf8(text))
+    };
+    // The second argument is whether to break lines, or where: a text is shown as written.
+    Scalar::new("pg_get_viewdef", &[Argument::Object, BOOL], oid::TEXT, body)
+        .optional(1)
+        .udf()
+}
+
+/// Definitions of what Lakegate has none of: no such object has an OID.
+fn absent() -> Vec<Arc<ScalarUDF>> {
+    let absent: [(&str, &[Argument], usize); 12] = [
         ("pg_get_expr", &[TEXT, OID, BOOL], 1),
-        ("pg_get_viewdef", &[Argument::Object, BOOL], 1),
         ("pg_get_constraintdef", &[OID, BOOL], 1),
         ("pg_get_indexdef", &[OID, INT4, BOOL], 2),
         ("pg_get_partkeydef", &[OID], 0),
@@ -145,12 +166,13 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         ("pg_get_serial_sequence", &[TEXT, TEXT], 0),
         ("pg_tablespace_location", &[OID], 0),
     ];
-    functions.extend(absent.into_iter().map(|(name, arguments, optional)| {
+    let absent = absent.into_iter().map(|(name, arguments, optional)| {
         let none = |_: &[ScalarValue]| Ok(ScalarValue::Utf8(None));
         Scalar::new(name, arguments, oid::TEXT, none)
             .optional(optional)
             .udf()
-    }));
+    });
+    let mut functions: Vec<_> = absent.collect();
     functions.push(
         Scalar::new(
             "pg_relation_is_publishable",

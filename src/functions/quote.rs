@@ -6,6 +6,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::scalar::{Argument, Scalar, number, text};
+use crate::catalog::sql::{identifier, literal};
 use crate::types::oid;
 
 /// The functions of this file.
@@ -41,31 +42,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// Words that PostgreSQL quotes although their letters need no quotes: all its keywords that are
-/// not "unreserved" (`SELECT word FROM pg_get_keywords() WHERE catcode <> 'U'`).
-const KEYWORDS: &str = include_str!("keywords.txt");
-
-/// As `quote_identifier` in ruleutils.c.
-pub(super) fn identifier(name: &str) -> String {
-    let mut letters = name.bytes();
-    let starts = letters
-        .next()
-        .is_some_and(|first| first.is_ascii_lowercase() || first == b'_');
-    let plain =
-        |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'_';
-    if starts && letters.all(plain) && !KEYWORDS.lines().any(|word| word == name) {
-        return name.to_owned();
-    }
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// As `quote_literal_internal` in quote.c.
-fn literal(text: &str) -> String {
-    let escape = if text.contains('\\') { "E" } else { "" };
-    let body = text.replace('\'', "''").replace('\\', "\\\\");
-    format!("{escape}'{body}'")
-}
-
 /// As `pg_size_pretty` in dbsize.c: the unit changes at 10 of the next, and halves round up.
 fn pretty_size(bytes: i64) -> String {
     let units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
@@ -91,22 +67,6 @@ fn pretty_size(bytes: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn identifiers_are_quoted_as_postgres_does() {
-        for (name, expected) in [
-            ("orders", "orders"),
-            ("Orders", "\"Orders\""),
-            ("a b", "\"a b\""),
-            ("1a", "\"1a\""),
-            ("", "\"\""),
-            ("select", "\"select\""),
-            ("a\"b", "\"a\"\"b\""),
-            ("date", "date"),
-        ] {
-            assert_eq!(identifier(name), expected);
-        }
-    }
 
     #[test]
     fn sizes_are_rounded_as_postgres_does() {

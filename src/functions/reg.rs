@@ -10,8 +10,8 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::format_type::{format_type, type_oid};
 use super::names::{Names, parse_name};
-use super::quote;
 use super::scalar::{Argument, Scalar, oid_of, text};
+use crate::catalog::sql::identifier;
 use crate::catalog::system::OWNER_OID;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
@@ -77,7 +77,7 @@ const KINDS: &[Kind] = &[
         find: |names, text| Ok(single(text)?.and_then(|name| names.schema_oid(&name))),
         spell: |names, oid| {
             let name = names.schema(oid);
-            name.map_or_else(|| spell_number(oid), |name| quote::identifier(&name))
+            name.map_or_else(|| spell_number(oid), |name| identifier(&name))
         },
         missing: (ErrorKind::InvalidSchemaName, "schema"),
     },
@@ -89,7 +89,7 @@ const KINDS: &[Kind] = &[
             Ok(user.map(|_| OWNER_OID))
         },
         spell: |names, oid| match oid {
-            OWNER_OID => quote::identifier(&names.facts.user),
+            OWNER_OID => identifier(&names.facts.user),
             other => spell_number(other),
         },
         missing: (ErrorKind::UndefinedObject, "role"),
@@ -189,7 +189,7 @@ fn procedure_oid(names: &Names, text: &str) -> Result<Option<u32>> {
 
 fn spell_procedure(names: &Names, oid: u32) -> String {
     let name = names.builtin.functions().get(&oid);
-    name.map_or_else(|| spell_number(oid), |name| quote::identifier(name))
+    name.map_or_else(|| spell_number(oid), |name| identifier(name))
 }
 
 fn spell_number(oid: u32) -> String {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::SessionFacts;
 use super::names::Names;
 use super::scalar::{Argument, Scalar, number, text};
-use crate::catalog::system::OWNER_OID;
+use crate::catalog::system::{OWNER_OID, is_system_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
 
@@ -74,7 +74,7 @@ fn schemas(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     let existing: Vec<String> = facts
         .search_path
         .iter()
-        .filter(|schema| snapshot.schemas.contains_key(*schema) || is_system(schema))
+        .filter(|schema| snapshot.schemas.contains_key(*schema) || is_system_schema(schema))
         .cloned()
         .collect();
     let current = ScalarValue::Utf8(existing.first().cloned());
@@ -99,10 +99,6 @@ fn schemas(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         )
         .udf(),
     ]
-}
-
-fn is_system(schema: &str) -> bool {
-    ["pg_catalog", "information_schema", "lakegate"].contains(&schema)
 }
 
 fn settings(facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {

@@ -3,6 +3,7 @@
 mod check;
 mod parts;
 mod query;
+mod views;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Config, Format, LakeConfig};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +40,10 @@ pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
         writeln!(ready, "lakegate ready on {address} (lake {shown}, trust)")
             .and_then(|()| ready.flush())
             .map_err(Error::internal)?;
+        let watching = AbortOnDropHandle::new(tokio::spawn(views::watch(
+            Arc::clone(&parts.engine),
+            Arc::clone(&parts.catalog),
+        )));
         let door = Door::new(listener, parts.engine, Arc::new(config.clone()));
         let serving = door.run(stop.clone());
         let stopping = async {
@@ -48,6 +54,7 @@ pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
             stop.cancel();
         };
         tokio::join!(serving, stopping);
+        drop(watching);
         Ok(())
     });
     runtimes.shut_down();
@@ -70,14 +77,15 @@ pub fn query(
     })
 }
 
-/// Opens every table of the lake and writes to `out` which cannot be read. Whether all can.
+/// Plans every view and opens every table, and writes to `out` which are broken; with `is_strict`
+/// also which views hold `select *`. Whether all is sound.
 ///
 /// # Errors
 /// The lake cannot be opened or listed.
-pub fn check(config: &LakeConfig, out: &mut dyn Write) -> Result<bool> {
+pub fn check(config: &LakeConfig, is_strict: bool, out: &mut dyn Write) -> Result<bool> {
     on_runtimes(async |queries| {
         let parts = Parts::build(config, queries).await?;
-        check::check(&parts, out).await
+        check::check(&parts, is_strict, out).await
     })
 }
 

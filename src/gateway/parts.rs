@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Folders};
 use crate::config::LakeConfig;
 use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
@@ -25,14 +25,25 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Opens the lake; what is in it is listed when first asked for.
+    /// Opens the lake and reads the views folder; what is in the lake is listed when first asked
+    /// for.
     pub(super) async fn build(config: &LakeConfig, queries: Handle) -> Result<Self> {
         let lake = storage::open(&config.url, &config.store_options).await?;
         let base = engine::base_state(config.memory_bytes_max)?;
         let source = Arc::new(LakeSource::new(lake, base.clone()));
-        let catalog = Arc::new(Catalog::new(source, Vec::new()));
-        let engine = Arc::new(Engine::new(Arc::clone(&catalog), base, queries));
-        Ok(Self { catalog, engine })
+        let folders = Folders {
+            views: storage::folder(&config.views_url, &config.store_options)?,
+            state: storage::folder(&config.state_url, &config.store_options)?,
+        };
+        let catalog = Catalog::new(source, folders, engine::references_of, Vec::new());
+        let catalog = Arc::new(catalog);
+        let database = config.database.clone();
+        let engine = Engine::new(Arc::clone(&catalog), base, queries, database);
+        engine.reload_views().await?;
+        Ok(Self {
+            catalog,
+            engine: Arc::new(engine),
+        })
     }
 }
 

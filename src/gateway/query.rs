@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use datafusion::parquet::arrow::ArrowWriter;
-use tokio_util::sync::CancellationToken;
 
 use super::parts::Parts;
 use crate::config::{Format, LakeConfig};
 use crate::engine::{Answer, StatementContext, StatementKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::SessionFacts;
 use crate::wire::text;
 
 /// Runs every statement of `sql` and writes its rows.
@@ -22,12 +20,19 @@ pub(super) async fn query(
     format: Format,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
-    let context = context(config);
+    let context = StatementContext::of_process(&config.database);
     for statement in parts.engine.parse(sql)? {
-        if let StatementKind::Session(_) = statement.kind {
-            return Err(Error::unsupported(
-                "a statement about the session, without a server",
-            ));
+        match &statement.kind {
+            StatementKind::Session(_) => {
+                let message = "a statement about the session, without a server";
+                return Err(Error::unsupported(message));
+            }
+            StatementKind::Definition(definition) => {
+                let defined = parts.engine.define(definition, &context).await?;
+                parts.engine.commit(&defined.draft).await?;
+                continue;
+            }
+            _ => {}
         }
         let answer = parts
             .engine
@@ -36,21 +41,6 @@ pub(super) async fn query(
         write_answer(answer, format, out).await?;
     }
     out.flush().map_err(written)
-}
-
-/// A session of its own: the user whose process it is, with PostgreSQL's defaults.
-fn context(config: &LakeConfig) -> StatementContext {
-    StatementContext {
-        facts: Arc::new(SessionFacts {
-            database: config.database.clone(),
-            user: "lakegate".to_owned(),
-            search_path: vec!["public".to_owned()],
-            settings: Arc::default(),
-            backend_pid: 0,
-        }),
-        time_zone: "UTC".into(),
-        cancel: CancellationToken::new(),
-    }
 }
 
 async fn write_answer(

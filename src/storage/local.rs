@@ -11,18 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// There is no such folder, or it cannot be read.
 pub(super) fn root(url: &str) -> Result<PathBuf> {
-    let path = match url.strip_prefix("file://") {
-        Some(_) => Url::parse(url)
-            .ok()
-            .and_then(|url| url.to_file_path().ok())
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidParameterValue,
-                    format!("\"{url}\" is not the URL of a local folder"),
-                )
-            })?,
-        None => PathBuf::from(url),
-    };
+    let path = path(url)?;
     let unreadable = |cause: std::io::Error| {
         let kind = match cause.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::UndefinedFile,
@@ -43,4 +32,21 @@ pub(super) fn root(url: &str) -> Result<PathBuf> {
     }
     root.read_dir().map_err(unreadable)?;
     Ok(root)
+}
+
+/// The path that a local path or `file://` URL says.
+///
+/// # Errors
+/// The URL names another machine, or nothing.
+pub(super) fn path(url: &str) -> Result<PathBuf> {
+    if !url.starts_with("file://") {
+        return Ok(PathBuf::from(url));
+    }
+    let path = Url::parse(url).ok().and_then(|url| url.to_file_path().ok());
+    path.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidParameterValue,
+            format!("\"{url}\" is not the URL of a local folder"),
+        )
+    })
 }

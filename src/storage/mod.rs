@@ -5,6 +5,7 @@
 //! name per set of credentials.
 
 mod confined;
+mod folder;
 mod local;
 mod pinned;
 mod remote;
@@ -17,6 +18,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use folder::{Change, Files, Folder};
 pub use pinned::pinned;
 
 /// The scheme under which DataFusion and deltalake know our stores.
@@ -52,6 +54,21 @@ pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake>
         url: synthetic_url(url, options)?,
         shown,
     })
+}
+
+/// A folder of text files at `url`, which gateways read and write. Nothing is asked of it yet, and
+/// it need not be there.
+///
+/// # Errors
+/// An unknown scheme, an option the store refuses.
+pub fn folder(url: &str, options: &BTreeMap<String, String>) -> Result<Folder> {
+    match remote_url(url)? {
+        Some(url) => Ok(Folder::remote(
+            remote::store(&url, options)?,
+            without_secrets(&url),
+        )),
+        None => Ok(Folder::local(local::path(url)?)),
+    }
 }
 
 /// The error for a store that did not answer as it should, naming the path it was asked for.

@@ -25,6 +25,19 @@ pub(super) async fn open(
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn ObjectStore>> {
     let shown = without_secrets(url);
+    let store = store(url, options)?;
+    // The first page of a listing costs one request, and needs what every later read needs.
+    if let Some(Err(cause)) = store.list(None).next().await {
+        return Err(unreadable(&shown, cause));
+    }
+    Ok(confined::remote(store))
+}
+
+/// A cloud's store rooted at the URL's path, asked nothing yet.
+///
+/// # Errors
+/// An unknown scheme, an option the store refuses.
+pub(super) fn store(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>> {
     let unknown = || Error::unsupported(format!("the scheme \"{}\" of a lake", url.scheme()));
     let (scheme, path) = ObjectStoreScheme::parse(url).map_err(|_| unknown())?;
     let store: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
@@ -36,19 +49,14 @@ pub(super) async fn open(
     let store = store.map_err(|cause| {
         Error::new(
             ErrorKind::InvalidParameterValue,
-            format!("the options for the lake \"{shown}\" do not fit"),
+            format!("the options for \"{}\" do not fit", without_secrets(url)),
         )
         .with_cause(cause)
     })?;
-    let store: Arc<dyn ObjectStore> = match path.as_ref() {
+    Ok(match path.as_ref() {
         "" => store,
         _ => Arc::new(PrefixStore::new(store, path)),
-    };
-    // The first page of a listing costs one request, and needs what every later read needs.
-    if let Some(Err(cause)) = store.list(None).next().await {
-        return Err(unreadable(&shown, cause));
-    }
-    Ok(confined::remote(store))
+    })
 }
 
 fn unreadable(shown: &str, cause: object_store::Error) -> Error {

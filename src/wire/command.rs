@@ -168,17 +168,17 @@ fn transaction(
         },
         SessionCommand::Savepoint(name) => {
             session.transaction.savepoint(name.clone())?;
-            session.settings.save();
+            session.save();
             Done::tag("SAVEPOINT")
         }
         SessionCommand::Release(name) => {
             let n_kept = session.transaction.release(name)?;
-            session.settings.forget_savepoints(n_kept);
+            session.forget_savepoints(n_kept);
             Done::tag("RELEASE")
         }
         SessionCommand::RollbackTo(name) => {
             let n_kept = session.transaction.roll_back_to(name)?;
-            session.settings.roll_back_to(n_kept);
+            session.roll_back_to(n_kept);
             Done::tag("ROLLBACK")
         }
         _ => Done {

@@ -234,6 +234,12 @@ impl Connection {
     /// Ends the implicit transaction, and says that the next message may come.
     async fn ready(&mut self, is_done: bool) -> Result<(), End> {
         if is_done {
+            if !self.session.transaction.in_block()
+                && let Err(failure) = self.commit_definitions().await
+            {
+                tell(&mut self.client, &failure);
+                self.session.fail();
+            }
             self.session.finish_implicit();
         }
         self.mode = Mode::Ready;

@@ -82,6 +82,9 @@ impl Connection {
                 ..nothing()
             });
         }
+        if let StatementKind::Definition(_) = &statement.kind {
+            return Ok(nothing());
+        }
         let cancel = CancellationToken::new();
         let watch = self.watch(&cancel);
         let context = self.session.context(&cancel);
@@ -205,10 +208,14 @@ impl Connection {
                             text: &statement.text,
                             has_siblings: false,
                         };
-                        match self.command(command, surroundings)? {
+                        match self.command(command, surroundings).await? {
                             Some(rows) => rows,
                             None => return Ok(PortalState::Done),
                         }
+                    }
+                    StatementKind::Definition(definition) => {
+                        self.define(definition, &watch, false).await?;
+                        return Ok(PortalState::Done);
                     }
                     _ => {
                         let binding = Binding {
@@ -250,7 +257,10 @@ impl Connection {
         statement: &Statement,
     ) -> Step<PortalState> {
         if portal.prepared.description.columns.is_empty()
-            && matches!(statement.kind, StatementKind::Session(_))
+            && matches!(
+                statement.kind,
+                StatementKind::Session(_) | StatementKind::Definition(_)
+            )
         {
             return Err(Failure::error(
                 WireCondition::ObjectNotInPrerequisiteState,

@@ -3,13 +3,14 @@
 //!
 //! In the order a connection meets them: `startup` makes a `session`; `connection` takes its
 //! messages by `frame` and `message`; `simple` and `extended` answer them, by `command` where the
-//! session itself is meant, else by the engine, whose `rows` go out through `encode`.
+//! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`.
 
 mod cancel;
 mod client;
 mod command;
 mod connection;
 mod decode;
+mod define;
 mod encode;
 mod extended;
 mod failure;

@@ -27,7 +27,8 @@ impl Tag {
         match statement.kind {
             StatementKind::Query(_) => Self::Select,
             StatementKind::Explain { .. } => Self::Explain,
-            StatementKind::Session(_) => Self::Show,
+            // Of the statements without a query only SHOW has rows.
+            StatementKind::Session(_) | StatementKind::Definition(_) => Self::Show,
         }
     }
 

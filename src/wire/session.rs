@@ -7,6 +7,7 @@ use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 use tokio_util::sync::CancellationToken;
 
+use super::define::Definitions;
 use super::encode::{Format, Style, Zone};
 use super::failure::Failure;
 use super::rows::Rows;
@@ -60,6 +61,7 @@ pub(super) struct Session {
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
     facts: Option<Arc<SessionFacts>>,
+    pub(super) definitions: Definitions,
 }
 
 impl Session {
@@ -74,6 +76,7 @@ impl Session {
             statements: HashMap::new(),
             portals: HashMap::new(),
             facts: None,
+            definitions: Definitions::default(),
         }
     }
 
@@ -82,6 +85,7 @@ impl Session {
         StatementContext {
             facts: self.facts(),
             time_zone: self.settings.time_zone(),
+            draft: self.definitions.draft().cloned(),
             cancel: cancel.clone(),
         }
     }
@@ -126,9 +130,27 @@ impl Session {
     pub(super) fn start_statement(&mut self, statement: Option<&Statement>) -> Result<(), Failure> {
         self.require_sound(statement)?;
         if self.transaction.start_statement() {
-            self.settings.save();
+            self.save();
         }
         Ok(())
+    }
+
+    /// A transaction or savepoint begins.
+    pub(super) fn save(&mut self) {
+        self.settings.save();
+        self.definitions.save();
+    }
+
+    /// RELEASE; this many savepoints are left.
+    pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
+        self.settings.forget_savepoints(n_kept);
+        self.definitions.forget_savepoints(n_kept);
+    }
+
+    /// ROLLBACK TO; this many savepoints are left, the last of them is where it goes back to.
+    pub(super) fn roll_back_to(&mut self, n_kept: usize) {
+        self.settings.roll_back_to(n_kept);
+        self.definitions.roll_back_to(n_kept);
     }
 
     /// Refuses everything in a failed block but what ends it.
@@ -174,10 +196,11 @@ impl Session {
         }
     }
 
-    /// COMMIT; what there is to warn of.
+    /// COMMIT, once the definitions are written; what there is to warn of.
     pub(super) fn commit(&mut self) -> Option<Failure> {
         self.portals.clear();
         self.settings.commit();
+        self.definitions.clear();
         self.transaction.end()
     }
 
@@ -185,6 +208,7 @@ impl Session {
     pub(super) fn roll_back(&mut self) -> Option<Failure> {
         self.portals.clear();
         self.settings.roll_back();
+        self.definitions.clear();
         self.transaction.end()
     }
 

@@ -39,10 +39,13 @@ impl Connection {
                     text: &statement.text,
                     has_siblings,
                 };
-                match self.command(command, surroundings)? {
+                match self.command(command, surroundings).await? {
                     Some(rows) => rows,
                     None => return Ok(()),
                 }
+            }
+            StatementKind::Definition(definition) => {
+                return self.define(definition, &watch, !has_siblings).await;
             }
             _ => {
                 let binding = Binding {
@@ -73,13 +76,20 @@ impl Connection {
     }
 
     /// Runs a command of the session; its rows, if it has any.
-    pub(super) fn command(
+    pub(super) async fn command(
         &mut self,
         command: &SessionCommand,
         surroundings: Surroundings<'_>,
     ) -> Result<Option<Rows>, Failure> {
         if let Some(rows) = command::rows(&self.session, command)? {
             return Ok(Some(rows));
+        }
+        if *command == SessionCommand::Commit
+            && !self.session.transaction.has_failed()
+            && let Err(failure) = self.commit_definitions().await
+        {
+            self.session.roll_back();
+            return Err(failure);
         }
         let done = command::run(&mut self.session, command, surroundings)?;
         if let Some(warning) = done.warning {

@@ -1,6 +1,6 @@
 //! Where a session stands between BEGIN and COMMIT.
 //!
-//! The lake is read-only, so a block has nothing to write; but clients follow its states closely.
+//! All that a block can write are definitions; but clients follow its states closely.
 //! - `None` -> `Implicit`: the first statement of a message, or of a pipeline up to Sync.
 //! - `Implicit` -> `None`: the end of that message, or Sync.
 //! - `None`, `Implicit` -> `Block`: BEGIN.

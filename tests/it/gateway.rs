@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::wire::Wire;
 
@@ -57,6 +57,8 @@ pub(crate) struct Gateway {
     child: Child,
     address: SocketAddr,
     log: NamedTempFile,
+    /// What it keeps, views among it, away from the lake.
+    _state: TempDir,
 }
 
 impl Gateway {
@@ -68,10 +70,13 @@ impl Gateway {
     /// A gateway over a folder, with further arguments, waited for until it is ready.
     pub(crate) fn start(lake: &Path, arguments: &[&str]) -> Self {
         let log = NamedTempFile::new().expect("a temporary file can be made");
+        let state = TempDir::new().expect("a temporary folder can be made");
         let stderr = File::create(log.path()).expect("the log can be written");
         let mut child = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--lake"])
             .arg(lake)
+            .arg("--state")
+            .arg(state.path())
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -83,6 +88,7 @@ impl Gateway {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             log,
+            _state: state,
         };
         gateway.address = ready
             .recv_timeout(START_MAX)

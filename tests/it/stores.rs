@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
-use lakegate::catalog::Catalog;
+use lakegate::catalog::{Catalog, Folders};
 use lakegate::sources::lake::LakeSource;
 use lakegate::storage;
 use object_store::aws::AmazonS3Builder;
@@ -118,7 +118,12 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
     let context = SessionContext::new();
     let lake = storage::open(url, options).await.unwrap();
     let source = Arc::new(LakeSource::new(lake, context.state()));
-    let catalog = Catalog::new(Arc::clone(&source), Vec::new());
+    let folder = || storage::folder("/nowhere", &BTreeMap::new()).unwrap();
+    let folders = Folders {
+        views: folder(),
+        state: folder(),
+    };
+    let catalog = Catalog::new(Arc::clone(&source), folders, |_| Ok(Vec::new()), Vec::new());
     let snapshot = catalog.refresh().await.unwrap();
     for (schema, name, sum) in [
         ("bronze", "users", Some(3)),
@@ -126,7 +131,7 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
         ("silver", "empty", None),
     ] {
         let relation = snapshot.find(schema, name).unwrap().unwrap();
-        let table = relation.table.clone().unwrap();
+        let table = relation.table().unwrap().clone();
         let pinned = source.pin(&table).await.unwrap();
         assert_eq!(source.pin(&table).await.unwrap().version, pinned.version);
         context.register_table(name, pinned.provider).unwrap();

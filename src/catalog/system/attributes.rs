@@ -40,7 +40,8 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                     name: column.name(),
                     pg_type: types::of_field(column),
                     number,
-                    not_null: !column.is_nullable(),
+                    // PostgreSQL states nothing of a view's columns.
+                    not_null: relation.view().is_none() && !column.is_nullable(),
                 },
             )?;
         }

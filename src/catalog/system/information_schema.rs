@@ -32,7 +32,11 @@ pub(super) fn tables(builtin: &Builtin, view: &SystemView, table: &mut Table) ->
     });
     let lake = lake_relations(view).map(|(_, relation)| {
         let names = (relation.schema.as_str(), relation.name.as_str());
-        (names.0, names.1, "BASE TABLE")
+        let table_type = match relation.view() {
+            Some(_) => "VIEW",
+            None => "BASE TABLE",
+        };
+        (names.0, names.1, table_type)
     });
     for (schema, name, table_type) in lake.chain(system) {
         table.push(&[
@@ -47,14 +51,23 @@ pub(super) fn tables(builtin: &Builtin, view: &SystemView, table: &mut Table) ->
     Ok(())
 }
 
-/// The system relations that are views. Their definitions are not SQL.
+/// The views of the views folder, and the system relations that are views. The definitions of
+/// those are not SQL.
 pub(super) fn views(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let own = lake_relations(view).filter_map(|(_, relation)| {
+        let text = relation.view()?.text();
+        Some((relation.schema.as_str(), relation.name.as_str(), Some(text)))
+    });
     let definitions = builtin.definitions().iter();
-    for definition in definitions.filter(|definition| definition.kind == "v") {
+    let system = definitions
+        .filter(|definition| definition.kind == "v")
+        .map(|definition| (definition.schema, definition.name, None));
+    for (schema, name, text) in own.chain(system) {
         table.push(&[
             ("table_catalog", view.database.as_str().into()),
-            ("table_schema", definition.schema.into()),
-            ("table_name", definition.name.into()),
+            ("table_schema", schema.into()),
+            ("table_name", name.into()),
+            ("view_definition", text.as_deref().into()),
             ("check_option", "NONE".into()),
             ("is_updatable", "NO".into()),
             ("is_insertable_into", "NO".into()),
@@ -83,7 +96,7 @@ pub(super) fn columns(builtin: &Builtin, view: &SystemView, table: &mut Table) -
                     table: &relation.name,
                     name: column.name(),
                     position,
-                    nullable: column.is_nullable(),
+                    nullable: relation.view().is_some() || column.is_nullable(),
                     pg_type: types::of_field(column),
                 },
             )?;

@@ -3,8 +3,8 @@
 use super::SystemView;
 use super::data::{Builtin, DefinedColumn, Definition};
 use super::relations::lake_relations;
-use super::table::Table;
-use crate::catalog::Relation;
+use super::table::{Table, Value};
+use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 use crate::sources::Layout;
 use crate::types::oid;
@@ -41,6 +41,8 @@ const RELATIONS: &[Own] = &[
             ("schema_name", oid::TEXT),
             ("relation_name", oid::TEXT),
             ("path", oid::TEXT),
+            ("line", oid::INT4),
+            ("column", oid::INT4),
             ("condition", oid::TEXT),
             ("message", oid::TEXT),
             ("detail", oid::TEXT),
@@ -81,8 +83,10 @@ pub(super) fn omissions(_: &Builtin, view: &SystemView, table: &mut Table) -> Re
 /// Where each table's rows lie.
 pub(super) fn tables(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for (_, relation) in lake_relations(view) {
-        let lake_table = relation.table.as_ref().ok();
-        let layout = lake_table.map(|lake_table| match lake_table.layout {
+        if relation.view().is_some() {
+            continue;
+        }
+        let layout = relation.table().map(|table| match table.layout {
             Layout::Delta => "delta",
             Layout::Folder => "folder",
             Layout::File => "file",
@@ -90,39 +94,90 @@ pub(super) fn tables(_: &Builtin, view: &SystemView, table: &mut Table) -> Resul
         table.push(&[
             ("schema_name", relation.schema.as_str().into()),
             ("table_name", relation.name.as_str().into()),
-            ("path", path_of(relation).into()),
+            (
+                "path",
+                relation.table().map(|table| table.path.as_str()).into(),
+            ),
             ("layout", layout.into()),
         ])?;
     }
     Ok(())
 }
 
-/// The relations that cannot be read, and why.
+/// The relations that cannot be read, and why; and what is wrong in the views folder.
 pub(super) fn view_errors(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for (_, relation) in lake_relations(view) {
-        let inventory = view.inventory.as_deref();
-        let opened = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().err());
-        if let Some(error) = relation.table.as_ref().err().or(opened) {
-            push_error(table, relation, error)?;
-        }
+    for problem in view_problems(&view.snapshot, view.inventory.as_deref()) {
+        let condition = format!("{:?}", problem.error.kind());
+        let (line, column) = problem.place.unzip();
+        let number = |number: Option<usize>| match number.and_then(|n| i32::try_from(n).ok()) {
+            Some(number) => number.into(),
+            None => Value::Null,
+        };
+        table.push(&[
+            ("schema_name", problem.name.map(|name| name.0).into()),
+            ("relation_name", problem.name.map(|name| name.1).into()),
+            ("path", problem.path.as_deref().into()),
+            ("line", number(line)),
+            ("column", number(column)),
+            ("condition", condition.as_str().into()),
+            ("message", problem.error.message().into()),
+            ("detail", problem.error.detail().into()),
+            ("hint", problem.error.hint().into()),
+        ])?;
     }
     Ok(())
 }
 
-fn push_error(table: &mut Table, relation: &Relation, error: &Error) -> Result<()> {
-    let condition = format!("{:?}", error.kind());
-    table.push(&[
-        ("schema_name", relation.schema.as_str().into()),
-        ("relation_name", relation.name.as_str().into()),
-        ("path", path_of(relation).into()),
-        ("condition", condition.as_str().into()),
-        ("message", error.message().into()),
-        ("detail", error.detail().into()),
-        ("hint", error.hint().into()),
-    ])
+/// What is wrong with a relation, or with a file of the views folder.
+#[derive(Debug)]
+pub struct ViewProblem<'a> {
+    /// The relation's schema and name; `None` if it is about a file.
+    pub name: Option<(&'a str, &'a str)>,
+    /// The file or folder.
+    pub path: Option<String>,
+    /// Line and column in it, where it is text of ours.
+    pub place: Option<(usize, usize)>,
+    /// What.
+    pub error: &'a Error,
 }
 
-fn path_of(relation: &Relation) -> Option<&str> {
-    let table = relation.table.as_ref().ok()?;
-    Some(table.path.as_str())
+/// What is wrong in a snapshot: the files that could not be understood, then the relations that
+/// cannot be read, each once.
+pub fn view_problems<'a>(
+    snapshot: &'a Snapshot,
+    inventory: Option<&'a Inventory>,
+) -> Vec<ViewProblem<'a>> {
+    let told = snapshot.views.problems.iter().map(|problem| ViewProblem {
+        name: problem
+            .view
+            .as_ref()
+            .map(|name| (name.0.as_str(), name.1.as_str())),
+        path: Some(problem.location.path.clone()),
+        place: Some((problem.location.line, problem.location.column)),
+        error: &problem.error,
+    });
+    let mut problems: Vec<_> = told.collect();
+    let schemas = snapshot.schemas.values();
+    for relation in schemas.flat_map(|schema| schema.relations.values()) {
+        let name = (relation.schema.as_str(), relation.name.as_str());
+        if problems.iter().any(|problem| problem.name == Some(name)) {
+            continue;
+        }
+        let opened = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().err());
+        let Some(error) = relation.kind.as_ref().err().or(opened) else {
+            continue;
+        };
+        let location = relation
+            .view()
+            .map(|view| view.locate(error.position().unwrap_or(1)));
+        problems.push(ViewProblem {
+            name: Some(name),
+            place: location.as_ref().map(|at| (at.line, at.column)),
+            path: location
+                .map(|at| at.path)
+                .or_else(|| Some(relation.table()?.path.clone())),
+            error,
+        });
+    }
+    problems
 }

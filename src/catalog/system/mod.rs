@@ -6,6 +6,7 @@
 
 mod attributes;
 mod data;
+mod descriptions;
 mod information_schema;
 mod lakegate;
 mod relations;
@@ -19,12 +20,21 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
 pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Signature, TypeRow};
-pub use lakegate::{LAKEGATE, LAKEGATE_OID};
+pub use descriptions::column_name;
+pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
 use crate::error::{Error, Result};
 use table::Table;
+
+/// Schemas of the system's own relations. As in PostgreSQL, `pg_catalog` is searched first.
+pub const SYSTEM_SCHEMAS: [&str; 3] = ["pg_catalog", "information_schema", LAKEGATE];
+
+/// Whether a schema holds the system's own relations.
+pub fn is_system_schema(name: &str) -> bool {
+    SYSTEM_SCHEMAS.contains(&name)
+}
 
 /// The OID of the role that owns everything, as of the role `initdb` makes.
 pub const OWNER_OID: u32 = 10;
@@ -69,6 +79,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         "pg_database",
         Needs::Snapshot,
         server::pg_database,
+    ),
+    (
+        "pg_catalog",
+        "pg_description",
+        Needs::Inventory,
+        descriptions::pg_description,
     ),
     (
         "pg_catalog",

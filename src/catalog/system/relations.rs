@@ -24,6 +24,14 @@ pub(super) fn lake_relations(view: &SystemView) -> impl Iterator<Item = (u32, &R
     })
 }
 
+/// `relkind`: an ordinary table, or a view.
+fn kind_of(relation: &Relation) -> &'static str {
+    match relation.view() {
+        Some(_) => "v",
+        None => "r",
+    }
+}
+
 /// The schemas of the lake, and that of Lakegate's own relations.
 pub(super) fn pg_namespace(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     let lake = view.snapshot.schemas.iter();
@@ -62,9 +70,12 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 oid: relation.oid,
                 name: &relation.name,
                 namespace,
-                kind: "r",
+                kind: kind_of(relation),
                 n_columns: columns.map_or(0, |columns| columns.fields().len()),
-                identity: "d",
+                identity: match relation.view() {
+                    Some(_) => "n",
+                    None => "d",
+                },
             },
         )?;
     }
@@ -108,7 +119,7 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
     let system = definitions
         .filter(|definition| definition.kind == "r")
         .map(|definition| (definition.schema, definition.name));
-    let lake = lake_relations(view);
+    let lake = lake_relations(view).filter(|(_, relation)| relation.view().is_none());
     let lake = lake.map(|(_, relation)| (relation.schema.as_str(), relation.name.as_str()));
     for (schema, name) in system.chain(lake) {
         table.push(&[
@@ -124,7 +135,8 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
     Ok(())
 }
 
-/// The system relations that are views. Their definitions are not SQL.
+/// The views of the views folder, and the system relations that are views. The definitions of
+/// those are not SQL.
 pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     let definitions = builtin.definitions().iter();
     for definition in definitions.filter(|definition| definition.kind == "v") {
@@ -132,6 +144,17 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
             ("schemaname", definition.schema.into()),
             ("viewname", definition.name.into()),
             ("viewowner", view.user.as_str().into()),
+        ])?;
+    }
+    for (_, relation) in lake_relations(view) {
+        let Some(definition) = relation.view() else {
+            continue;
+        };
+        table.push(&[
+            ("schemaname", relation.schema.as_str().into()),
+            ("viewname", relation.name.as_str().into()),
+            ("viewowner", view.user.as_str().into()),
+            ("definition", definition.text().as_str().into()),
         ])?;
     }
     Ok(())

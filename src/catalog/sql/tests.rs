@@ -1,0 +1,141 @@
+//! Definitions in every spelling, and what is refused of them.
+
+use super::*;
+use crate::error::ErrorKind;
+
+fn parsed(text: &str) -> Option<Result<Definition>> {
+    let lines = Lines::of(text);
+    let tokens = tokens(text, &lines).expect("the text has tokens");
+    definition(text, &lines, &tokens)
+}
+
+fn name(schema: Option<&str>, name: &str) -> Name {
+    Name {
+        schema: schema.map(str::to_owned),
+        name: name.to_owned(),
+    }
+}
+
+#[test]
+fn definitions_are_read_as_written() {
+    fn check(text: &str, expected: Definition) {
+        let found = parsed(text).expect("it defines something");
+        assert_eq!(found.expect("it is complete"), expected, "{text}");
+    }
+    check(
+        "Create Or Replace View gold.\"Top 10\" (a, \"B\") as\n  select 1, -- ä\n 2",
+        Definition::CreateView {
+            name: name(Some("gold"), "Top 10"),
+            columns: vec!["a".into(), "B".into()],
+            query: SelectText {
+                text: "select 1, -- ä\n 2".into(),
+                position: 54,
+            },
+            or_replace: true,
+        },
+    );
+    check(
+        "drop view if exists A, b.C cascade",
+        Definition::DropView {
+            names: vec![name(None, "a"), name(Some("b"), "c")],
+            if_exists: true,
+            cascade: true,
+        },
+    );
+    check(
+        "drop view a restrict",
+        Definition::DropView {
+            names: vec![name(None, "a")],
+            if_exists: false,
+            cascade: false,
+        },
+    );
+    check(
+        "alter view a.b rename to c",
+        Definition::RenameView {
+            name: name(Some("a"), "b"),
+            if_exists: false,
+            to: "c".into(),
+        },
+    );
+    check(
+        "alter view if exists b set schema c",
+        Definition::MoveView {
+            name: name(None, "b"),
+            if_exists: true,
+            to: "c".into(),
+        },
+    );
+    check(
+        "create schema if not exists s",
+        Definition::CreateSchema {
+            name: "s".into(),
+            if_not_exists: true,
+        },
+    );
+    check(
+        "comment on column a.b.c is $$it's$$",
+        Definition::Comment {
+            on: Commented::Column(name(Some("a"), "b"), "c".into()),
+            text: Some("it's".into()),
+        },
+    );
+    check(
+        "comment on schema s is ''",
+        Definition::Comment {
+            on: Commented::Schema("s".into()),
+            text: None,
+        },
+    );
+}
+
+#[test]
+fn what_is_not_honoured_is_refused_by_name() {
+    fn check(text: &str, kind: ErrorKind, message: &str) {
+        let error = parsed(text).expect("it defines something").unwrap_err();
+        assert_eq!((error.kind(), error.message()), (kind, message), "{text}");
+    }
+    let unsupported = ErrorKind::FeatureNotSupported;
+    check(
+        "create view a with (security_barrier) as select 1",
+        unsupported,
+        "the view option \"security_barrier\" is not supported",
+    );
+    check(
+        "create view a as select 1 with check option",
+        unsupported,
+        "WITH CHECK OPTION is not supported",
+    );
+    check(
+        "alter view a owner to b",
+        unsupported,
+        "ALTER VIEW ... OWNER is not supported",
+    );
+    check(
+        "comment on function f() is 'x'",
+        unsupported,
+        "COMMENT ON FUNCTION is not supported",
+    );
+    check(
+        "create view a as",
+        ErrorKind::SyntaxError,
+        "syntax error at end of input",
+    );
+    check(
+        "drop view a b",
+        ErrorKind::SyntaxError,
+        "syntax error at or near \"b\"",
+    );
+}
+
+#[test]
+fn other_statements_are_none() {
+    for text in [
+        "create table a (b int)",
+        "select 1",
+        "drop table a",
+        "create materialized view a as select 1",
+    ] {
+        assert!(parsed(text).is_none(), "{text}");
+    }
+}

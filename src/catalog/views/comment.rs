@@ -1,0 +1,87 @@
+//! Writes COMMENT ON into the files of the views folder, and changes what it names.
+
+use super::edit::{Editor, Found};
+use super::names::{file_name, no_relation, not_a_view, shown, with_schema, written};
+use crate::catalog::sql::{Commented, Definition, identifier, literal};
+use crate::error::{Error, ErrorKind, Result};
+
+impl Editor<'_> {
+    /// Sets or takes away a description.
+    pub(super) fn comment(&mut self, on: &Commented, text: Option<&str>) -> Result<()> {
+        let (key, path, subject) = match on {
+            Commented::Schema(name) => {
+                self.require_schema(name)?;
+                let path = format!("{}.sql", file_name(name));
+                (on.clone(), path, format!("schema {}", identifier(name)))
+            }
+            Commented::View(name) => match self.look_up(name)? {
+                Some(Found::View(name)) => {
+                    let subject = format!("view {}", shown(&name));
+                    (
+                        Commented::View(written(&name)),
+                        self.path_for(&name),
+                        subject,
+                    )
+                }
+                Some(Found::Other(name)) => return Err(not_a_view(&name.1)),
+                None => return Err(no_relation(name)),
+            },
+            Commented::Table(name) => match self.look_up(name)? {
+                Some(Found::Other(name)) => {
+                    let subject = format!("table {}", shown(&name));
+                    (
+                        Commented::Table(written(&name)),
+                        self.path_for(&name),
+                        subject,
+                    )
+                }
+                Some(Found::View(name)) => {
+                    let message = format!("\"{}\" is not a table", name.1);
+                    return Err(Error::new(ErrorKind::WrongObjectType, message));
+                }
+                None => return Err(no_relation(name)),
+            },
+            Commented::Column(name, column) => match self.look_up(name)? {
+                Some(Found::View(name) | Found::Other(name)) => {
+                    let subject = format!("column {}.{}", shown(&name), identifier(column));
+                    let key = Commented::Column(written(&name), column.clone());
+                    (key, self.path_for(&name), subject)
+                }
+                None => return Err(no_relation(name)),
+            },
+        };
+        let statement = |text: &str| format!("comment on {subject} is {};", literal(text));
+        let mut is_there = false;
+        self.each_piece(|piece, schema| match &piece.definition {
+            Ok(Definition::Comment { on, .. }) if with_schema(on, schema) == key => {
+                is_there = true;
+                let replaced = text.map(&statement).unwrap_or_default();
+                Some((piece.bytes.clone(), replaced))
+            }
+            _ => None,
+        });
+        if let Some(text) = text
+            && !is_there
+        {
+            self.append(&path, &statement(text));
+        }
+        Ok(())
+    }
+
+    /// Writes each COMMENT ON anew whose subject `subject` names, or takes it out if that is empty.
+    pub(super) fn each_comment(&mut self, subject: impl Fn(&Commented, &str) -> Option<String>) {
+        self.each_piece(|piece, schema| {
+            let Ok(Definition::Comment { on, text }) = &piece.definition else {
+                return None;
+            };
+            let subject = subject(on, schema)?;
+            let statement = match (subject.as_str(), text) {
+                ("", _) | (_, None) => String::new(),
+                (subject, Some(text)) => {
+                    format!("comment on {subject} is {};", literal(text))
+                }
+            };
+            Some((piece.bytes.clone(), statement))
+        });
+    }
+}

@@ -1,0 +1,426 @@
+//! Changes the files of the views folder as a statement says: definitions are replaced, added and
+//! taken out as text, and everything else in their files stays as it is.
+
+use std::collections::BTreeSet;
+
+use super::file::{Piece, pieces};
+use super::names::{
+    create_statement, file_name, no_relation, no_view, not_a_view, path_of, shown, written,
+};
+use super::read::{full, schema_of};
+use super::{FullName, Views};
+use crate::catalog::sql::{Commented, Definition, Name, SelectText, identifier};
+use crate::catalog::{Kind, PUBLIC, Snapshot, system};
+use crate::error::{Error, ErrorKind, Result};
+use crate::storage::Files;
+
+/// What surrounds a statement that defines something.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// What exists, with what the transaction defined before.
+    pub snapshot: &'a Snapshot,
+    /// Schemas searched for unqualified names.
+    pub search_path: &'a [String],
+}
+
+/// The files after a statement.
+#[derive(Debug)]
+pub struct Edited {
+    /// All of them.
+    pub files: Files,
+    /// What PostgreSQL would tell the client beside.
+    pub notices: Vec<String>,
+    /// The view that was defined.
+    pub created: Option<FullName>,
+}
+
+/// Changes the files as `definition` says.
+///
+/// # Errors
+/// As PostgreSQL's command of that name: what is named is not there, or there already, or needed.
+pub(super) fn edit(
+    views: &Views,
+    definition: &Definition,
+    surroundings: Surroundings<'_>,
+) -> Result<Edited> {
+    let mut editor = Editor {
+        views,
+        surroundings,
+        edited: Edited {
+            files: views.files.clone(),
+            notices: Vec::new(),
+            created: None,
+        },
+    };
+    match definition {
+        Definition::CreateView {
+            name,
+            columns,
+            query,
+            or_replace,
+        } => editor.create_view(name, columns, query, *or_replace)?,
+        Definition::DropView {
+            names,
+            if_exists,
+            cascade,
+        } => editor.drop_views(names, *if_exists, *cascade)?,
+        Definition::RenameView {
+            name,
+            if_exists,
+            to,
+        } => editor.rename_view(name, *if_exists, |old| (old.0.clone(), to.clone()))?,
+        Definition::MoveView {
+            name,
+            if_exists,
+            to,
+        } => {
+            editor.require_schema(to)?;
+            editor.rename_view(name, *if_exists, |old| (to.clone(), old.1.clone()))?;
+        }
+        Definition::CreateSchema {
+            name,
+            if_not_exists,
+        } => editor.create_schema(name, *if_not_exists)?,
+        Definition::DropSchema {
+            names,
+            if_exists,
+            cascade,
+        } => {
+            for name in names {
+                editor.drop_schema(name, *if_exists, *cascade)?;
+            }
+        }
+        Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
+    }
+    Ok(editor.edited)
+}
+
+/// What a name means that need not be there.
+pub(super) enum Found {
+    View(FullName),
+    Other(FullName),
+}
+
+pub(super) struct Editor<'a> {
+    views: &'a Views,
+    surroundings: Surroundings<'a>,
+    edited: Edited,
+}
+
+impl Editor<'_> {
+    fn create_view(
+        &mut self,
+        name: &Name,
+        columns: &[String],
+        query: &SelectText,
+        or_replace: bool,
+    ) -> Result<()> {
+        let schema = match &name.schema {
+            Some(schema) => schema.clone(),
+            None => self.creation_schema()?,
+        };
+        self.require_schema(&schema)?;
+        let name = (schema, name.name.clone());
+        let statement = create_statement(&name, columns, &query.text);
+        let shown = &name.1;
+        if self.views.views.contains_key(&name) {
+            if !or_replace {
+                let message = format!("relation \"{shown}\" already exists");
+                return Err(Error::new(ErrorKind::DuplicateTable, message));
+            }
+            let (path, piece) = self.piece_of(&name)?;
+            self.replace(&path, piece.bytes, &statement);
+        } else {
+            match self.surroundings.snapshot.find(&name.0, &name.1)? {
+                Some(_) if or_replace => return Err(not_a_view(shown)),
+                Some(_) => {
+                    let message = format!("relation \"{shown}\" already exists");
+                    return Err(Error::new(ErrorKind::DuplicateTable, message));
+                }
+                None => self.append(&path_of(&name), &statement),
+            }
+        }
+        self.edited.created = Some(name);
+        Ok(())
+    }
+
+    fn drop_views(&mut self, names: &[Name], if_exists: bool, cascade: bool) -> Result<()> {
+        let mut dropped = BTreeSet::new();
+        for name in names {
+            match self.look_up(name)? {
+                Some(Found::View(name)) => {
+                    dropped.insert(name);
+                }
+                Some(Found::Other(name)) => return Err(not_a_view(&name.1)),
+                None if if_exists => self.skip("view", name),
+                None => return Err(no_view(name)),
+            }
+        }
+        self.remove_views(dropped, cascade)
+    }
+
+    /// Removes views; with them those that read them, or none.
+    fn remove_views(&mut self, mut dropped: BTreeSet<FullName>, cascade: bool) -> Result<()> {
+        let named = dropped.clone();
+        let mut next: Vec<FullName> = dropped.iter().cloned().collect();
+        while let Some(name) = next.pop() {
+            for reader in self.views.readers(&name) {
+                if dropped.contains(&reader) {
+                    continue;
+                }
+                if !cascade {
+                    let (what, by) = (shown(&name), shown(&reader));
+                    let message =
+                        format!("cannot drop view {what} because other objects depend on it");
+                    return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
+                        .with_detail(format!("view {by} depends on view {what}"))
+                        .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+                }
+                dropped.insert(reader.clone());
+                next.push(reader);
+            }
+        }
+        for name in &dropped {
+            if !named.contains(name) {
+                let notice = format!("drop cascades to view {}", shown(name));
+                self.edited.notices.push(notice);
+            }
+            self.remove_view(name)?;
+        }
+        Ok(())
+    }
+
+    fn remove_view(&mut self, name: &FullName) -> Result<()> {
+        let (path, piece) = self.piece_of(name)?;
+        self.replace(&path, piece.with_comment, "");
+        self.each_comment(|on, schema| match on {
+            Commented::View(of) | Commented::Table(of) | Commented::Column(of, _) => {
+                (full(of, schema) == *name).then(String::new)
+            }
+            Commented::Schema(_) => None,
+        });
+        Ok(())
+    }
+
+    fn rename_view(
+        &mut self,
+        name: &Name,
+        if_exists: bool,
+        renamed: impl FnOnce(&FullName) -> FullName,
+    ) -> Result<()> {
+        let old = match self.look_up(name)? {
+            Some(Found::View(old)) => old,
+            Some(Found::Other(other)) => return Err(not_a_view(&other.1)),
+            None if if_exists => {
+                self.skip("relation", name);
+                return Ok(());
+            }
+            None => return Err(no_relation(name)),
+        };
+        let new = renamed(&old);
+        if self.surroundings.snapshot.find(&new.0, &new.1)?.is_some() {
+            let message = format!("relation \"{}\" already exists", new.1);
+            return Err(Error::new(ErrorKind::DuplicateTable, message));
+        }
+        let (path, piece) = self.piece_of(&old)?;
+        let Ok(Definition::CreateView { columns, query, .. }) = &piece.definition else {
+            return Err(no_view(name));
+        };
+        let statement = create_statement(&new, columns, &query.text);
+        self.replace(&path, piece.bytes, &statement);
+        self.each_comment(|on, schema| {
+            let on = match on {
+                Commented::View(of) if full(of, schema) == old => "view ".to_owned(),
+                Commented::Table(of) if full(of, schema) == old => "table ".to_owned(),
+                Commented::Column(of, column) if full(of, schema) == old => {
+                    return Some(format!("column {}.{}", shown(&new), identifier(column)));
+                }
+                _ => return None,
+            };
+            Some(on + &shown(&new))
+        });
+        for reader in self.views.readers(&old) {
+            let notice = format!(
+                "view {} reads {} by its name, and does not follow it",
+                shown(&reader),
+                shown(&old)
+            );
+            self.edited.notices.push(notice);
+        }
+        Ok(())
+    }
+
+    fn create_schema(&mut self, name: &str, if_not_exists: bool) -> Result<()> {
+        if name.starts_with("pg_") || system::is_system_schema(name) {
+            let message = format!("unacceptable schema name \"{name}\"");
+            return Err(Error::new(ErrorKind::InvalidSchemaName, message)
+                .with_detail("The prefix \"pg_\" is reserved for system schemas."));
+        }
+        if self.surroundings.snapshot.schemas.contains_key(name) {
+            let message = format!("schema \"{name}\" already exists");
+            if if_not_exists {
+                self.edited.notices.push(format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(ErrorKind::DuplicateSchema, message));
+        }
+        let statement = format!("create schema {};", identifier(name));
+        self.append(&format!("{}.sql", file_name(name)), &statement);
+        Ok(())
+    }
+
+    fn drop_schema(&mut self, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
+        let Some(schema) = self.surroundings.snapshot.schemas.get(name) else {
+            let message = format!("schema \"{name}\" does not exist");
+            if if_exists {
+                self.edited.notices.push(format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(ErrorKind::InvalidSchemaName, message));
+        };
+        let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_)));
+        let tables = schema.relations.values();
+        if name == PUBLIC || tables.clone().any(|relation| is_table(&relation.kind)) {
+            let what = format!("dropping schema \"{name}\", which is a folder of the lake,");
+            return Err(Error::unsupported(what));
+        }
+        let inside = self.views.views.keys().filter(|view| view.0 == name);
+        let inside: BTreeSet<FullName> = inside.cloned().collect();
+        if let Some(first) = inside.first()
+            && !cascade
+        {
+            let message = format!("cannot drop schema {name} because other objects depend on it");
+            return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
+                .with_detail(format!("view {} depends on schema {name}", shown(first)))
+                .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        for view in &inside {
+            let notice = format!("drop cascades to view {}", shown(view));
+            self.edited.notices.push(notice);
+        }
+        self.remove_views(inside, cascade)?;
+        self.each_piece(|piece, _| match &piece.definition {
+            Ok(Definition::CreateSchema { name: of, .. }) if of == name => {
+                Some((piece.with_comment.clone(), String::new()))
+            }
+            Ok(Definition::Comment {
+                on: Commented::Schema(of),
+                ..
+            }) if of == name => Some((piece.with_comment.clone(), String::new())),
+            _ => None,
+        });
+        Ok(())
+    }
+
+    /// The first schema of the search path that exists.
+    fn creation_schema(&self) -> Result<String> {
+        let schemas = &self.surroundings.snapshot.schemas;
+        let path = self.surroundings.search_path.iter();
+        let found = path.into_iter().find(|name| schemas.contains_key(*name));
+        found.cloned().ok_or_else(|| {
+            let message = "no schema has been selected to create in";
+            Error::new(ErrorKind::InvalidSchemaName, message)
+        })
+    }
+
+    pub(super) fn require_schema(&self, name: &str) -> Result<()> {
+        if system::is_system_schema(name) {
+            let message = format!("permission denied for schema {name}");
+            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
+        }
+        if self.surroundings.snapshot.schemas.contains_key(name) {
+            return Ok(());
+        }
+        let message = format!("schema \"{name}\" does not exist");
+        Err(Error::new(ErrorKind::InvalidSchemaName, message))
+    }
+
+    pub(super) fn look_up(&self, name: &Name) -> Result<Option<Found>> {
+        let schemas = match &name.schema {
+            Some(schema) => std::slice::from_ref(schema),
+            None => self.surroundings.search_path,
+        };
+        for schema in schemas {
+            let Some(relation) = self.surroundings.snapshot.find(schema, &name.name)? else {
+                continue;
+            };
+            let found = (relation.schema.clone(), relation.name.clone());
+            return Ok(Some(match self.views.views.contains_key(&found) {
+                true => Found::View(found),
+                false => Found::Other(found),
+            }));
+        }
+        Ok(None)
+    }
+
+    fn skip(&mut self, kind: &str, name: &Name) {
+        let notice = format!("{kind} \"{}\" does not exist, skipping", name.name);
+        self.edited.notices.push(notice);
+    }
+
+    /// Where a view is defined. One that is defined twice cannot be changed by name.
+    fn piece_of(&self, name: &FullName) -> Result<(String, Piece)> {
+        let view = match self.views.views.get(name) {
+            Some(Ok(view)) => view,
+            Some(Err(error)) => return Err(error.clone()),
+            None => return Err(no_view(&written(name))),
+        };
+        let path = &view.place.path;
+        let text = self.edited.files.text(path).map_or("", AsRef::as_ref);
+        let schema = schema_of(path);
+        let found = pieces(text)?.into_iter().find(|piece| {
+            matches!(&piece.definition, Ok(Definition::CreateView { name: of, .. })
+                if full(of, schema) == *name)
+        });
+        // The file does not hold it as it stands: it was edited into something that is none.
+        let found = found.ok_or_else(|| {
+            let message = format!("could not change \"{path}\" because of a concurrent change");
+            Error::new(ErrorKind::SerializationFailure, message)
+        })?;
+        Ok((path.clone(), found))
+    }
+
+    /// The file that a statement about a relation belongs in.
+    pub(super) fn path_for(&self, name: &FullName) -> String {
+        let view = self.views.view(name);
+        view.map_or_else(|| path_of(name), |view| view.place.path.clone())
+    }
+
+    /// Replaces what `change` says of the statements of all files.
+    pub(super) fn each_piece(
+        &mut self,
+        mut change: impl FnMut(&Piece, &str) -> Option<(std::ops::Range<usize>, String)>,
+    ) {
+        let files = self.edited.files.clone();
+        for (path, file) in files.iter() {
+            let pieces = file.text.as_ref().ok().and_then(|text| pieces(text).ok());
+            // From the end, so that the places before stay where they are.
+            for piece in pieces.into_iter().flatten().rev() {
+                if let Some((bytes, text)) = change(&piece, schema_of(path)) {
+                    self.replace(path, bytes, &text);
+                }
+            }
+        }
+    }
+
+    fn replace(&mut self, path: &str, bytes: std::ops::Range<usize>, statement: &str) {
+        let text = self.edited.files.text(path).map_or("", AsRef::as_ref);
+        let (before, after) = (&text[..bytes.start], &text[bytes.end..]);
+        let text = match statement {
+            // A statement that goes takes its line's end along.
+            "" => format!("{before}{}", after.strip_prefix('\n').unwrap_or(after)),
+            statement => format!("{before}{statement}{after}"),
+        };
+        let kept = Some(text.as_str()).filter(|text| !text.trim().is_empty());
+        self.edited.files = self.edited.files.with(path, kept);
+    }
+
+    pub(super) fn append(&mut self, path: &str, statement: &str) {
+        let before = self.edited.files.text(path).map_or("", AsRef::as_ref);
+        let text = match before.trim_end() {
+            "" => format!("{statement}\n"),
+            before => format!("{before}\n\n{statement}\n"),
+        };
+        self.edited.files = self.edited.files.with(path, Some(&text));
+    }
+}

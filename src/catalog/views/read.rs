@@ -1,0 +1,202 @@
+//! Reads what the files of the views folder mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::file::{Piece, pieces};
+use super::{FullName, Location, Place, Problem, ReferencesOf, View, Views, line_and_column};
+use crate::catalog::PUBLIC;
+use crate::catalog::sql::{Commented, Definition, Name};
+use crate::error::{Error, ErrorKind};
+use crate::storage::Files;
+
+/// What the files mean. Never fails: what cannot be understood is a problem of its file, and of
+/// no other. The views that `before` had in such a file stay.
+pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -> Views {
+    let mut reading = Reading {
+        references_of,
+        views: Views::default(),
+        defined: BTreeMap::new(),
+        comments: BTreeMap::new(),
+    };
+    let mut broken = Vec::new();
+    for (path, file) in files.iter() {
+        let n_problems = reading.views.problems.len();
+        match &file.text {
+            Ok(text) => reading.file(path, text),
+            Err(error) => reading.problem(path, "", error.clone()),
+        }
+        if reading.views.problems.len() > n_problems {
+            broken.push(path.to_owned());
+        }
+    }
+    reading.views.files = files;
+    let mut views = reading.finish();
+    let kept = before.into_iter().flat_map(Views::iter);
+    for (name, view) in kept.filter(|(_, view)| broken.contains(&view.place.path)) {
+        let unnamed = !views.views.contains_key(name);
+        if unnamed {
+            views.views.insert(name.clone(), Ok(Arc::clone(view)));
+            views.schemas.entry(name.0.clone()).or_default();
+        }
+    }
+    views
+}
+
+/// The schema of names without one in a file: the first folder it lies in.
+pub(super) fn schema_of(path: &str) -> &str {
+    path.split_once('/').map_or(PUBLIC, |(schema, _)| schema)
+}
+
+/// A name with the schema that its absence means.
+pub(super) fn full(name: &Name, schema: &str) -> FullName {
+    let schema = name.schema.as_deref().unwrap_or(schema);
+    (schema.to_owned(), name.name.clone())
+}
+
+struct Reading {
+    references_of: ReferencesOf,
+    views: Views,
+    /// Every definition of each view.
+    defined: BTreeMap<FullName, Vec<View>>,
+    /// COMMENT ON VIEW and ON TABLE; `None` takes away.
+    comments: BTreeMap<FullName, Option<String>>,
+}
+
+impl Reading {
+    fn problem(&mut self, path: &str, text: &str, error: Error) {
+        let (line, column) = line_and_column(text, error.position().unwrap_or(1));
+        self.views.problems.push(Problem {
+            location: Location {
+                path: path.to_owned(),
+                line,
+                column,
+            },
+            view: None,
+            error,
+        });
+    }
+
+    fn file(&mut self, path: &str, text: &str) {
+        match pieces(text) {
+            Ok(pieces) => {
+                for piece in pieces {
+                    self.piece(path, text, piece);
+                }
+            }
+            Err(error) => self.problem(path, text, error),
+        }
+    }
+
+    fn piece(&mut self, path: &str, text: &str, piece: Piece) {
+        let schema = schema_of(path);
+        match piece.definition {
+            Ok(Definition::CreateView {
+                name,
+                columns,
+                query,
+                ..
+            }) => {
+                let (schema, name) = full(&name, schema);
+                let reads = match (self.references_of)(&query.text) {
+                    Ok(reads) => reads,
+                    Err(error) => {
+                        let inner = error.position().unwrap_or(1);
+                        self.problem(path, text, error.at(query.position + inner - 1));
+                        return;
+                    }
+                };
+                let place = Place::new(path, text, query.position, &query.text);
+                let view = View {
+                    schema,
+                    name,
+                    columns,
+                    query: query.text,
+                    place,
+                    reads,
+                    description: piece.comment,
+                };
+                let name = (view.schema.clone(), view.name.clone());
+                self.views.schemas.entry(name.0.clone()).or_default();
+                self.defined.entry(name).or_default().push(view);
+            }
+            Ok(Definition::CreateSchema { name, .. }) => {
+                let described = self.views.schemas.entry(name).or_default();
+                if described.is_none() {
+                    *described = piece.comment;
+                }
+            }
+            Ok(Definition::Comment { on, text }) => self.comment(schema, on, text),
+            Ok(other) => {
+                let what = format!("{} in the views folder", other.tag());
+                let error = Error::unsupported(what).with_hint(
+                    "A file says what there is; to take it away, take it out of the file.",
+                );
+                self.problem(path, text, error.at(piece.position));
+            }
+            Err(error) => self.problem(path, text, error),
+        }
+    }
+
+    fn comment(&mut self, schema: &str, on: Commented, text: Option<String>) {
+        match on {
+            Commented::Schema(name) => {
+                *self.views.schemas.entry(name).or_default() = text;
+            }
+            Commented::View(name) | Commented::Table(name) => {
+                self.comments.insert(full(&name, schema), text);
+            }
+            Commented::Column(name, column) => {
+                let key = (full(&name, schema), column);
+                match text {
+                    Some(text) => self.views.columns.insert(key, text),
+                    None => self.views.columns.remove(&key),
+                };
+            }
+        }
+    }
+
+    fn finish(mut self) -> Views {
+        for (name, mut views) in self.defined {
+            if let Some(text) = self.comments.remove(&name) {
+                views
+                    .iter_mut()
+                    .for_each(|view| view.description = text.clone());
+            }
+            let view = match views.as_slice() {
+                [view] => Ok(Arc::new(view.clone())),
+                several => Err(defined_twice(&name, several)),
+            };
+            if let Err(error) = &view {
+                for view in &views {
+                    self.views.problems.push(Problem {
+                        location: view.locate(1),
+                        view: Some(name.clone()),
+                        error: error.clone(),
+                    });
+                }
+            }
+            self.views.views.insert(name, view);
+        }
+        for (name, text) in self.comments {
+            if let Some(text) = text {
+                self.views.tables.insert(name, text);
+            }
+        }
+        self.views
+    }
+}
+
+fn defined_twice(name: &FullName, views: &[View]) -> Error {
+    let places: Vec<String> = views
+        .iter()
+        .map(|view| format!("\"{}\"", view.place.path))
+        .collect();
+    let message = format!(
+        "view \"{}.{}\" is ambiguous: {} define it",
+        name.0,
+        name.1,
+        places.join(" and ")
+    );
+    Error::new(ErrorKind::DuplicateTable, message)
+}

@@ -1,0 +1,241 @@
+//! Views from the engine's side: their columns, whether they can be planned, and what a statement
+//! that defines one does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use moka::future::Cache;
+
+use super::context::StatementContext;
+use super::{Engine, Inner, pin, plan, references, session_state};
+use crate::catalog::sql::Definition;
+use crate::catalog::views::{Draft, FullName, Surroundings, View};
+use crate::catalog::{Inventory, Judge, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long the catalog may show a view's former columns after a table it reads changed. A
+/// statement that reads the view always sees its latest ones.
+const COLUMNS_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// How many views' columns are kept, a few KiB each.
+const COLUMNS_MAX: u64 = 20_000;
+
+/// The columns of views by the snapshot's epoch and the view's OID.
+#[derive(Debug)]
+pub(super) struct ViewColumns(Cache<(u64, u32), Result<SchemaRef>>);
+
+impl Default for ViewColumns {
+    fn default() -> Self {
+        let columns = Cache::builder()
+            .max_capacity(COLUMNS_MAX)
+            .time_to_live(COLUMNS_AGE_MAX);
+        Self(columns.build())
+    }
+}
+
+/// What a statement that defines something did.
+#[derive(Debug)]
+pub struct Defined {
+    /// The transaction's definitions, this one among them.
+    pub draft: Draft,
+    /// Messages for the client.
+    pub notices: Vec<String>,
+}
+
+impl Engine {
+    /// Reads the views folder again, if it changed.
+    ///
+    /// # Errors
+    /// The folder cannot be read; what was known stays.
+    pub async fn reload_views(&self) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        let step = async move { inner.catalog.reload(inner.as_ref()).await };
+        self.on_query_runtime(&self.inner.own_context(), step.boxed())
+            .await
+    }
+
+    /// Plans the views that were never planned, and keeps the good ones for the next start.
+    ///
+    /// # Errors
+    /// The state folder cannot be written.
+    pub async fn prove_views(&self) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        let step = async move { inner.catalog.prove(inner.as_ref()).await };
+        self.on_query_runtime(&self.inner.own_context(), step.boxed())
+            .await
+    }
+
+    /// What exists now, and the columns of everything, or why it has none.
+    ///
+    /// # Errors
+    /// The lake cannot be listed.
+    pub async fn inventory(&self) -> Result<(Arc<Snapshot>, Arc<Inventory>)> {
+        let inner = Arc::clone(&self.inner);
+        let context = self.inner.own_context();
+        let own = context.clone();
+        let step = async move {
+            let snapshot = inner.catalog.refresh().await?;
+            let inventory = inner.inventory(&snapshot, &own).await;
+            Ok((snapshot, inventory))
+        };
+        self.on_query_runtime(&context, step.boxed()).await
+    }
+
+    /// Runs a statement that defines something, on what the transaction defined before. Nothing is
+    /// written: [`Engine::commit`] does that. Cancel safe.
+    ///
+    /// # Errors
+    /// As PostgreSQL's command of that name; a view's query is planned.
+    pub async fn define(
+        &self,
+        definition: &Definition,
+        context: &StatementContext,
+    ) -> Result<Defined> {
+        let inner = Arc::clone(&self.inner);
+        let (definition, own) = (definition.clone(), context.clone());
+        let step = async move { inner.define(&definition, &own).await };
+        self.on_query_runtime(context, step.boxed()).await
+    }
+
+    /// Writes what a transaction defined, all or nothing.
+    ///
+    /// # Errors
+    /// `SerializationFailure` if somebody else changed the same files meanwhile.
+    pub async fn commit(&self, draft: &Draft) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        let draft = draft.clone();
+        // Once begun it is not given up: the client would not know what became of it.
+        let task = self
+            .inner
+            .runtime
+            .spawn(async move { inner.catalog.commit(&draft, inner.as_ref()).await });
+        task.await.map_err(Error::internal)?
+    }
+}
+
+impl Judge for Inner {
+    fn judge<'a>(
+        &'a self,
+        view: &'a Arc<View>,
+        snapshot: &'a Arc<Snapshot>,
+    ) -> BoxFuture<'a, Result<()>> {
+        let context = self.own_context();
+        async move {
+            let planned = self.plan_view(view, snapshot, None, &context).await;
+            planned.map(|_| ())
+        }
+        .boxed()
+    }
+}
+
+impl Inner {
+    /// The context of what no session asked for.
+    fn own_context(&self) -> StatementContext {
+        StatementContext::of_process(&self.database)
+    }
+
+    /// The columns of every relation, views among them.
+    pub(super) async fn inventory(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        context: &StatementContext,
+    ) -> Arc<Inventory> {
+        let tables = Arc::new(self.catalog.inventory(snapshot).await);
+        let mut all = Inventory::clone(&tables);
+        for relation in snapshot
+            .schemas
+            .values()
+            .flat_map(|schema| schema.relations.values())
+        {
+            if let Some(view) = relation.view() {
+                let plan = self.plan_view(view, snapshot, Some(&tables), context);
+                let key = (snapshot.epoch, relation.oid);
+                let columns = self.view_columns.0.get_with(key, plan.boxed()).await;
+                all.insert(relation.oid, columns);
+            }
+        }
+        Arc::new(all)
+    }
+
+    /// The columns of a view, planned over what a snapshot has. The position of an error is one of
+    /// the view's query.
+    async fn plan_view(
+        &self,
+        view: &Arc<View>,
+        snapshot: &Arc<Snapshot>,
+        inventory: Option<&Arc<Inventory>>,
+        context: &StatementContext,
+    ) -> Result<SchemaRef> {
+        let state = session_state::of_statement(&self.base, context);
+        let resolved = references::resolve_view(&self.catalog, snapshot, view, context)?;
+        let inventory = inventory.map(Arc::clone);
+        let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
+        plan::columns_of_view(&pinned, &state, context)
+    }
+
+    async fn define(&self, definition: &Definition, context: &StatementContext) -> Result<Defined> {
+        let draft = match &context.draft {
+            Some(draft) => draft.clone(),
+            None => {
+                self.catalog.reload(self).await?;
+                self.catalog.refresh().await?;
+                Draft::new(self.catalog.views())
+            }
+        };
+        let references_of = self.catalog.references_of();
+        let in_query = |error: Error| match (definition, error.position()) {
+            (Definition::CreateView { query, .. }, Some(position)) => {
+                error.at(query.position + position - 1)
+            }
+            _ => error,
+        };
+        if let Definition::CreateView { query, .. } = definition {
+            references_of(&query.text).map_err(in_query)?;
+        }
+        let before = self.catalog.snapshot_with(&draft.views).await?;
+        let surroundings = Surroundings {
+            snapshot: &before,
+            search_path: &context.facts.search_path,
+        };
+        let (draft, edited) = draft.define(definition, surroundings, references_of)?;
+        if let Some(created) = &edited.created
+            && let Some(view) = draft.views.view(created)
+        {
+            let after = self.catalog.snapshot_with(&draft.views).await?;
+            self.judge(view, &after).await.map_err(in_query)?;
+            self.keep_readers(&draft, created, &before, &after).await?;
+        }
+        Ok(Defined {
+            draft,
+            notices: edited.notices,
+        })
+    }
+
+    /// Refuses a definition that breaks a view which reads the one defined.
+    async fn keep_readers(
+        &self,
+        draft: &Draft,
+        created: &FullName,
+        before: &Arc<Snapshot>,
+        after: &Arc<Snapshot>,
+    ) -> Result<()> {
+        for name in draft.views.readers(created) {
+            let Some(reader) = draft.views.view(&name) else {
+                continue;
+            };
+            if let Err(error) = self.judge(reader, after).await
+                && self.judge(reader, before).await.is_ok()
+            {
+                let (what, by) = (&created.1, &name.1);
+                let message =
+                    format!("cannot replace view {what} because other objects depend on it");
+                return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
+                    .with_detail(format!("view {by}: {}", error.message())));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Statements that define something: kept in the session until its transaction commits.
+
+use super::connection::Connection;
+use super::failure::{Failure, Step};
+use super::respond;
+use super::watch::Watch;
+use crate::catalog::sql::Definition;
+use crate::catalog::views::Draft;
+use crate::engine::Defined;
+
+impl Connection {
+    /// Runs a statement that defines something. One that is its message's only one, outside of a
+    /// block, is committed before the client hears that it is done.
+    pub(super) async fn define(
+        &mut self,
+        definition: &Definition,
+        watch: &Watch,
+        is_alone: bool,
+    ) -> Step {
+        let context = self.session.context(&watch.cancel);
+        let defined = self.shared.engine.define(definition, &context);
+        let defined: Defined = watch.over(&mut self.client, defined).await?;
+        for notice in &defined.notices {
+            self.notify(&Failure::notice(notice));
+        }
+        self.session.definitions.set(defined.draft);
+        if is_alone && !self.session.transaction.in_block() {
+            self.commit_definitions().await?;
+        }
+        respond::command_complete(&mut self.client.output, definition.tag());
+        Ok(())
+    }
+
+    /// Writes what the transaction defined. The transaction ends either way.
+    ///
+    /// # Errors
+    /// Somebody else changed the same, or the folder cannot be written: nothing is.
+    pub(super) async fn commit_definitions(&mut self) -> Result<(), Failure> {
+        match self.session.definitions.take() {
+            Some(draft) => Ok(self.shared.engine.commit(&draft).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a session's transaction has defined, and had defined at its savepoints.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    draft: Option<Draft>,
+    /// As it was when the transaction, and then each savepoint, began.
+    saved: Vec<Option<Draft>>,
+}
+
+impl Definitions {
+    /// What is defined so far.
+    pub(super) fn draft(&self) -> Option<&Draft> {
+        self.draft.as_ref()
+    }
+
+    fn set(&mut self, draft: Draft) {
+        self.draft = Some(draft);
+    }
+
+    fn take(&mut self) -> Option<Draft> {
+        self.draft.take()
+    }
+
+    /// A transaction or savepoint begins.
+    pub(super) fn save(&mut self) {
+        self.saved.push(self.draft.clone());
+    }
+
+    /// RELEASE: what was defined since then stays.
+    pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
+        self.saved.truncate(1 + n_kept);
+    }
+
+    /// ROLLBACK TO: back to the savepoint that is then the last.
+    pub(super) fn roll_back_to(&mut self, n_kept: usize) {
+        self.saved.truncate(1 + n_kept);
+        if let Some(draft) = self.saved.last() {
+            self.draft = draft.clone();
+        }
+    }
+
+    /// The transaction is over.
+    pub(super) fn clear(&mut self) {
+        self.draft = None;
+        self.saved.clear();
+    }
+}
