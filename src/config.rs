@@ -24,6 +24,8 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the demo lake, once, and serve it
+    Demo(DemoArguments),
     /// Serve the lake over PostgreSQL's protocol
     Serve(ServeArguments),
     /// Answer one query without a server
@@ -32,13 +34,21 @@ pub enum Command {
     Check(CheckArguments),
 }
 
-/// Which lake, and how much memory.
+/// Which lake.
 #[derive(Debug, Args)]
 pub struct LakeArguments {
     /// A path, or an s3://, abfss://, az:// or gs:// URL
     #[arg(long, env = "LAKEGATE_LAKE", default_value = ".", value_name = "URL")]
     pub lake: String,
 
+    /// What is read of it, and how.
+    #[command(flatten)]
+    pub engine: EngineArguments,
+}
+
+/// The catalog's folders, and how much memory.
+#[derive(Debug, Args)]
+pub struct EngineArguments {
     /// The folder of SQL files that define views [default: views in the state folder]
     #[arg(long, env = "LAKEGATE_VIEWS", value_name = "URL")]
     pub views: Option<String>,
@@ -77,6 +87,48 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub lake: LakeArguments,
 
+    /// The door.
+    #[command(flatten)]
+    pub door: DoorArguments,
+}
+
+/// What to make, and how to serve it.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// The folder of the demo lake; made if it is not there
+    #[arg(
+        long,
+        env = "LAKEGATE_DEMO_DIR",
+        default_value = "lakegate-demo",
+        value_name = "DIR"
+    )]
+    pub dir: String,
+
+    /// How many rows: 1 makes about 200 MB
+    #[arg(
+        long,
+        env = "LAKEGATE_DEMO_SCALE",
+        default_value_t = 1.0,
+        value_name = "NUMBER"
+    )]
+    pub scale: f64,
+
+    /// Only make the lake
+    #[arg(long)]
+    pub no_serve: bool,
+
+    /// What is read of it, and how. The views are those of the demo unless told otherwise.
+    #[command(flatten)]
+    pub engine: EngineArguments,
+
+    /// The door.
+    #[command(flatten)]
+    pub door: DoorArguments,
+}
+
+/// Where to listen, and to how many.
+#[derive(Debug, Args)]
+pub struct DoorArguments {
     /// Address and port; port 0 picks a free one
     #[arg(
         long,
@@ -200,6 +252,13 @@ impl LakeArguments {
     /// # Errors
     /// A sentence that says which flag is wrong.
     pub fn check(&self) -> Result<LakeConfig, String> {
+        self.engine.check(&self.lake)
+    }
+}
+
+impl EngineArguments {
+    /// The checked configuration over this lake.
+    fn check(&self, lake: &str) -> Result<LakeConfig, String> {
         if self.database.is_empty() {
             return Err("--database must not be empty".to_owned());
         }
@@ -217,11 +276,11 @@ impl LakeArguments {
             format!("{}/{name}{query}", path.trim_end_matches('/'))
         };
         let state_url = self.state.clone();
-        let state_url = state_url.unwrap_or_else(|| below(&self.lake, "_lakegate"));
+        let state_url = state_url.unwrap_or_else(|| below(lake, "_lakegate"));
         let views_url = self.views.clone();
         let views_url = views_url.unwrap_or_else(|| below(&state_url, "views"));
         Ok(LakeConfig {
-            url: self.lake.clone(),
+            url: lake.to_owned(),
             views_url,
             state_url,
             database: self.database.clone(),
@@ -237,6 +296,26 @@ impl ServeArguments {
     /// # Errors
     /// A sentence that says which flag is wrong.
     pub fn check(&self) -> Result<Config, String> {
+        self.door.check(self.lake.check()?)
+    }
+}
+
+impl DemoArguments {
+    /// The checked configuration: the demo's own views and state, unless told otherwise.
+    ///
+    /// # Errors
+    /// A sentence that says which flag is wrong.
+    pub fn check(&self) -> Result<Config, String> {
+        let mut lake = self.engine.check(&self.dir)?;
+        if self.engine.views.is_none() {
+            lake.views_url = format!("{}/views", self.dir.trim_end_matches('/'));
+        }
+        self.door.check(lake)
+    }
+}
+
+impl DoorArguments {
+    fn check(&self, lake: LakeConfig) -> Result<Config, String> {
         if !self.listen.ip().is_loopback() && !self.insecure {
             return Err(format!(
                 "--listen {} is reachable from other machines, and there are neither roles nor TLS; \
@@ -248,7 +327,7 @@ impl ServeArguments {
             return Err("--connections and --message-mib must be at least 1".to_owned());
         }
         Ok(Config {
-            lake: self.lake.check()?,
+            lake,
             listen: self.listen,
             connections_max: self.connections,
             message_bytes_max: self.message_mib.saturating_mul(1 << 20),

@@ -2,9 +2,12 @@
 //!
 //! The rooms, in the order a query meets them; a room may name only rooms below it
 //! (`docs/ARCHITECTURE.md` is the map, `tests/it/tidy.rs` holds it):
-//! gateway, wire, engine, functions, catalog, sources, storage, types, config, observe, error.
+//! gateway, demo, wire, engine, functions, catalog, sources, storage, types, config, observe, error.
 
 pub mod gateway;
+
+pub mod demo;
+
 pub mod wire;
 
 pub mod engine;

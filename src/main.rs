@@ -1,6 +1,6 @@
 //! Arguments to configuration to run. The only place that exits.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -21,21 +21,33 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<ExitCode, String> {
     let mut out = std::io::stdout();
     match command {
+        Command::Demo(arguments) => {
+            observe::log_to_stderr(&arguments.engine.log);
+            let config = arguments.check()?;
+            let is_terminal = std::io::stderr().is_terminal();
+            let mut to_user = std::io::stderr();
+            let made = gateway::make_demo(arguments, is_terminal, &mut to_user);
+            made.map_err(|error| error.to_string())?;
+            if !arguments.no_serve {
+                gateway::serve_demo(&config, &mut out).map_err(|error| error.to_string())?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Serve(arguments) => {
-            observe::log_to_stderr(&arguments.lake.log);
+            observe::log_to_stderr(&arguments.lake.engine.log);
             let config = arguments.check()?;
             gateway::serve(&config, &mut out).map_err(|error| error.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Query(arguments) => {
-            observe::log_to_stderr(&arguments.lake.log);
+            observe::log_to_stderr(&arguments.lake.engine.log);
             let config = arguments.lake.check()?;
             gateway::query(&config, &arguments.sql, arguments.format, &mut out)
                 .map_err(|error| error.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check(arguments) => {
-            observe::log_to_stderr(&arguments.lake.log);
+            observe::log_to_stderr(&arguments.lake.engine.log);
             let config = arguments.lake.check()?;
             let sound = gateway::check(&config, arguments.strict, &mut out)
                 .map_err(|error| error.to_string())?;

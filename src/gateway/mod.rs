@@ -6,6 +6,8 @@ mod query;
 mod views;
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -13,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::config::{Config, Format, LakeConfig};
+use crate::config::{Config, DemoArguments, Format, LakeConfig};
+use crate::demo::{self, DemoLake, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Door;
 use parts::{Parts, Runtimes};
@@ -24,6 +27,43 @@ use parts::{Parts, Runtimes};
 /// # Errors
 /// The lake cannot be opened, or the address not listened on.
 pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
+    serve_with(config, ready, |_| String::new())
+}
+
+/// Makes the demo lake and its views in the folder of `arguments`, unless they are there.
+///
+/// # Errors
+/// The folder holds something else, or cannot be written.
+pub fn make_demo(
+    arguments: &DemoArguments,
+    is_terminal: bool,
+    to_user: &mut dyn Write,
+) -> Result<()> {
+    let lake = DemoLake {
+        folder: PathBuf::from(&arguments.dir),
+        scale: arguments.scale,
+    };
+    lake.make(&mut Progress::new(to_user, is_terminal))?;
+    demo::write_views(&lake.folder)
+}
+
+/// Serves the demo lake as [`serve`] does, and tells what to try.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_demo(config: &Config, ready: &mut dyn Write) -> Result<()> {
+    let database = config.lake.database.clone();
+    serve_with(config, ready, move |address| {
+        demo::greeting(address, &database)
+    })
+}
+
+/// Serves, and writes what `greeting` says of the address behind the ready line.
+fn serve_with(
+    config: &Config,
+    ready: &mut dyn Write,
+    greeting: impl Fn(SocketAddr) -> String,
+) -> Result<()> {
     let runtimes = Runtimes::build()?;
     let served = runtimes.network.block_on(async {
         let queries = runtimes.queries.handle().clone();
@@ -38,6 +78,7 @@ pub fn serve(config: &Config, ready: &mut dyn Write) -> Result<()> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
         let shown = &parts.catalog.lake().lake().shown;
         writeln!(ready, "lakegate ready on {address} (lake {shown}, trust)")
+            .and_then(|()| ready.write_all(greeting(address).as_bytes()))
             .and_then(|()| ready.flush())
             .map_err(Error::internal)?;
         let watching = AbortOnDropHandle::new(tokio::spawn(views::watch(

@@ -57,8 +57,8 @@ pub(crate) struct Gateway {
     child: Child,
     address: SocketAddr,
     log: NamedTempFile,
-    /// What it keeps, views among it, away from the lake.
-    _state: TempDir,
+    /// What it keeps, views among it, away from the lake; `None` if the test keeps it.
+    _state: Option<TempDir>,
 }
 
 impl Gateway {
@@ -69,14 +69,21 @@ impl Gateway {
 
     /// A gateway over a folder, with further arguments, waited for until it is ready.
     pub(crate) fn start(lake: &Path, arguments: &[&str]) -> Self {
-        let log = NamedTempFile::new().expect("a temporary file can be made");
         let state = TempDir::new().expect("a temporary folder can be made");
+        let mut gateway = Self::start_with_state(lake, state.path(), arguments);
+        gateway._state = Some(state);
+        gateway
+    }
+
+    /// The same, with the state in a folder that outlives it.
+    pub(crate) fn start_with_state(lake: &Path, state: &Path, arguments: &[&str]) -> Self {
+        let log = NamedTempFile::new().expect("a temporary file can be made");
         let stderr = File::create(log.path()).expect("the log can be written");
         let mut child = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--lake"])
             .arg(lake)
             .arg("--state")
-            .arg(state.path())
+            .arg(state)
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -88,7 +95,7 @@ impl Gateway {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             log,
-            _state: state,
+            _state: None,
         };
         gateway.address = ready
             .recv_timeout(START_MAX)

@@ -10,3 +10,4 @@ mod stopping;
 mod stores;
 mod tidy;
 mod transcripts;
+mod views;

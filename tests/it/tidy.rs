@@ -9,8 +9,9 @@ use std::process::Command;
 use regex::Regex;
 
 /// The rooms from the top down. A room may name only rooms after it.
-const ROOMS: [&str; 8] = [
+const ROOMS: [&str; 9] = [
     "gateway",
+    "demo",
     "wire",
     "engine",
     "functions",

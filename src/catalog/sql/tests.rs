@@ -29,7 +29,7 @@ fn definitions_are_read_as_written() {
             columns: vec!["a".into(), "B".into()],
             query: SelectText {
                 text: "select 1, -- ä\n 2".into(),
-                position: 54,
+                position: 52,
             },
             or_replace: true,
         },
@@ -40,14 +40,6 @@ fn definitions_are_read_as_written() {
             names: vec![name(None, "a"), name(Some("b"), "c")],
             if_exists: true,
             cascade: true,
-        },
-    );
-    check(
-        "drop view a restrict",
-        Definition::DropView {
-            names: vec![name(None, "a")],
-            if_exists: false,
-            cascade: false,
         },
     );
     check(

@@ -23,12 +23,16 @@ impl AnalyzerRule for Numbers {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite_plan)
+        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))
             .map(|transformed| transformed.data)
     }
 }
 
-fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+/// Rewrites every expression of a plan, from the inside out, keeping the names of its columns.
+pub(super) fn rewrite_expressions(
+    plan: LogicalPlan,
+    rewrite: fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<LogicalPlan>> {
     let mut schema = merge_schema(&plan.inputs());
     if let LogicalPlan::TableScan(scan) = &plan {
         schema.merge(&DFSchema::try_from_qualified_schema(
@@ -46,15 +50,6 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
-        Expr::BinaryExpr(BinaryExpr {
-            left,
-            op: Operator::Divide,
-            right,
-        }) => Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr {
-            left: Box::new(more_digits(*left, &right, schema)),
-            op: Operator::Divide,
-            right,
-        }))),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let Some(operation) = operation(op) else {
                 return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr {
@@ -103,27 +98,6 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => Ok(Transformed::no(other)),
     }
-}
-
-/// Digits after the point that a division of numerics has at least (`NUMERIC_MIN_SIG_DIGITS` in
-/// numeric.c), and those that Arrow adds to the dividend's.
-const DIVISION_DIGITS: i8 = 16;
-const ARROW_ADDS: i8 = 4;
-
-/// The dividend with so many digits that the quotient has PostgreSQL's, as far as 38 hold them.
-fn more_digits(left: Expr, right: &Expr, schema: &DFSchema) -> Expr {
-    let (Ok(DataType::Decimal128(precision, scale)), Ok(DataType::Decimal128(..))) =
-        (left.get_type(schema), right.get_type(schema))
-    else {
-        return left;
-    };
-    let room = i8::try_from(38_u8.saturating_sub(precision)).unwrap_or_default();
-    let missing = (DIVISION_DIGITS - ARROW_ADDS - scale).clamp(0, room);
-    if missing == 0 {
-        return left;
-    }
-    let wider = DataType::Decimal128(precision + missing.unsigned_abs(), scale + missing);
-    cast(left, wider)
 }
 
 fn operation(operator: Operator) -> Option<Checked> {
