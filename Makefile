@@ -9,12 +9,9 @@ PYTHON := .venv/bin/python
 
 .PHONY: demo test check slt slt-fix transcripts-fix soak bench tools
 
-demo: ## Builds, and serves the test lake on 127.0.0.1:5433.
+demo: ## Builds, makes a lake of 200 MB in demo-lake, and serves it on 127.0.0.1:5433.
 	cargo build --profile demo
-	@echo
-	@echo '  psql -h 127.0.0.1 -p 5433'
-	@echo
-	@$(TARGET)/demo/lakegate serve --lake tests/data/lake --listen 127.0.0.1:5433
+	@$(TARGET)/demo/lakegate demo --dir demo-lake --views views --listen 127.0.0.1:5433
 
 test: tools ## Every test that is fast enough, against the servers it needs.
 	cargo build --tests --bins

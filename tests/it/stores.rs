@@ -13,8 +13,9 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use lakegate::catalog::{Catalog, Folders};
+use lakegate::error::ErrorKind;
 use lakegate::sources::lake::LakeSource;
-use lakegate::storage;
+use lakegate::storage::{self, Change, Files};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::path::Path;
@@ -142,6 +143,47 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
     }
     let written = source.lake().store.put(&Path::from("x"), "x".into()).await;
     assert!(written.is_err(), "the lake is read-only");
+    check_views_folder(&format!("{url}/_lakegate/views"), options).await;
+}
+
+/// Changes a views folder in the store: all or none, and never over what somebody else wrote.
+async fn check_views_folder(url: &str, options: &BTreeMap<String, String>) {
+    let change = |path: &str, before: Option<&str>, after: Option<&str>| Change {
+        path: path.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+    };
+    let folder = storage::folder(url, options).unwrap();
+    let nothing = folder.read(".sql", &Files::default()).await.unwrap();
+    assert_eq!(nothing.iter().count(), 0, "{url}");
+    let made = vec![
+        change("s/a.sql", None, Some("1")),
+        change("b.sql", None, Some("1")),
+    ];
+    folder.commit(made).await.unwrap();
+    let files = folder.read(".sql", &nothing).await.unwrap();
+    assert_eq!(files.text("s/a.sql").map(AsRef::as_ref), Some("1"));
+    let changed = vec![change("b.sql", Some("1"), Some("2"))];
+    folder.commit(changed.clone()).await.unwrap();
+    let lost = folder.commit(changed).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::SerializationFailure, "{url}");
+    let half = vec![
+        change("s/a.sql", Some("1"), None),
+        change("b.sql", Some("1"), None),
+    ];
+    folder.commit(half).await.unwrap_err();
+    let files = folder.read(".sql", &files).await.unwrap();
+    let texts: Vec<_> = ["b.sql", "s/a.sql"]
+        .map(|path| files.text(path).map(AsRef::as_ref))
+        .into();
+    assert_eq!(texts, [Some("2"), Some("1")], "{url}");
+    let gone = vec![
+        change("s/a.sql", Some("1"), None),
+        change("b.sql", Some("2"), None),
+    ];
+    folder.commit(gone).await.unwrap();
+    let files = folder.read(".sql", &files).await.unwrap();
+    assert_eq!(files.iter().count(), 0, "{url}");
 }
 
 /// Where an emulator listens.

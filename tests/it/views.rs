@@ -339,6 +339,82 @@ fn two_gateways_and_an_editor_end_with_one_catalog() {
     );
 }
 
+/// The views that a random graph's views read.
+fn random_graph(random: &mut StdRng) -> Vec<Vec<usize>> {
+    let n_views = random.random_range(1..8_usize);
+    (0..n_views)
+        .map(|_| {
+            let n_read = random.random_range(0..3_usize);
+            let read = (0..n_read).map(|_| random.random_range(0..n_views));
+            read.collect()
+        })
+        .collect()
+}
+
+/// What a view answers: one more than the sum of what it reads; `None` if it reaches a circle.
+fn value_of(graph: &[Vec<usize>], view: usize, open: &mut Vec<usize>) -> Option<u64> {
+    if open.contains(&view) {
+        return None;
+    }
+    open.push(view);
+    let read = graph[view].iter();
+    let sum = read
+        .map(|read| value_of(graph, *read, open))
+        .sum::<Option<u64>>();
+    open.pop();
+    sum.map(|sum| sum + 1)
+}
+
+/// Views that read each other at random, in files of any order: each answers what it must, or is
+/// told to read itself.
+#[test]
+fn views_of_views_answer_or_are_circles() {
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let (views, state) = (folder.path().join("views"), folder.path().join("state"));
+    let graphs: Vec<_> = (0..25).map(|_| random_graph(&mut random)).collect();
+    for (number, graph) in graphs.iter().enumerate() {
+        for (view, reads) in graph.iter().enumerate() {
+            let terms: String = (0..reads.len()).map(|at| format!(" + r{at}.n")).collect();
+            let names = reads.iter().enumerate();
+            let from: Vec<String> = names.map(|(at, read)| format!("v{read} r{at}")).collect();
+            let from = match from.as_slice() {
+                [] => String::new(),
+                from => format!(" from {}", from.join(", ")),
+            };
+            let text = format!("create view v{view} as select 1{terms} as n{from};\n");
+            // Any name: the order of files is not that of the views.
+            let file = format!("g{number}/{:08x}.sql", random.random::<u32>());
+            write(&views, &file, &text);
+        }
+    }
+    let gateway = gateway(&views, &state);
+    let mut wire = gateway.connect();
+    let (mut n_values, mut n_circles) = (0, 0);
+    for (number, graph) in graphs.iter().enumerate() {
+        for view in 0..graph.len() {
+            let query = format!("select n from g{number}.v{view}");
+            match value_of(graph, view, &mut Vec::new()) {
+                Some(value) => {
+                    n_values += 1;
+                    assert_eq!(wire.value(&query), value.to_string(), "{graph:?} {view}");
+                }
+                None => {
+                    n_circles += 1;
+                    let error = wire.query(&query).expect_err("a circle has no value");
+                    assert_eq!(error.code(), "42P17", "{graph:?} {view} {:?}", error.0);
+                }
+            }
+        }
+    }
+    assert!(
+        n_values > 10 && n_circles > 3,
+        "{n_values} values, {n_circles} circles"
+    );
+}
+
 fn files_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
