@@ -1,4 +1,5 @@
-//! Makes the demo lake: bronze files of every format, silver Delta tables with a history, gold marts.
+//! Makes the demo lake: bronze files of every format, silver Delta tables with a history, gold marts,
+//! and a warehouse in SQLite.
 //!
 //! Every value derives from the seed, its table and its place in it, never from a clock or from the
 //! order in which threads run: one scale gives the same bytes on every run.
@@ -10,6 +11,7 @@ mod progress;
 mod schedule;
 mod silver;
 mod views;
+mod warehouse;
 mod world;
 
 #[cfg(test)]
@@ -41,7 +43,7 @@ const MARKER: &str = "_demo.json";
 /// The marker's name until the lake is complete: what lies beside it is ours to remove.
 const UNFINISHED_MARKER: &str = "_demo.json.part";
 /// Everything that belongs to the demo. Nothing else is ever removed.
-const PARTS: [&str; 4] = ["bronze", "silver", "gold", "warehouse.db"];
+const PARTS: [&str; 4] = ["bronze", "silver", "gold", warehouse::WAREHOUSE];
 
 /// What to make, and where.
 pub struct DemoLake {
@@ -78,6 +80,7 @@ impl DemoLake {
         let mut tasks = silver::tasks(&world, &lake);
         tasks.extend(bronze::tasks(&world, &lake));
         tasks.extend(gold::tasks(&world, &lake));
+        tasks.extend(warehouse::tasks(&world, &lake));
         schedule::run(tasks, n_threads, progress)?;
         // A rename, so that the lake is complete at once or not at all.
         fs::rename(self.path(UNFINISHED_MARKER), self.path(MARKER))
