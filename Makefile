@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 .PHONY: demo test check slt slt-fix transcripts-fix soak bench tools
 
 demo: ## Builds, makes a lake of 200 MB in demo-lake, and serves it on 127.0.0.1:5433.
-	cargo build --profile demo
+	scripts/build_close
 	@$(TARGET)/demo/lakegate demo --dir demo-lake --views views --listen 127.0.0.1:5433
 
 test: tools ## Every test that is fast enough, against the servers it needs.
@@ -33,11 +33,11 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 	  transcripts::postgres_answers transcripts::lakegate_answers_as_its_own
 
 soak: tools ## MINUTES of mixed load with clients that misbehave: memory and answers are watched.
-	cargo build --profile demo
+	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 
 bench: tools ## Start, large catalogs and idle memory, in turns with peers.
-	cargo build --profile demo
+	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
