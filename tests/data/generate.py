@@ -108,6 +108,21 @@ ORDER_FIELDS = [
 ]
 
 
+def make_products() -> None:
+    """bronze.products: documents of one object each, and one of an array."""
+    def product(number: int) -> dict:
+        return {"id": number, "name": f"Tea No. {number}", "price": number * 1.5, "tags": ["black", "organic"][: number % 3],
+                "supplier": {"name": "Zürcher Handels AG", "country": "CH"}}
+
+    folder = LAKE / "bronze/products"
+    folder.mkdir()
+    for number in range(1, 4):
+        text = json.dumps(product(number), indent=2, ensure_ascii=False)
+        (folder / f"product-{number}.json").write_text(text + "\n", encoding="utf-8")
+    more = [{**product(4), "discontinued": True}, product(5)]
+    (folder / "products-more.json").write_text(json.dumps(more, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
 def order_rows(rng: random.Random, first: int, last: int) -> list[dict]:
     rows = []
     for order_id in range(first, last + 1):
@@ -236,6 +251,7 @@ def main() -> None:
     make_counters()
     make_marts(random.Random(7))
     make_regions()
+    make_products()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ pub enum Format {
     Parquet,
     /// Values separated by a delimiter, under a header.
     Csv,
-    /// One JSON object a line.
+    /// JSON objects: one a line, or one document.
     Json,
 }
 
@@ -32,6 +32,18 @@ impl Format {
 /// A data file's name without the endings that say its format; `None` for other files.
 pub fn stem(name: &str) -> Option<&str> {
     split(name).map(|(stem, ..)| stem)
+}
+
+/// Whether a file of JSON can only be lines of it, by its name.
+pub(super) fn is_lines(name: &str) -> bool {
+    let name = match compression(name).is_compressed() {
+        true => name.rsplit_once('.').map_or(name, |(name, _)| name),
+        false => name,
+    };
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["jsonl", "ndjson"]
+        .iter()
+        .any(|lines| ending.eq_ignore_ascii_case(lines))
 }
 
 /// How a data file is compressed as a whole, by its name.
@@ -92,6 +104,16 @@ fn named(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_known_by_name() {
+        for name in ["a.jsonl", "a.NDJSON", "a.json.jsonl.gz"] {
+            assert!(is_lines(name), "{name}");
+        }
+        for name in ["a.json", "a.jsonl.json", "jsonl"] {
+            assert!(!is_lines(name), "{name}");
+        }
+    }
 
     #[test]
     fn formats_are_known_by_name() {

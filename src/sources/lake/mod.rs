@@ -1,4 +1,4 @@
-//! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON lines.
+//! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON.
 
 mod delta;
 mod failure;

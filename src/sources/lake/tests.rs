@@ -1,5 +1,7 @@
 //! Pins and scans tables of a lake in a temporary folder.
 
+mod json;
+
 use std::path::Path;
 use std::sync::Arc;
 

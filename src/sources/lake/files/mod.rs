@@ -1,6 +1,7 @@
-//! Pins folders and single files of Parquet, CSV and JSON lines.
+//! Pins folders and single files of Parquet, CSV and JSON.
 
 mod csv;
+mod document;
 mod hive;
 mod infer;
 mod json;

@@ -1,4 +1,4 @@
-//! Reads CSV and JSON lines for DataFusion: each file as a whole, its columns matched by name.
+//! Reads CSV and JSON for DataFusion: each file as a whole, its columns matched by name.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::csv::Rows;
-use super::read;
+use super::document::{self, Text};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::lake::failure::{external, of_text};
 use crate::sources::lake::format::Format;
@@ -157,7 +157,13 @@ async fn json(
 ) -> Result<Batches> {
     let location = &file.object_meta.location;
     let path = location.to_string();
-    let text = read::text(store, location).await?;
+    let text = match document::open(store, location).await? {
+        Text::Lines(lines) => lines,
+        Text::Document(text) => {
+            let records = document::records(text);
+            stream::once(async { Ok(records) }).boxed()
+        }
+    };
     let decoder = arrow::json::ReaderBuilder::new(columns)
         .with_batch_size(batch_size)
         // A column that holds numbers in some records and text in others is served as text.
