@@ -11,6 +11,8 @@ pub enum Format {
     Csv,
     /// JSON objects: one a line, or one document.
     Json,
+    /// Avro object container files.
+    Avro,
 }
 
 impl Format {
@@ -20,6 +22,7 @@ impl Format {
             Format::Parquet => "Parquet",
             Format::Csv => "CSV",
             Format::Json => "JSON",
+            Format::Avro => "Avro",
         }
     }
 
@@ -64,6 +67,7 @@ fn split(name: &str) -> Option<(&str, Format, FileCompressionType)> {
         "parquet" => {
             return named(stem, Format::Parquet, FileCompressionType::UNCOMPRESSED);
         }
+        "avro" => return named(stem, Format::Avro, FileCompressionType::UNCOMPRESSED),
         "gz" => FileCompressionType::GZIP,
         "zst" => FileCompressionType::ZSTD,
         "bz2" => FileCompressionType::BZIP2,
@@ -78,7 +82,8 @@ fn split(name: &str) -> Option<(&str, Format, FileCompressionType)> {
     let format = match ending.to_ascii_lowercase().as_str() {
         "csv" | "tsv" => Format::Csv,
         "json" | "jsonl" | "ndjson" => Format::Json,
-        // Parquet compresses inside; what is compressed around it cannot be read from its end.
+        // Parquet and Avro compress inside; what is compressed around Parquet cannot be read from
+        // its end.
         _ => return None,
     };
     named(stem, format, compression)
@@ -127,6 +132,8 @@ mod tests {
         check("a.b.CSV", Some(("a.b", Format::Csv, false)));
         check("users.jsonl.gz", Some(("users", Format::Json, true)));
         check("users.tsv.zst", Some(("users", Format::Csv, true)));
+        check("capture/00.avro", Some(("capture/00", Format::Avro, false)));
+        check("users.avro.gz", None);
         check("users.parquet.gz", None);
         check("notes.txt", None);
         check(".parquet", None);

@@ -1,4 +1,4 @@
-//! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON.
+//! The lake: Delta tables, and folders or single files of Parquet, Avro, CSV and JSON.
 
 mod delta;
 mod failure;

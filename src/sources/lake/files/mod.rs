@@ -1,5 +1,6 @@
-//! Pins folders and single files of Parquet, CSV and JSON.
+//! Pins folders and single files of Parquet, Avro, CSV and JSON.
 
+mod avro;
 mod csv;
 mod document;
 mod hive;
@@ -10,6 +11,7 @@ mod merge;
 mod parquet;
 mod read;
 mod scan;
+mod source;
 mod text;
 
 use std::sync::Arc;
@@ -120,7 +122,7 @@ impl FileTables {
             .iter()
             .zip(&shapes)
             .map(|(file, shape)| (file.meta.location.as_ref(), &shape.schema));
-        let merged = merge::schemas(schemas, format != Format::Parquet)?;
+        let merged = merge::schemas(schemas, matches!(format, Format::Csv | Format::Json))?;
         let is_partition = |field: &Field| {
             let name = field.name();
             partitions.fields.iter().any(|key| key.name() == name)
@@ -166,6 +168,7 @@ impl FileTables {
                 Format::Parquet => parquet::shape(store, &file, &self.runtime, session).await?,
                 Format::Csv => csv::shape(store, &file).await?,
                 Format::Json => json::shape(store, &file).await?,
+                Format::Avro => avro::shape(store, &file).await?,
             };
             Ok::<_, Error>(Arc::new(shape))
         };
@@ -182,5 +185,5 @@ fn served(field: &Field) -> Field {
         arrow::datatypes::DataType::Null => arrow::datatypes::DataType::Utf8View,
         other => other,
     };
-    Field::new(field.name(), data_type, true)
+    Field::new(field.name(), data_type, true).with_metadata(field.metadata().clone())
 }
