@@ -109,6 +109,45 @@ ORDER_FIELDS = [
 ]
 
 
+CAPTURED = fastavro.parse_schema({
+    "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging",
+    "fields": [
+        {"name": "SequenceNumber", "type": "long"},
+        {"name": "Offset", "type": "string"},
+        {"name": "EnqueuedTimeUtc", "type": "string"},
+        {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
+        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
+        {"name": "Body", "type": ["null", "bytes"]},
+    ],
+})
+
+
+def make_thermostat(rng: random.Random) -> None:
+    """bronze.thermostat: a tree as Event Hubs Capture writes it, some of its files without events."""
+    for partition in range(2):
+        sequence = 0
+        for hour in range(3):
+            at = dt.datetime(2026, 10, 1, 22, tzinfo=UTC) + dt.timedelta(hours=hour)
+            events = []
+            for _ in range(0 if (partition, hour) == (1, 1) else 4):
+                at += dt.timedelta(seconds=rng.randrange(1, 60))
+                body = {"device": f"t-{rng.randrange(3)}", "temperature": round(rng.gauss(20, 3), 1)}
+                events.append({
+                    "SequenceNumber": sequence,
+                    "Offset": str(sequence * 128),
+                    "EnqueuedTimeUtc": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+                    "SystemProperties": {"x-opt-partition-key": body["device"], "x-opt-enqueued": sequence},
+                    "Properties": [{}, {"firmware": 1.5, "raw": b"\x00\xff"}, {"note": None}][sequence % 3],
+                    "Body": None if sequence == 5 else json.dumps(body).encode(),
+                })
+                sequence += 1
+            hour_at = dt.datetime(2026, 10, 1, 22, tzinfo=UTC) + dt.timedelta(hours=hour)
+            path = LAKE / f"bronze/thermostat/iot-test/thermostat/{partition}/{hour_at:%Y/%m/%d/%H}/00/00.avro"
+            path.parent.mkdir(parents=True)
+            with open(path, "wb") as out:
+                fastavro.writer(out, CAPTURED, events, sync_marker=bytes(16))
+
+
 def avro_type(kind: str, logical: str, **attributes: int) -> dict:
     return {"type": kind, "logicalType": logical, **attributes}
 
@@ -304,6 +343,7 @@ def main() -> None:
     make_counters()
     make_marts(random.Random(7))
     make_regions()
+    make_thermostat(random.Random(8))
     make_readings(random.Random(9))
     make_products()
 

@@ -9,6 +9,7 @@ mod json;
 mod listing;
 mod merge;
 mod parquet;
+mod partitions;
 mod read;
 mod scan;
 mod source;
@@ -116,7 +117,7 @@ impl FileTables {
             .buffered(OPENED_MAX)
             .try_collect()
             .await?;
-        let partitions = hive::columns(&listing)?;
+        let partitions = partitions::columns(&listing)?;
         let schemas = listing
             .files
             .iter()

@@ -154,3 +154,45 @@ async fn any_changed_byte_is_an_answer_or_an_error() {
         }
     }
 }
+
+#[tokio::test]
+async fn captured_files_are_pruned_by_their_paths() {
+    let lake = TestLake::new().await;
+    let schema = record(&field("SequenceNumber", r#""long""#));
+    let file = |value| container(&schema, "null", &[(1, &[value])]);
+    lake.write("s/t/ns/hub/0/2026/10/01/00/00/00.avro", file(2));
+    lake.write(
+        "s/t/ns/hub/0/2026/10/01/00/05/00.avro",
+        container(&schema, "null", &[]),
+    );
+    // Reading its rows would be an error: it must be pruned.
+    let broken = container(&schema, "null", &[(1, &[])]);
+    lake.write("s/t/ns/hub/1/2026/10/02/00/00/00.avro", broken);
+    lake.check(
+        "s/t",
+        "SELECT * FROM t WHERE capture_partition = 0",
+        "1,ns,hub,0,2026-10-01T00:00:00Z",
+    )
+    .await;
+    lake.check(
+        "s/t",
+        "SELECT \"SequenceNumber\" FROM t WHERE captured_at < '2026-10-02T00:00:00Z'",
+        "1",
+    )
+    .await;
+    lake.check_refused(
+        "s/t",
+        "SELECT * FROM t",
+        ErrorKind::DataCorrupted,
+        "02/00/00/00.avro",
+    )
+    .await;
+    lake.write("s/t/other.avro", file(4));
+    lake.check_refused(
+        "s/t",
+        "SELECT 1",
+        ErrorKind::DatatypeMismatch,
+        "s/t/other.avro",
+    )
+    .await;
+}
