@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ListResult, ObjectMeta, ObjectStore};
 
-use super::Omission;
+use super::{Omission, capture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::lake::format::{self, Format};
 use crate::sources::{LakeTable, Layout};
@@ -129,7 +129,8 @@ async fn judge(lake: &Lake, folder: &Folder) -> Result<Verdict> {
     // Files of one format are a table with all that lies below; levels without files beside them
     // are one if files end them.
     let is_table = match listing.files.is_empty() {
-        true => is_levelled && has_rows(lake, &listing).await?,
+        true if is_levelled => has_rows(lake, &listing).await?,
+        true => capture::is_tree(lake, &listing).await?,
         false => listing.format().is_some(),
     };
     if is_table {
@@ -160,15 +161,15 @@ async fn has_rows(lake: &Lake, listing: &Listing) -> Result<bool> {
 }
 
 /// A folder's files with rows and its visible folders.
-struct Listing {
-    shown: String,
-    is_delta: bool,
-    folders: Vec<Path>,
-    files: Vec<ObjectMeta>,
+pub(super) struct Listing {
+    pub(super) shown: String,
+    pub(super) is_delta: bool,
+    pub(super) folders: Vec<Path>,
+    pub(super) files: Vec<ObjectMeta>,
 }
 
 impl Listing {
-    async fn of(lake: &Lake, path: &Path) -> Result<Self> {
+    pub(super) async fn of(lake: &Lake, path: &Path) -> Result<Self> {
         let prefix = (!path.as_ref().is_empty()).then_some(path);
         let store: &Arc<dyn ObjectStore> = &lake.store;
         let ListResult {

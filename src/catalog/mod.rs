@@ -1,5 +1,6 @@
 //! What exists: the lake's schemas and tables, and the system relations that describe them.
 
+mod capture;
 mod discover;
 mod folder;
 mod inventory;

@@ -109,3 +109,31 @@ async fn the_inventory_has_columns_or_errors() {
     );
     assert!(inventory[&oid("bad")].is_err());
 }
+
+#[tokio::test]
+async fn a_capture_tree_is_one_table() {
+    check(
+        &[
+            "s/t/ns/hub/0/2026/10/03/04/05/00.avro",
+            "s/t/ns/hub/1/2026/10/03/04/05/00.avro",
+            "s/t/ns/other/0/2026/10/03/04/05/00.avro",
+            "s/t/two/hub/0/2026/10/03/04/05/00.avro",
+        ],
+        &["s.t s/t"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_only_begins_as_a_capture_tree_is_none() {
+    // A namespace beside a folder of something else. Its hubs' partitions lie too deep for tables.
+    check(
+        &["s/t/ns/hub/0/2026/10/03/04/05/00.avro", "s/t/orders/a.csv"],
+        &["s_t.orders s/t/orders"],
+    )
+    .await;
+    // The levels in another order.
+    check(&["s/t/ns/2026/10/03/04/hub_0.avro"], &["s_t.ns s/t/ns"]).await;
+    check(&["s/t/ns/hub/0/2026/10/03/04/05/00.csv"], &[]).await;
+    check(&["s/t/ns/hub/0/2026/10/03/04/05/0.avro"], &[]).await;
+}

@@ -13,6 +13,7 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, write_deltalake
@@ -106,6 +107,112 @@ ORDER_FIELDS = [
     ("amount", pa.decimal128(12, 2)), ("ordered_at", pa.timestamp("us", tz="UTC")),
     ("region", pa.string()),
 ]
+
+
+CAPTURED = fastavro.parse_schema({
+    "type": "record", "name": "EventData", "namespace": "Microsoft.ServiceBus.Messaging",
+    "fields": [
+        {"name": "SequenceNumber", "type": "long"},
+        {"name": "Offset", "type": "string"},
+        {"name": "EnqueuedTimeUtc", "type": "string"},
+        {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "string", "bytes"]}},
+        {"name": "Properties", "type": {"type": "map", "values": ["long", "double", "string", "bytes", "null"]}},
+        {"name": "Body", "type": ["null", "bytes"]},
+    ],
+})
+
+
+def make_thermostat(rng: random.Random) -> None:
+    """bronze.thermostat: a tree as Event Hubs Capture writes it, some of its files without events."""
+    for partition in range(2):
+        sequence = 0
+        for hour in range(3):
+            at = dt.datetime(2026, 10, 1, 22, tzinfo=UTC) + dt.timedelta(hours=hour)
+            events = []
+            for _ in range(0 if (partition, hour) == (1, 1) else 4):
+                at += dt.timedelta(seconds=rng.randrange(1, 60))
+                body = {"device": f"t-{rng.randrange(3)}", "temperature": round(rng.gauss(20, 3), 1)}
+                events.append({
+                    "SequenceNumber": sequence,
+                    "Offset": str(sequence * 128),
+                    "EnqueuedTimeUtc": at.strftime("%m/%d/%Y %I:%M:%S %p"),
+                    "SystemProperties": {"x-opt-partition-key": body["device"], "x-opt-enqueued": sequence},
+                    "Properties": [{}, {"firmware": 1.5, "raw": b"\x00\xff"}, {"note": None}][sequence % 3],
+                    "Body": None if sequence == 5 else json.dumps(body).encode(),
+                })
+                sequence += 1
+            hour_at = dt.datetime(2026, 10, 1, 22, tzinfo=UTC) + dt.timedelta(hours=hour)
+            path = LAKE / f"bronze/thermostat/iot-test/thermostat/{partition}/{hour_at:%Y/%m/%d/%H}/00/00.avro"
+            path.parent.mkdir(parents=True)
+            with open(path, "wb") as out:
+                fastavro.writer(out, CAPTURED, events, sync_marker=bytes(16))
+
+
+def avro_type(kind: str, logical: str, **attributes: int) -> dict:
+    return {"type": kind, "logicalType": logical, **attributes}
+
+
+def make_readings(rng: random.Random) -> None:
+    """bronze.readings: Avro with every kind of type."""
+    place = {"type": "record", "name": "Place", "fields": [
+        {"name": "room", "type": "string"},
+        {"name": "level", "type": ["null", "int"]},
+        {"name": "labels", "type": {"type": "map", "values": "string"}},
+    ]}
+    fields = {
+        "id": "int", "flag": "boolean", "ratio": "float", "total": ["double", "null"],
+        "day": avro_type("int", "date"),
+        "clock": avro_type("int", "time-millis"),
+        "taken_at": avro_type("long", "timestamp-millis"),
+        "exact_at": avro_type("long", "timestamp-micros"),
+        "local_at": avro_type("long", "local-timestamp-micros"),
+        "price": ["null", avro_type("bytes", "decimal", precision=10, scale=2)],
+        "key": avro_type("string", "uuid"),
+        "kind": {"type": "enum", "name": "Kind", "symbols": ["COLD", "WARM"]},
+        "code": {"type": "fixed", "name": "Code", "size": 3},
+        "samples": {"type": "array", "items": ["null", "double"]},
+        "place": ["null", place],
+        "anything": ["null", "long", "string", "boolean"],
+        "parent": ["null", "Reading"],
+    }
+    schema = {"type": "record", "name": "Reading",
+              "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}
+
+    def reading(number: int) -> dict:
+        at = dt.datetime(1969, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC) + dt.timedelta(days=number * 1_000)
+        return {
+            "id": number, "flag": number % 2 == 0, "ratio": number / 4,
+            "total": None if number == 2 else round(rng.gauss(100, 30), 3),
+            "day": at.date(), "clock": dt.time(number, 5, 6, 789_000), "taken_at": at, "exact_at": at,
+            "local_at": at.replace(tzinfo=None),
+            "price": None if number == 3 else Decimal(number * 101 - 202) / 100,
+            "key": f"00000000-0000-4000-8000-{number:012}",
+            "kind": ["COLD", "WARM"][number % 2], "code": bytes([number, 0, 255]),
+            "samples": [1.5, None, -2.0][:number],
+            "place": {"room": "Küche", "level": [None, 1][number % 2], "labels": {"a": "b"}} if number % 3 else None,
+            "anything": [None, 7, "text", True][number % 4],
+            "parent": None,
+        }
+
+    rows = [reading(number) for number in range(6)]
+    rows[5]["parent"] = reading(1)
+    with open(LAKE / "bronze/readings.avro", "wb") as out:
+        fastavro.writer(out, fastavro.parse_schema(schema), rows, codec="deflate", sync_marker=bytes(16))
+
+
+def make_products() -> None:
+    """bronze.products: documents of one object each, and one of an array."""
+    def product(number: int) -> dict:
+        return {"id": number, "name": f"Tea No. {number}", "price": number * 1.5, "tags": ["black", "organic"][: number % 3],
+                "supplier": {"name": "Zürcher Handels AG", "country": "CH"}}
+
+    folder = LAKE / "bronze/products"
+    folder.mkdir()
+    for number in range(1, 4):
+        text = json.dumps(product(number), indent=2, ensure_ascii=False)
+        (folder / f"product-{number}.json").write_text(text + "\n", encoding="utf-8")
+    more = [{**product(4), "discontinued": True}, product(5)]
+    (folder / "products-more.json").write_text(json.dumps(more, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def order_rows(rng: random.Random, first: int, last: int) -> list[dict]:
@@ -236,6 +343,9 @@ def main() -> None:
     make_counters()
     make_marts(random.Random(7))
     make_regions()
+    make_thermostat(random.Random(8))
+    make_readings(random.Random(9))
+    make_products()
 
 
 if __name__ == "__main__":

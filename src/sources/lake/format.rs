@@ -9,8 +9,10 @@ pub enum Format {
     Parquet,
     /// Values separated by a delimiter, under a header.
     Csv,
-    /// One JSON object a line.
+    /// JSON objects: one a line, or one document.
     Json,
+    /// Avro object container files.
+    Avro,
 }
 
 impl Format {
@@ -20,6 +22,7 @@ impl Format {
             Format::Parquet => "Parquet",
             Format::Csv => "CSV",
             Format::Json => "JSON",
+            Format::Avro => "Avro",
         }
     }
 
@@ -32,6 +35,18 @@ impl Format {
 /// A data file's name without the endings that say its format; `None` for other files.
 pub fn stem(name: &str) -> Option<&str> {
     split(name).map(|(stem, ..)| stem)
+}
+
+/// Whether a file of JSON can only be lines of it, by its name.
+pub(super) fn is_lines(name: &str) -> bool {
+    let name = match compression(name).is_compressed() {
+        true => name.rsplit_once('.').map_or(name, |(name, _)| name),
+        false => name,
+    };
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["jsonl", "ndjson"]
+        .iter()
+        .any(|lines| ending.eq_ignore_ascii_case(lines))
 }
 
 /// How a data file is compressed as a whole, by its name.
@@ -52,6 +67,7 @@ fn split(name: &str) -> Option<(&str, Format, FileCompressionType)> {
         "parquet" => {
             return named(stem, Format::Parquet, FileCompressionType::UNCOMPRESSED);
         }
+        "avro" => return named(stem, Format::Avro, FileCompressionType::UNCOMPRESSED),
         "gz" => FileCompressionType::GZIP,
         "zst" => FileCompressionType::ZSTD,
         "bz2" => FileCompressionType::BZIP2,
@@ -66,7 +82,8 @@ fn split(name: &str) -> Option<(&str, Format, FileCompressionType)> {
     let format = match ending.to_ascii_lowercase().as_str() {
         "csv" | "tsv" => Format::Csv,
         "json" | "jsonl" | "ndjson" => Format::Json,
-        // Parquet compresses inside; what is compressed around it cannot be read from its end.
+        // Parquet and Avro compress inside; what is compressed around Parquet cannot be read from
+        // its end.
         _ => return None,
     };
     named(stem, format, compression)
@@ -94,6 +111,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn lines_are_known_by_name() {
+        for name in ["a.jsonl", "a.NDJSON", "a.json.jsonl.gz"] {
+            assert!(is_lines(name), "{name}");
+        }
+        for name in ["a.json", "a.jsonl.json", "jsonl"] {
+            assert!(!is_lines(name), "{name}");
+        }
+    }
+
+    #[test]
     fn formats_are_known_by_name() {
         fn check(name: &str, expected: Option<(&str, Format, bool)>) {
             let found = split(name)
@@ -105,6 +132,8 @@ mod tests {
         check("a.b.CSV", Some(("a.b", Format::Csv, false)));
         check("users.jsonl.gz", Some(("users", Format::Json, true)));
         check("users.tsv.zst", Some(("users", Format::Csv, true)));
+        check("capture/00.avro", Some(("capture/00", Format::Avro, false)));
+        check("users.avro.gz", None);
         check("users.parquet.gz", None);
         check("notes.txt", None);
         check(".parquet", None);

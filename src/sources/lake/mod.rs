@@ -1,5 +1,6 @@
-//! The lake: Delta tables, and folders or single files of Parquet, CSV and JSON lines.
+//! The lake: Delta tables, and folders or single files of Parquet, Avro, CSV and JSON.
 
+pub mod capture;
 mod delta;
 mod failure;
 mod files;

@@ -1,5 +1,8 @@
 //! Pins and scans tables of a lake in a temporary folder.
 
+mod avro;
+mod json;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringArray, StringBuilder};
-use arrow::datatypes::Field;
-use arrow::json::writer::{EncoderOptions, make_encoder};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, StringViewArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::error::ArrowError;
+use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncoder, make_encoder};
 
 use crate::error::{Error, Result};
+use crate::types::{of_field, oid};
 
 /// Each value as a JSON text; nulls inside are written, as `row_to_json` does.
 ///
@@ -14,7 +16,9 @@ use crate::error::{Error, Result};
 /// A type that JSON has no form for.
 pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
     let field = Arc::new(Field::new("value", array.data_type().clone(), true));
-    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let options = EncoderOptions::default()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(JsonInside));
     let mut encoder = make_encoder(&field, array, &options).map_err(|cause| {
         Error::unsupported(format!("sending values of type {}", array.data_type()))
             .with_cause(cause)
@@ -31,4 +35,33 @@ pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
         texts.append_value(String::from_utf8_lossy(&text));
     }
     Ok(texts.finish())
+}
+
+/// Writes texts that are JSON already as they are, where they lie inside of a structure.
+#[derive(Debug)]
+struct JsonInside;
+
+impl EncoderFactory for JsonInside {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let is_json = matches!(of_field(field).oid, oid::JSON | oid::JSONB);
+        if !is_json || *array.data_type() != DataType::Utf8View {
+            return Ok(None);
+        }
+        let encoder = JsonTexts(array.as_string_view());
+        let nulls = array.nulls().cloned();
+        Ok(Some(NullableEncoder::new(Box::new(encoder), nulls)))
+    }
+}
+
+struct JsonTexts<'a>(&'a StringViewArray);
+
+impl Encoder for JsonTexts<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.value(row).as_bytes());
+    }
 }

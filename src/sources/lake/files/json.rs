@@ -1,16 +1,16 @@
-//! The columns of a file of JSON lines, from all its records.
+//! The columns of a file of JSON, from all its records.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::stream::{BoxStream, StreamExt};
 use object_store::ObjectStore;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::FileShape;
+use super::document::{self, Text};
 use super::listing::DataFile;
-use super::read;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a line may be, in bytes.
@@ -21,38 +21,10 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 /// # Errors
 /// `DataCorrupted` naming file and line; `DatatypeMismatch` naming file and column.
 pub(super) async fn shape(store: &Arc<dyn ObjectStore>, file: &DataFile) -> Result<FileShape> {
-    let mut text = read::text(store, &file.meta.location).await?;
     let mut record = Shape::Object(Vec::new());
-    let mut line = 0;
-    let mut buffer = BytesMut::new();
-    loop {
-        let chunk = text.next().await.transpose()?;
-        let is_at_end = chunk.is_none();
-        buffer.extend_from_slice(&chunk.unwrap_or_else(Bytes::new));
-        let complete = if is_at_end {
-            buffer.len()
-        } else {
-            buffer
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1)
-        };
-        let lines = buffer.split_to(complete).freeze();
-        for text in lines.as_ref().split(|byte| *byte == b'\n') {
-            line += 1;
-            learn(&mut record, text, file.path(), line)?;
-        }
-        // The text after the last line's end is not a line of its own.
-        line -= usize::from(complete > 0 && !is_at_end);
-        if is_at_end {
-            break;
-        }
-        if buffer.len() > LINE_BYTES_MAX {
-            return Err(Error::new(
-                ErrorKind::DataCorrupted,
-                format!("a line of file \"{}\" is longer than 64 MiB", file.path()),
-            ));
-        }
+    match document::open(store, &file.meta.location).await? {
+        Text::Lines(text) => learn_lines(&mut record, text, file.path()).await?,
+        Text::Document(text) => learn_document(&mut record, &text, file.path())?,
     }
     let fields = match record.data_type() {
         Ok(DataType::Struct(fields)) => fields,
@@ -71,6 +43,113 @@ pub(super) async fn shape(store: &Arc<dyn ObjectStore>, file: &DataFile) -> Resu
         schema: Arc::new(Schema::new(fields)),
         n_rows: None,
     })
+}
+
+/// Learns from all lines.
+async fn learn_lines(
+    record: &mut Shape,
+    mut text: BoxStream<'static, Result<Bytes>>,
+    path: &str,
+) -> Result<()> {
+    let mut line = 0;
+    let mut buffer = BytesMut::new();
+    loop {
+        let chunk = text.next().await.transpose()?;
+        let is_at_end = chunk.is_none();
+        buffer.extend_from_slice(&chunk.unwrap_or_else(Bytes::new));
+        let complete = if is_at_end {
+            buffer.len()
+        } else {
+            buffer
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1)
+        };
+        let lines = buffer.split_to(complete).freeze();
+        for text in lines.as_ref().split(|byte| *byte == b'\n') {
+            line += 1;
+            learn(record, text, path, line)?;
+        }
+        // The text after the last line's end is not a line of its own.
+        line -= usize::from(!is_at_end);
+        if is_at_end {
+            return Ok(());
+        }
+        if buffer.len() > LINE_BYTES_MAX {
+            return Err(Error::new(
+                ErrorKind::DataCorrupted,
+                format!("a line of file \"{path}\" is longer than 64 MiB"),
+            ));
+        }
+    }
+}
+
+/// Learns from a document: an object, or an array of objects.
+fn learn_document(record: &mut Shape, text: &[u8], path: &str) -> Result<()> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    Document(record)
+        .deserialize(&mut json)
+        .and_then(|()| json.end())
+        .map_err(|cause| {
+            Error::new(
+                ErrorKind::DataCorrupted,
+                format!(
+                    "line {} of file \"{path}\" does not fit a JSON document of objects: {cause}",
+                    cause.line()
+                ),
+            )
+        })
+}
+
+/// An object, or an array of objects.
+struct Document<'a>(&'a mut Shape);
+
+impl<'de> DeserializeSeed<'de> for Document<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Document<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<(), A::Error> {
+        self.0.visit_map(object)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<(), A::Error> {
+        while array.next_element_seed(Row(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// An object in the array of a document.
+struct Row<'a>(&'a mut Shape);
+
+impl<'de> DeserializeSeed<'de> for Row<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<(), A::Error> {
+        self.0.visit_map(object)
+    }
 }
 
 /// Learns from one line. Empty lines are no records.

@@ -7,6 +7,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::lake::capture::Capture;
 use crate::sources::lake::format::{Format, is_hidden};
 use crate::sources::{LakeTable, Layout};
 use crate::storage;
@@ -24,6 +25,8 @@ pub(super) struct DataFile {
     pub(super) meta: ObjectMeta,
     /// The Hive levels between the table and the file, still encoded: key and value.
     pub(super) levels: Vec<(String, String)>,
+    /// What the path says if it is one of Event Hubs Capture.
+    pub(super) capture: Option<Capture>,
     tag: String,
 }
 
@@ -47,11 +50,18 @@ impl DataFile {
             .filter(|(key, _)| !key.is_empty())
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
+        let names: Vec<_> = parts.iter().map(|part| part.as_ref()).collect();
+        let capture = Capture::of(&names);
         let tag = match &meta.e_tag {
             Some(tag) => tag.clone(),
             None => meta.last_modified.to_rfc3339(),
         };
-        Self { meta, levels, tag }
+        Self {
+            meta,
+            levels,
+            capture,
+            tag,
+        }
     }
 }
 

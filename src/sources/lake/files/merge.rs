@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use arrow::datatypes::{DataType, Field, Fields, SchemaRef, TimeUnit};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::lake_type;
+use crate::types::{TYPE_KEY, lake_type, of_field, oid};
 
 /// The digits of the largest `bigint`.
 const INT8_DIGITS: u8 = 19;
@@ -35,23 +35,46 @@ pub(super) fn schemas<'a>(
             let data_type = lake_type(field.data_type());
             let Some(&position) = positions.get(field.name()) else {
                 positions.insert(field.name().clone(), merged.len());
-                merged.push(Field::new(field.name(), data_type, true));
+                merged
+                    .push(Field::new(field.name(), data_type, true).with_metadata(meaning(field)));
                 continue;
             };
             let known = &mut merged[position];
-            let Some(both) = widened(known.data_type(), &data_type, is_inferred) else {
-                return Err(mismatch(path, field.name(), known.data_type(), &data_type));
-            };
-            known.set_data_type(both);
+            let found = Field::new(field.name(), data_type, true).with_metadata(meaning(field));
+            *known =
+                both(known, &found, is_inferred).ok_or_else(|| mismatch(path, known, &found))?;
         }
     }
     Ok(merged)
 }
 
-fn mismatch(path: &str, column: &str, known: &DataType, found: &DataType) -> Error {
-    let name = |data_type: &DataType| {
-        let of = crate::types::of_arrow(data_type);
-        crate::types::format_type(of.oid, of.modifier).unwrap_or_else(|| data_type.to_string())
+/// The metadata that says of a text that it is JSON. Nothing else in a file's metadata is heard.
+fn meaning(field: &Field) -> HashMap<String, String> {
+    let is_json = !field.data_type().is_nested() && of_field(field).oid == oid::JSON;
+    let json = is_json.then(|| (TYPE_KEY.to_owned(), oid::JSON.to_string()));
+    json.into_iter().collect()
+}
+
+/// A column that holds what both hold; `None` if the rule knows none.
+fn both(known: &Field, found: &Field, is_inferred: bool) -> Option<Field> {
+    let nothing = [known, found].map(|field| *field.data_type() == DataType::Null);
+    match nothing {
+        [true, _] => return Some(found.clone()),
+        [_, true] => return Some(known.clone()),
+        // Text is not JSON.
+        _ if known.metadata() != found.metadata() => return None,
+        _ => {}
+    }
+    let data_type = widened(known.data_type(), found.data_type(), is_inferred)?;
+    Some(known.clone().with_data_type(data_type))
+}
+
+fn mismatch(path: &str, known: &Field, found: &Field) -> Error {
+    let column = found.name();
+    let name = |field: &Field| {
+        let of = of_field(field);
+        let name = crate::types::format_type(of.oid, of.modifier);
+        name.unwrap_or_else(|| field.data_type().to_string())
     };
     Error::new(
         ErrorKind::DatatypeMismatch,

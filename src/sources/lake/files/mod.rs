@@ -1,14 +1,18 @@
-//! Pins folders and single files of Parquet, CSV and JSON lines.
+//! Pins folders and single files of Parquet, Avro, CSV and JSON.
 
+mod avro;
 mod csv;
+mod document;
 mod hive;
 mod infer;
 mod json;
 mod listing;
 mod merge;
 mod parquet;
+mod partitions;
 mod read;
 mod scan;
+mod source;
 mod text;
 
 use std::sync::Arc;
@@ -113,13 +117,13 @@ impl FileTables {
             .buffered(OPENED_MAX)
             .try_collect()
             .await?;
-        let partitions = hive::columns(&listing)?;
+        let partitions = partitions::columns(&listing)?;
         let schemas = listing
             .files
             .iter()
             .zip(&shapes)
             .map(|(file, shape)| (file.meta.location.as_ref(), &shape.schema));
-        let merged = merge::schemas(schemas, format != Format::Parquet)?;
+        let merged = merge::schemas(schemas, matches!(format, Format::Csv | Format::Json))?;
         let is_partition = |field: &Field| {
             let name = field.name();
             partitions.fields.iter().any(|key| key.name() == name)
@@ -165,6 +169,7 @@ impl FileTables {
                 Format::Parquet => parquet::shape(store, &file, &self.runtime, session).await?,
                 Format::Csv => csv::shape(store, &file).await?,
                 Format::Json => json::shape(store, &file).await?,
+                Format::Avro => avro::shape(store, &file).await?,
             };
             Ok::<_, Error>(Arc::new(shape))
         };
@@ -181,5 +186,5 @@ fn served(field: &Field) -> Field {
         arrow::datatypes::DataType::Null => arrow::datatypes::DataType::Utf8View,
         other => other,
     };
-    Field::new(field.name(), data_type, true)
+    Field::new(field.name(), data_type, true).with_metadata(field.metadata().clone())
 }

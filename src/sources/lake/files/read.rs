@@ -1,4 +1,4 @@
-//! Reads a text file as a stream of bytes, decompressed; names the file in each error.
+//! Reads a file as a stream of bytes, decompressed; names the file in each error.
 
 use std::sync::Arc;
 

@@ -24,7 +24,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use object_store::ObjectStore;
 
-use super::text::TextSource;
+use super::source::RowSource;
 use super::{PinnedFile, Shape, parquet};
 use crate::sources::lake::format::Format;
 use crate::sources::lake::parquet_source;
@@ -116,7 +116,7 @@ impl FileTable {
         );
         let table_schema = self.table_schema.clone();
         if self.shape.format != Format::Parquet {
-            return Arc::new(TextSource::new(self.shape.format, store, table_schema));
+            return Arc::new(RowSource::new(self.shape.format, store, table_schema));
         }
         let mut options = TableParquetOptions {
             global: session.config_options().execution.parquet.clone(),

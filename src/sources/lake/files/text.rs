@@ -1,4 +1,4 @@
-//! Reads CSV and JSON lines for DataFusion: each file as a whole, its columns matched by name.
+//! Makes rows of CSV and JSON texts.
 
 use std::sync::Arc;
 
@@ -6,158 +6,32 @@ use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::{Buf, Bytes};
-use datafusion::common::Result as PlanResult;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileSource,
-};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
-use datafusion::datasource::table_schema::TableSchema;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use object_store::ObjectStore;
+use object_store::path::Path;
 
 use super::csv::Rows;
-use super::read;
+use super::document::{self, Text};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::lake::failure::{external, of_text};
-use crate::sources::lake::format::Format;
-
-/// A source of rows in text.
-#[derive(Clone)]
-pub(super) struct TextSource {
-    format: Format,
-    /// The pinned files' store; the scan's own knows nothing of pins.
-    store: Arc<dyn ObjectStore>,
-    table_schema: TableSchema,
-    projection: SplitProjection,
-    batch_size: usize,
-    metrics: ExecutionPlanMetricsSet,
-}
-
-impl TextSource {
-    pub(super) fn new(
-        format: Format,
-        store: Arc<dyn ObjectStore>,
-        table_schema: TableSchema,
-    ) -> Self {
-        Self {
-            format,
-            store,
-            projection: SplitProjection::unprojected(&table_schema),
-            table_schema,
-            batch_size: 8_192,
-            metrics: ExecutionPlanMetricsSet::new(),
-        }
-    }
-}
-
-impl FileSource for TextSource {
-    fn create_file_opener(
-        &self,
-        _: Arc<dyn ObjectStore>,
-        _: &FileScanConfig,
-        _: usize,
-    ) -> PlanResult<Arc<dyn FileOpener>> {
-        let file_schema = self.table_schema.file_schema();
-        let opener = TextOpener {
-            format: self.format,
-            store: Arc::clone(&self.store),
-            columns: Arc::new(file_schema.project(&self.projection.file_indices)?),
-            batch_size: self.batch_size,
-        };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), file_schema)
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        &self.table_schema
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self {
-            batch_size,
-            ..self.clone()
-        })
-    }
-
-    fn try_pushdown_projection(
-        &self,
-        projection: &ProjectionExprs,
-    ) -> PlanResult<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        let projection = SplitProjection::new(self.table_schema.file_schema(), &merged);
-        Ok(Some(Arc::new(Self {
-            projection,
-            ..self.clone()
-        })))
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &str {
-        match self.format {
-            Format::Json => "json",
-            _ => "csv",
-        }
-    }
-
-    fn supports_repartitioning(&self) -> bool {
-        // A quoted line's end looks like a row's end from the middle of a file.
-        false
-    }
-
-    fn apply_expressions(
-        &self,
-        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
-    ) -> PlanResult<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), visit)
-    }
-}
-
-/// Opens one file after the other.
-struct TextOpener {
-    format: Format,
-    store: Arc<dyn ObjectStore>,
-    /// The columns to read, as the table serves them.
-    columns: SchemaRef,
-    batch_size: usize,
-}
-
-impl FileOpener for TextOpener {
-    fn open(&self, file: PartitionedFile) -> PlanResult<FileOpenFuture> {
-        let store = Arc::clone(&self.store);
-        let columns = Arc::clone(&self.columns);
-        let (format, batch_size) = (self.format, self.batch_size);
-        Ok(Box::pin(async move {
-            let rows = match format {
-                Format::Json => json(&store, &file, columns, batch_size).await,
-                _ => csv(&store, &file, columns, batch_size).await,
-            };
-            Ok(rows.map_err(external)?.map_err(external).boxed())
-        }))
-    }
-}
+use crate::sources::lake::failure::of_text;
 
 type Batches = BoxStream<'static, Result<RecordBatch>>;
 
-async fn json(
+/// The rows of a file of JSON.
+pub(super) async fn json(
     store: &Arc<dyn ObjectStore>,
-    file: &PartitionedFile,
+    location: &Path,
     columns: SchemaRef,
     batch_size: usize,
 ) -> Result<Batches> {
-    let location = &file.object_meta.location;
     let path = location.to_string();
-    let text = read::text(store, location).await?;
+    let text = match document::open(store, location).await? {
+        Text::Lines(lines) => lines,
+        Text::Document(text) => {
+            let records = document::records(text);
+            stream::once(async { Ok(records) }).boxed()
+        }
+    };
     let decoder = arrow::json::ReaderBuilder::new(columns)
         .with_batch_size(batch_size)
         // A column that holds numbers in some records and text in others is served as text.
@@ -167,13 +41,13 @@ async fn json(
     Ok(decoded(text, Decoder::Json(Box::new(decoder)), path))
 }
 
-async fn csv(
+/// The rows of a CSV file.
+pub(super) async fn csv(
     store: &Arc<dyn ObjectStore>,
-    file: &PartitionedFile,
+    location: &Path,
     columns: SchemaRef,
     batch_size: usize,
 ) -> Result<Batches> {
-    let location = &file.object_meta.location;
     let path = location.to_string();
     let mut rows = Rows::open(store, &path, location).await?;
     let Some(header) = rows.peek_header().await? else {
