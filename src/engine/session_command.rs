@@ -273,7 +273,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
         Some(Token::Number(digits, _)) => format!("{sign}{digits}"),
         _ => return cursor.string(),
     };
-    cursor.next();
+    cursor.read();
     Ok(value)
 }
 

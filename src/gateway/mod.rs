@@ -13,7 +13,6 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Config, DemoArguments, Format, LakeConfig};
 use crate::demo::{self, DemoLake, Progress};
@@ -81,10 +80,7 @@ fn serve_with(
             .and_then(|()| ready.write_all(greeting(address).as_bytes()))
             .and_then(|()| ready.flush())
             .map_err(Error::internal)?;
-        let watching = AbortOnDropHandle::new(tokio::spawn(views::watch(
-            Arc::clone(&parts.engine),
-            Arc::clone(&parts.catalog),
-        )));
+        let watching = views::watch(Arc::clone(&parts.engine), Arc::clone(&parts.catalog));
         let door = Door::new(listener, parts.engine, Arc::new(config.clone()));
         let serving = door.run(stop.clone());
         let stopping = async {
@@ -94,8 +90,10 @@ fn serve_with(
             }
             stop.cancel();
         };
-        tokio::join!(serving, stopping);
-        drop(watching);
+        tokio::select! {
+            ((), ()) = async { tokio::join!(serving, stopping) } => {}
+            () = watching => {}
+        }
         Ok(())
     });
     runtimes.shut_down();

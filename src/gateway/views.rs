@@ -32,12 +32,12 @@ pub(super) async fn watch(engine: Arc<Engine>, catalog: Arc<Catalog>) {
             failures.extend(engine.prove_views().await.err());
             proven = Some(views);
         }
-        said = report(failures, &said);
+        said = report(&failures, &said);
     }
 }
 
 /// Logs what was not said the last time; everything that was to be said.
-fn report(failures: Vec<Error>, said: &[String]) -> Vec<String> {
+fn report(failures: &[Error], said: &[String]) -> Vec<String> {
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
     for message in messages.iter().filter(|message| !said.contains(message)) {
         tracing::warn!("the views folder: {message}");

@@ -112,17 +112,21 @@ fn an_edit_that_does_not_plan_keeps_the_definition_before_it() {
         broken(&views);
         wait_for(&mut wire, errors, "mart/a.sql:2:10");
     }
-    // A restart agrees, and so does the command that checks.
-    let gateway = gateway(&views, &state);
+    a_restart_agrees(&views, &state, errors);
+}
+
+/// A restart finds the last good definition, and so does the command that checks.
+fn a_restart_agrees(views: &Path, state: &Path, errors: &str) {
+    let gateway = gateway(views, state);
     let mut wire = gateway.connect();
     assert_eq!(wire.value("select n from mart.a"), "1");
     let checked = program()
         .args(["check", "--lake"])
         .arg(test_lake())
         .arg("--views")
-        .arg(&views)
+        .arg(views)
         .arg("--state")
-        .arg(&state)
+        .arg(state)
         .output()
         .expect("the program runs");
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
@@ -131,7 +135,7 @@ fn an_edit_that_does_not_plan_keeps_the_definition_before_it() {
         "{said}"
     );
     assert_eq!(checked.status.code(), Some(1), "{said}");
-    write(&views, "mart/a.sql", "create view mart.a as select 5 as n;");
+    write(views, "mart/a.sql", "create view mart.a as select 5 as n;");
     wait_for(&mut wire, "select n from mart.b", "6");
     wait_for(&mut wire, errors, "none");
     fs::remove_file(views.join("mart/a.sql")).expect("the file is there");
@@ -247,6 +251,41 @@ fn catalog_of(wire: &mut Wire) -> BTreeMap<String, String> {
     .collect()
 }
 
+/// A statement about one of a few views; `None` if a file was changed by hand instead.
+fn random_statement(random: &mut StdRng, views: &Path, round: u32) -> Option<String> {
+    let name = |random: &mut StdRng| {
+        let schema = ["p", "q"].choose(random).expect("there are two");
+        format!("{schema}.v{}", random.random_range(0..6))
+    };
+    let (a, b) = (name(random), name(random));
+    let statement = match random.random_range(0..9) {
+        0..=2 => format!("create or replace view {a} as select {round} as n"),
+        3 => format!("create view {a} as select n + 1 as n from {b}"),
+        4 => format!("drop view {a} cascade"),
+        5 => format!("alter view {a} rename to w{}", random.random_range(0..3)),
+        6 => format!(
+            "alter view {a} set schema {}",
+            b.split('.').next().expect("a schema")
+        ),
+        7 => format!("comment on view {a} is 'round {round}'"),
+        _ => {
+            // By hand: a file of its own, written, or one that is there, removed.
+            let path = format!("{}.sql", a.replace('.', "/"));
+            if random.random_bool(0.7) {
+                write(
+                    views,
+                    &path,
+                    &format!("create view {a} as select {round} as n;\n"),
+                );
+            } else {
+                fs::remove_file(views.join(&path)).ok();
+            }
+            return None;
+        }
+    };
+    Some(statement)
+}
+
 /// Two gateways over one folder, and somebody who edits it by hand: whatever each was told is done
 /// is done, and in the end everybody sees what the files say.
 #[test]
@@ -269,35 +308,8 @@ fn two_gateways_and_an_editor_end_with_one_catalog() {
     }
     let (mut n_done, mut n_refused) = (0, 0);
     for round in 0..200 {
-        let name = |random: &mut StdRng| {
-            let schema = ["p", "q"].choose(random).expect("there are two");
-            format!("{schema}.v{}", random.random_range(0..6))
-        };
-        let (a, b) = (name(&mut random), name(&mut random));
-        let statement = match random.random_range(0..9) {
-            0..=2 => format!("create or replace view {a} as select {round} as n"),
-            3 => format!("create view {a} as select n + 1 as n from {b}"),
-            4 => format!("drop view {a} cascade"),
-            5 => format!("alter view {a} rename to w{}", random.random_range(0..3)),
-            6 => format!(
-                "alter view {a} set schema {}",
-                b.split('.').next().expect("a schema")
-            ),
-            7 => format!("comment on view {a} is 'round {round}'"),
-            _ => {
-                // By hand: a file of its own, written, or one that is there, removed.
-                let path = format!("{}.sql", a.replace('.', "/"));
-                if random.random_bool(0.7) {
-                    write(
-                        &views,
-                        &path,
-                        &format!("create view {a} as select {round} as n;\n"),
-                    );
-                } else {
-                    fs::remove_file(views.join(&path)).ok();
-                }
-                continue;
-            }
+        let Some(statement) = random_statement(&mut random, &views, round) else {
+            continue;
         };
         let wire = wires.choose_mut(&mut random).expect("there are two");
         match wire.query(&statement) {

@@ -32,7 +32,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a token.
-    pub fn next(&mut self) -> Option<&'a Token> {
+    pub fn read(&mut self) -> Option<&'a Token> {
         let token = self.first()?;
         self.n_read += 1;
         Some(&token.token)
@@ -59,7 +59,7 @@ impl<'a> Cursor<'a> {
     /// Reads an unquoted word, in upper case.
     pub fn word(&mut self) -> Option<String> {
         let word = self.peek()?;
-        self.next();
+        self.read();
         Some(word)
     }
 
@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
             .peek()
             .is_some_and(|word| words.contains(&word.as_str()));
         if found {
-            self.next();
+            self.read();
         }
         found
     }
@@ -88,7 +88,7 @@ impl<'a> Cursor<'a> {
     pub fn skip_sign(&mut self, sign: &Token) -> bool {
         let found = self.first().is_some_and(|token| token.token == *sign);
         if found {
-            self.next();
+            self.read();
         }
         found
     }
@@ -153,7 +153,7 @@ impl<'a> Cursor<'a> {
                     Some(_) => word.value.clone(),
                     None => word.value.to_lowercase(),
                 };
-                self.next();
+                self.read();
                 Ok(name)
             }
             _ => Err(self.unexpected()),
@@ -172,7 +172,7 @@ impl<'a> Cursor<'a> {
             Some(Token::DollarQuotedString(text)) => text.value.clone(),
             _ => return Err(self.unexpected()),
         };
-        self.next();
+        self.read();
         Ok(text)
     }
 }

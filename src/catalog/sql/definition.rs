@@ -158,7 +158,7 @@ fn create_view(
         cursor.expect_sign(&Token::RParen)?;
     }
     if cursor.skip_any(&["WITH"]) {
-        let option = cursor.next().and_then(|_| cursor.peek());
+        let option = cursor.read().and_then(|_| cursor.peek());
         let option = option.unwrap_or_default().to_lowercase();
         return Err(Error::unsupported(format!("the view option \"{option}\"")));
     }
@@ -169,7 +169,7 @@ fn create_view(
     while let Some(token) = cursor.first() {
         before_last.push(cursor.peek());
         last = token;
-        cursor.next();
+        cursor.read();
     }
     let ending: Vec<&str> = before_last
         .iter()

@@ -18,13 +18,13 @@ fn name(schema: Option<&str>, name: &str) -> Name {
 
 #[test]
 fn definitions_are_read_as_written() {
-    fn check(text: &str, expected: Definition) {
+    fn check(text: &str, expected: &Definition) {
         let found = parsed(text).expect("it defines something");
-        assert_eq!(found.expect("it is complete"), expected, "{text}");
+        assert_eq!(found.expect("it is complete"), *expected, "{text}");
     }
     check(
         "Create Or Replace View gold.\"Top 10\" (a, \"B\") as\n  select 1, -- ä\n 2",
-        Definition::CreateView {
+        &Definition::CreateView {
             name: name(Some("gold"), "Top 10"),
             columns: vec!["a".into(), "B".into()],
             query: SelectText {
@@ -36,7 +36,7 @@ fn definitions_are_read_as_written() {
     );
     check(
         "drop view if exists A, b.C cascade",
-        Definition::DropView {
+        &Definition::DropView {
             names: vec![name(None, "a"), name(Some("b"), "c")],
             if_exists: true,
             cascade: true,
@@ -44,7 +44,7 @@ fn definitions_are_read_as_written() {
     );
     check(
         "alter view a.b rename to c",
-        Definition::RenameView {
+        &Definition::RenameView {
             name: name(Some("a"), "b"),
             if_exists: false,
             to: "c".into(),
@@ -52,7 +52,7 @@ fn definitions_are_read_as_written() {
     );
     check(
         "alter view if exists b set schema c",
-        Definition::MoveView {
+        &Definition::MoveView {
             name: name(None, "b"),
             if_exists: true,
             to: "c".into(),
@@ -60,21 +60,21 @@ fn definitions_are_read_as_written() {
     );
     check(
         "create schema if not exists s",
-        Definition::CreateSchema {
+        &Definition::CreateSchema {
             name: "s".into(),
             if_not_exists: true,
         },
     );
     check(
         "comment on column a.b.c is $$it's$$",
-        Definition::Comment {
+        &Definition::Comment {
             on: Commented::Column(name(Some("a"), "b"), "c".into()),
             text: Some("it's".into()),
         },
     );
     check(
         "comment on schema s is ''",
-        Definition::Comment {
+        &Definition::Comment {
             on: Commented::Schema("s".into()),
             text: None,
         },

@@ -232,7 +232,7 @@ fn views_are_ordered_by_what_they_read() {
         let mut places: Vec<usize> = (0..n_views).collect();
         places.shuffle(&mut random);
         let mut texts = vec![String::new(); n_views];
-        for view in 0..n_views {
+        for (view, place) in places.into_iter().enumerate() {
             let read: Vec<String> = edges
                 .iter()
                 .filter(|(reader, _)| *reader == view)
@@ -243,7 +243,7 @@ fn views_are_ordered_by_what_they_read() {
                 read => format!(" from {}", read.join(", ")),
             };
             // Several views may share a file.
-            let file = places[view] / random.random_range(1..3_usize);
+            let file = place / random.random_range(1..3_usize);
             texts[file].push_str(&format!("create view public.v{view} as select 1{from};\n"));
         }
         let mut files = Files::default();

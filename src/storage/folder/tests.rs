@@ -102,10 +102,10 @@ async fn a_commit_whose_writer_died_is_finished() {
     };
     put("a.sql", "1").await;
     put(JOURNAL, &journal).await;
-    let remote = Folder::remote(store.clone(), "memory".to_owned());
+    let store: Arc<dyn ObjectStore> = store;
+    let remote = Folder::remote(Arc::clone(&store), "memory".to_owned());
     assert_eq!(texts(&remote).await, of(&[("a.sql", "2"), ("b.sql", "2")]));
     let patience = std::time::Duration::from_millis(300);
-    let store: Arc<dyn ObjectStore> = store;
     let next = vec![change("c.sql", None, Some("3"))];
     remote::commit(&store, next, patience).await.unwrap();
     let expected = of(&[("a.sql", "2"), ("b.sql", "2"), ("c.sql", "3")]);
@@ -122,10 +122,11 @@ async fn concurrent_commits_lose_nothing() {
     for folder in folders {
         let start = ["a.sql", "b.sql"].map(|path| change(path, None, Some("0")));
         folder.commit(start.into()).await.unwrap();
-        let writers = (0..4).map(|number| {
+        let mut writers = tokio::task::JoinSet::new();
+        for number in 0..4 {
             let folder = folder.clone();
             let mut random = StdRng::seed_from_u64(seed ^ number);
-            tokio::spawn(async move {
+            writers.spawn(async move {
                 let mut n_done = 0;
                 for _ in 0..10 {
                     let now = texts(&folder).await;
@@ -143,10 +144,9 @@ async fn concurrent_commits_lose_nothing() {
                     }
                 }
                 n_done
-            })
-        });
-        let done = futures::future::join_all(writers).await;
-        let n_done: u64 = done.into_iter().map(Result::unwrap).sum();
+            });
+        }
+        let n_done: u64 = writers.join_all().await.into_iter().sum();
         let now = texts(&folder).await;
         assert_eq!(now["a.sql"], n_done.to_string());
         assert_eq!(now["a.sql"], now["b.sql"]);
