@@ -1,7 +1,12 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 mod correlated_scalar;
+pub(in crate::engine) mod elements;
 pub(in crate::engine) mod fetch;
+mod json_operators;
+mod json_paths;
+pub(in crate::engine) mod json_uses;
+mod lateral;
 pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
@@ -13,13 +18,26 @@ mod yielding;
 
 use std::sync::Arc;
 
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::optimizer::Analyzer;
+
+use crate::error::{Error, Result};
 
 /// Adds the rules to a state.
-pub(in crate::engine) fn register(builder: SessionStateBuilder) -> SessionState {
-    let builder = builder.with_physical_optimizer_rule(Arc::new(yielding::Yielding));
+///
+/// # Errors
+/// DataFusion does not take one of them.
+pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<SessionState> {
+    // First, for the joins are made of what the text says.
+    let mut analyzer = Analyzer::new().rules;
+    analyzer.insert(0, Arc::new(lateral::Lateral));
+    let builder = builder
+        .with_analyzer_rules(analyzer)
+        .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
+    let operators = Arc::new(json_operators::JsonOperators);
+    FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
-    state
+    Ok(state)
 }
