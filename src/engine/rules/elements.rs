@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
-    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -134,7 +134,6 @@ fn called(
 fn quoted_call(name: &str, argument: Expr) -> Expr {
     let mut call: Function = function(name, arguments(vec![argument]));
     call.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
-    debug_assert!(matches!(call.args, FunctionArguments::List(_)));
     Expr::Function(call)
 }
 

@@ -151,7 +151,15 @@ fn check_expression(expression: &Expr, schema: &DFSchema) -> crate::error::Resul
     for operand in operands {
         match json_of(operand, schema).map(|json| json.flavour) {
             Some(Flavour::Json) => {
-                let message = "operator does not exist for type json";
+                let message = match expression {
+                    Expr::BinaryExpr(binary) => format!(
+                        "operator does not exist: {} {} {}",
+                        type_name(&binary.left, schema),
+                        binary.op,
+                        type_name(&binary.right, schema)
+                    ),
+                    _ => "operator does not exist for type json".to_owned(),
+                };
                 return Err(Error::new(ErrorKind::UndefinedFunction, message)
                     .with_hint("Compare what ->> gives, or a cast to text."));
             }
@@ -160,6 +168,18 @@ fn check_expression(expression: &Expr, schema: &DFSchema) -> crate::error::Resul
         }
     }
     Ok(())
+}
+
+fn type_name(expression: &Expr, schema: &DFSchema) -> String {
+    if matches!(expression, Expr::Literal(value, None) if value.is_null() || value.data_type() == DataType::Utf8)
+    {
+        return "unknown".to_owned();
+    }
+    let field = expression.to_field(schema).map(|(_, field)| field);
+    let of = field.map(|field| types::of_field(&field).oid);
+    of.ok()
+        .and_then(|oid| types::format_type(oid, -1))
+        .unwrap_or_default()
 }
 
 /// The type of a branch would be forgotten. Nested values are of their type anyway.
