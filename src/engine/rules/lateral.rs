@@ -51,8 +51,18 @@ fn unnested(join: &Join) -> Result<Option<LogicalPlan>> {
         keeps_rows: is_left,
         plan: join.left.as_ref().clone(),
     };
-    for step in steps.iter().rev() {
-        if !lateral.add(step)? {
+    let mut steps = steps.iter().rev().peekable();
+    while let Some(step) = steps.next() {
+        // One projection of both: an unqualified column beside a qualified one of its name is
+        // ambiguous to the optimizer.
+        let added = match (step, steps.peek()) {
+            (LogicalPlan::Projection(projection), Some(LogicalPlan::SubqueryAlias(alias))) => {
+                steps.next();
+                lateral.project(projection, Some(&alias.alias))?
+            }
+            _ => lateral.add(step)?,
+        };
+        if !added {
             return Ok(None);
         }
     }
@@ -119,7 +129,7 @@ impl LateralPlan {
     /// Adds a step of the right side; false if it cannot be.
     fn add(&mut self, step: &LogicalPlan) -> Result<bool> {
         match step {
-            LogicalPlan::Projection(projection) => self.project(projection),
+            LogicalPlan::Projection(projection) => self.project(projection, None),
             LogicalPlan::SubqueryAlias(alias) => {
                 let own = self.plan.schema().iter().skip(self.outer.fields().len());
                 let own: Vec<Expr> = own
@@ -143,7 +153,7 @@ impl LateralPlan {
         }
     }
 
-    fn project(&mut self, projection: &Projection) -> Result<bool> {
+    fn project(&mut self, projection: &Projection, alias: Option<&TableReference>) -> Result<bool> {
         let above = self.is_unnested();
         let mut own = Vec::with_capacity(projection.expr.len());
         for (expression, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter())
@@ -152,7 +162,7 @@ impl LateralPlan {
             if self.keeps_rows && above && !is_null_of_null(expression) {
                 return Ok(false);
             }
-            let qualifier: Option<TableReference> = qualifier.cloned();
+            let qualifier = alias.or(qualifier).cloned();
             let expression = self.inner(expression.clone())?.unalias();
             own.push(expression.alias_qualified(qualifier, field.name()));
         }
