@@ -25,6 +25,10 @@ pub enum ErrorKind {
     UndefinedColumn,
     /// A function or operator that does not exist for these argument types.
     UndefinedFunction,
+    /// An operator or function that exists more than once for these argument types.
+    AmbiguousFunction,
+    /// A cast that does not exist.
+    CannotCoerce,
     /// A schema that does not exist.
     InvalidSchemaName,
     /// A database that does not exist.
@@ -71,6 +75,8 @@ pub enum ErrorKind {
     InvalidDatetimeFormat,
     /// Bytes that are not UTF-8.
     CharacterNotInRepertoire,
+    /// A letter that an encoding, or a text, cannot hold.
+    UntranslatableCharacter,
     /// A number that does not fit its type.
     NumericValueOutOfRange,
     /// A division by zero.

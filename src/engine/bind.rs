@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::output_name::{fold, of};
+use super::rules::elements;
 use super::scope::{
     Item, Scope, Unfolded, expand, is_wildcard, joined, matches_qualifier, merging, unfold,
     unfold_item,
@@ -114,7 +115,10 @@ impl VisitorMut for Binder<'_> {
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Infallible> {
         match expression {
-            Expr::Identifier(name) => self.bind_name(&[], name),
+            Expr::Identifier(name) => match self.value_of(name) {
+                Some(column) => *expression = Expr::CompoundIdentifier(column),
+                None => self.bind_name(&[], name),
+            },
             Expr::CompoundIdentifier(parts) => {
                 if let Some((name, qualifier)) = parts.split_last_mut() {
                     self.bind_name(qualifier, name);
@@ -159,6 +163,30 @@ impl Binder<'_> {
         }
     }
 
+    /// The column that the bare name of a relation stands for, where no column has the name.
+    fn value_of(&self, name: &Ident) -> Option<Vec<Ident>> {
+        let folded = fold(name);
+        for scope in self.scopes.iter().rev() {
+            let mut columns = scope.items.iter().filter_map(|item| item.columns.as_ref());
+            let is_column = |column: &String| match name.quote_style {
+                Some(_) => *column == folded,
+                None => column.to_lowercase() == folded,
+            };
+            if scope.given.contains(&folded) || columns.any(|names| names.iter().any(is_column)) {
+                return None;
+            }
+            for item in &scope.items {
+                if let (Some(value), Some(relation)) = (&item.value, item.qualifier.last())
+                    && fold(relation) == folded
+                {
+                    let column = Ident::with_quote('"', value.clone());
+                    return Some(vec![relation.clone(), column]);
+                }
+            }
+        }
+        None
+    }
+
     /// Gives a select list distinct names, spelled as PostgreSQL spells them.
     fn bind_list(&mut self, select: &mut Select) {
         let scope = self
@@ -199,6 +227,11 @@ impl Binder<'_> {
     fn spelling_of(&self, column: &[Ident]) -> String {
         let (name, qualifier) = column.split_last().expect("a column has a name");
         let mut name = name.clone();
+        if qualifier.is_empty()
+            && let Some([_, column]) = self.value_of(&name).as_deref()
+        {
+            return fold(column);
+        }
         self.bind_name(qualifier, &mut name);
         fold(&name)
     }
@@ -324,7 +357,12 @@ impl Binder<'_> {
         };
         let qualifier = alias.map_or(qualifier, |alias| vec![alias.name.clone()]);
         let columns = renamed(columns, alias);
-        let item = Item { qualifier, columns };
+        let value = elements::value_column(factor);
+        let item = Item {
+            qualifier,
+            columns,
+            value,
+        };
         let unfolded = unfold_item(&item);
         scope.items.push(item);
         unfolded

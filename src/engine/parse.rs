@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::rules::{fetch, length, literals, never_run, normalize};
+use super::rules::{elements, fetch, length, literals, never_run, normalize};
 use super::statement::{Statement, StatementKind};
 use super::{output_name, refuse, session_command};
 use crate::catalog::sql::{self, Lines, near};
@@ -249,6 +249,7 @@ fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     literals::narrow(&mut query);
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;
+    elements::as_subqueries(&mut query)?;
     Ok(query)
 }
 

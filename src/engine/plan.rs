@@ -29,6 +29,7 @@ use super::failure;
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::in_view;
+use super::rules::json_uses;
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
 use crate::error::{Error, ErrorKind, Result};
@@ -130,6 +131,7 @@ impl<'a> Planning<'a> {
         let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
+            .and_then(json_uses::check)
             .map_err(|error| failure::in_statement(&error, lines))
     }
 

@@ -264,7 +264,15 @@ fn join_operator(operator: &JoinOperator) -> ControlFlow<Error> {
 }
 
 /// Functions that return sets: in a select list DataFusion gives one list instead of rows.
-const SET_RETURNING: &[&str] = &["generate_series", "generate_subscripts", "range"];
+const SET_RETURNING: &[&str] = &[
+    "generate_series",
+    "generate_subscripts",
+    "json_array_elements",
+    "json_array_elements_text",
+    "jsonb_array_elements",
+    "jsonb_array_elements_text",
+    "range",
+];
 
 fn function(function: &Function) -> ControlFlow<Error> {
     let name = function.name.to_string().to_lowercase();

@@ -16,6 +16,8 @@ pub(super) struct Item {
     pub(super) qualifier: Vec<Ident>,
     /// `None` if not known here (functions).
     pub(super) columns: Option<Vec<String>>,
+    /// The column that the relation's name stands for, if it gives values instead of rows.
+    pub(super) value: Option<String>,
 }
 
 /// What names mean inside of one query: the relations of its FROM and the names it gives.

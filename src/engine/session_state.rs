@@ -39,7 +39,7 @@ pub fn base(memory_bytes_max: usize) -> Result<SessionState> {
         .with_runtime_env(runtime)
         .with_default_features()
         .with_type_planner(Arc::new(PostgresTypes));
-    let mut state = rules::register(builder);
+    let mut state = rules::register(builder)?;
     for function in functions::constant() {
         FunctionRegistry::register_udf(&mut state, function).map_err(Error::internal)?;
     }

@@ -1,8 +1,10 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
 mod casts;
+mod encoding;
 mod format_type;
 pub mod integers;
+pub mod json;
 mod names;
 mod objects;
 mod quote;
@@ -72,6 +74,8 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     let mut functions = quote::functions();
     functions.extend(casts::functions());
     functions.extend(refused::functions());
+    functions.extend(json::functions());
+    functions.extend(encoding::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

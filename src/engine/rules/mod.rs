@@ -2,7 +2,12 @@
 
 mod correlated_scalar;
 mod division;
+pub(in crate::engine) mod elements;
 pub(in crate::engine) mod fetch;
+mod json_operators;
+mod json_paths;
+pub(in crate::engine) mod json_uses;
+mod lateral;
 pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
@@ -14,18 +19,27 @@ mod yielding;
 
 use std::sync::Arc;
 
-use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::optimizer::Analyzer;
+
+use crate::error::{Error, Result};
 
 /// Adds the rules to a state.
-pub(in crate::engine) fn register(builder: SessionStateBuilder) -> SessionState {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(division::Division)];
-    rules.extend(Analyzer::new().rules);
-    let mut state = builder
-        .with_analyzer_rules(rules)
-        .with_physical_optimizer_rule(Arc::new(yielding::Yielding))
-        .build();
+///
+/// # Errors
+/// DataFusion does not take one of them.
+pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<SessionState> {
+    // First, for the joins are made of what the text says; and before types are fitted.
+    let mut analyzer = Analyzer::new().rules;
+    analyzer.insert(0, Arc::new(lateral::Lateral));
+    analyzer.insert(1, Arc::new(division::Division));
+    let builder = builder
+        .with_analyzer_rules(analyzer)
+        .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
+    let mut state = builder.build();
+    let operators = Arc::new(json_operators::JsonOperators);
+    FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
-    state
+    Ok(state)
 }

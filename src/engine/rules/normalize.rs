@@ -54,6 +54,10 @@ impl VisitorMut for Normalizer {
                 data_type,
                 ..
             } => Ok(cast(expr, data_type)),
+            Expr::TypedString(literal) => {
+                let text = Expr::Value(literal.value.clone());
+                Ok(json_cast(&text, &literal.data_type))
+            }
             // A keyword in PostgreSQL, a name to the parser.
             Expr::Identifier(name)
                 if name.quote_style.is_none()
@@ -170,9 +174,19 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
             Some(call(known, vec![expression.clone()]))
         }
         DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
+        DataType::JSON | DataType::JSONB => json_cast(expression, data_type),
         // A value that names an object is spelled as text, not as the number it is.
         DataType::Text | DataType::Varchar(None) => spelled(expression),
         DataType::Array(element) => array_literal(expression, element),
+        _ => None,
+    }
+}
+
+/// Casts to JSON check and normalise texts (`functions::json`).
+fn json_cast(expression: &Expr, data_type: &DataType) -> Option<Expr> {
+    match data_type {
+        DataType::JSON => Some(call("json", vec![expression.clone()])),
+        DataType::JSONB => Some(call("jsonb", vec![expression.clone()])),
         _ => None,
     }
 }

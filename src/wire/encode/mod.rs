@@ -4,7 +4,6 @@
 mod array;
 mod datetime;
 mod interval;
-mod json;
 mod number;
 mod numeric;
 mod values;

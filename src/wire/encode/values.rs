@@ -15,7 +15,6 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 
-use super::json;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{element_of, oid};
 
@@ -71,7 +70,7 @@ impl Values {
     /// A value that PostgreSQL's type cannot hold.
     pub(super) fn of(array: &ArrayRef, pg_oid: u32) -> Result<Self> {
         if matches!(pg_oid, oid::JSON | oid::JSONB) && array.data_type().is_nested() {
-            return json::texts(array).map(Self::Text);
+            return crate::functions::json::texts(array).map(Self::Text);
         }
         Ok(match array.data_type() {
             DataType::Null => Self::Null,
@@ -116,7 +115,7 @@ impl Values {
                 return Self::of(&cast(array, values.data_type())?, pg_oid);
             }
             DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => {
-                Self::Text(json::texts(array)?)
+                Self::Text(crate::functions::json::texts(array)?)
             }
             other if is_list(other) => Self::List(Box::new(List::of(array, pg_oid)?)),
             _ => Self::of_time(array)?,

@@ -1,4 +1,4 @@
-//! Structures, maps and unions as JSON texts.
+//! Nested values of the lake as JSON texts: structures, maps, and lists of them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::types::{of_field, oid};
 ///
 /// # Errors
 /// A type that JSON has no form for.
-pub(super) fn texts(array: &ArrayRef) -> Result<StringArray> {
+pub fn texts(array: &ArrayRef) -> Result<StringArray> {
     let field = Arc::new(Field::new("value", array.data_type().clone(), true));
     let options = EncoderOptions::default()
         .with_explicit_nulls(true)

@@ -1,0 +1,176 @@
+//! Functions in FROM that make rows of a value's elements, by `unnest` in a subquery.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use super::normalize::{arguments, function, last_part};
+use crate::engine::output_name::fold;
+use crate::error::{Error, Result};
+use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
+
+/// The column of the functions on JSON arrays: the name of their OUT parameter.
+const VALUE: &str = "value";
+
+/// Rewrites `FROM jsonb_array_elements(x) e` to
+/// `FROM LATERAL (SELECT unnest(jsonb_array_elements(x)) AS value) e`, the element under its type.
+///
+/// # Errors
+/// Arguments that the function does not take.
+pub(in crate::engine) fn as_subqueries(query: &mut Query) -> Result<()> {
+    match query.visit(&mut Rewriter) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// The column that the name of a relation stands for, where the relation is a function that gives
+/// values, not rows: `makeWholeRowVar` in makefuncs.c has such a name mean the value.
+pub(in crate::engine) fn value_column(factor: &TableFactor) -> Option<String> {
+    let (alias, name) = match factor {
+        TableFactor::Derived {
+            subquery, alias, ..
+        } => (alias, row_column(subquery)?),
+        TableFactor::UNNEST {
+            array_exprs, alias, ..
+        } if array_exprs.len() == 1 => (alias, None),
+        _ => return None,
+    };
+    let alias = alias.as_ref()?;
+    match alias.columns.first() {
+        Some(column) => Some(fold(&column.name)),
+        None => name,
+    }
+}
+
+/// The name that one of our subqueries gives its column; `None` for other subqueries.
+fn row_column(query: &Query) -> Option<Option<String>> {
+    let SetExpr::Select(select) = query.body.as_ref() else {
+        return None;
+    };
+    match select.projection.as_slice() {
+        [
+            SelectItem::ExprWithAlias {
+                expr: Expr::Function(function),
+                alias,
+            },
+        ] if ROW_FUNCTIONS.contains(&last_part(&function.name).as_str()) => Some(Some(fold(alias))),
+        _ => None,
+    }
+}
+
+struct Rewriter;
+
+impl VisitorMut for Rewriter {
+    type Break = Error;
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let rewritten = match factor {
+            TableFactor::Table {
+                name,
+                args: Some(given),
+                alias,
+                ..
+            } => called(name, &given.args, alias.as_ref()),
+            TableFactor::Function {
+                name, args, alias, ..
+            } => called(name, args, alias.as_ref()),
+            TableFactor::UNNEST {
+                array_exprs, alias, ..
+            } if array_exprs.len() == 1 => {
+                *alias = Some(with_column(alias.as_ref(), "unnest"));
+                return ControlFlow::Continue(());
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        match rewritten {
+            Ok(Some(rewritten)) => *factor = rewritten,
+            Ok(None) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn called(
+    name: &ObjectName,
+    given: &[FunctionArg],
+    alias: Option<&TableAlias>,
+) -> Result<Option<TableFactor>> {
+    let function_name = last_part(name);
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = given else {
+        return Ok(None);
+    };
+    if function_name == "unnest" {
+        return Ok(Some(TableFactor::UNNEST {
+            alias: Some(with_column(alias, "unnest")),
+            array_exprs: vec![argument.clone()],
+            with_offset: false,
+            with_offset_alias: None,
+            with_ordinality: false,
+        }));
+    }
+    let known = ELEMENTS.iter().find(|(known, _)| *known == function_name);
+    let Some((elements, row)) = known else {
+        return Ok(None);
+    };
+    let list = quoted_call(elements, argument.clone());
+    let value = quoted_call(row, quoted_call("unnest", list));
+    let name = Ident::with_quote('"', function_name);
+    Ok(Some(TableFactor::Derived {
+        lateral: true,
+        subquery: select_of(value)?,
+        alias: Some(alias.cloned().unwrap_or_else(|| alias_of(name))),
+        sample: None,
+    }))
+}
+
+/// A call under a name that may not be one of SQL's.
+fn quoted_call(name: &str, argument: Expr) -> Expr {
+    let mut call: Function = function(name, arguments(vec![argument]));
+    call.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
+    Expr::Function(call)
+}
+
+fn select_of(value: Expr) -> Result<Box<Query>> {
+    let mut query = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql("SELECT 1")
+        .and_then(|mut parser| parser.parse_query())
+        .map_err(Error::internal)?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = vec![SelectItem::ExprWithAlias {
+            expr: value,
+            alias: Ident::with_quote('"', VALUE),
+        }];
+    }
+    Ok(query)
+}
+
+fn alias_of(name: Ident) -> TableAlias {
+    TableAlias {
+        explicit: true,
+        name,
+        columns: Vec::new(),
+        at: None,
+    }
+}
+
+/// A function without OUT parameters names its column as its relation.
+fn with_column(alias: Option<&TableAlias>, function: &str) -> TableAlias {
+    let mut alias = match alias {
+        Some(alias) => alias.clone(),
+        None => alias_of(Ident::with_quote('"', function)),
+    };
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef {
+            name: alias.name.clone(),
+            data_type: None,
+        });
+    }
+    alias
+}
