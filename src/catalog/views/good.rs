@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{FullName, Place, ReferencesOf, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Change, Folder};
 
 /// The file that holds them, in the state folder.
@@ -122,11 +122,16 @@ impl Good {
             before: self.text.clone(),
             after: Some(text.clone()),
         };
-        let written = state.commit(vec![change]).await;
-        self.text = match written {
-            Ok(()) => Some(text),
-            Err(_) => state.read_file(FILE).await?,
-        };
-        written
+        match state.commit(vec![change]).await {
+            Ok(()) => {
+                self.text = Some(text);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::SerializationFailure => {
+                self.text = state.read_file(FILE).await?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 }
