@@ -1,9 +1,12 @@
 //! Keeps what exists up to date: lists the lake again when asked, and opens tables for their columns.
 
+use std::hash::Hash;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt};
 use moka::future::Cache;
 
@@ -12,23 +15,33 @@ use super::snapshot::make;
 use super::views::Views;
 use super::{Catalog, Inventory, Kind, Known, Relation, Snapshot};
 use crate::error::{Error, Result};
-use crate::sources::LakeTable;
 
 /// How many tables are opened at a time.
 const PINS_MAX: usize = 32;
 
-/// How long the catalog may show a table's former columns after they changed. A statement that
-/// reads the table always sees its latest ones.
+/// How long the catalog may show a relation's former columns after they changed. A statement that
+/// reads the relation always sees its latest ones.
 const COLUMNS_AGE_MAX: Duration = Duration::from_secs(5);
 
-/// How many tables' columns are kept, a few KiB each.
+/// How many relations' columns are kept, a few KiB each.
 const COLUMNS_MAX: u64 = 20_000;
 
-/// The columns of tables, or why they could not be opened. An entry goes stale by its age.
+/// The columns of relations, or why they have none. An entry goes stale by its age.
 #[derive(Debug)]
-pub(super) struct Columns(Cache<LakeTable, Result<SchemaRef>>);
+pub struct Columns<K: Hash + Eq + Send + Sync + 'static>(Cache<K, Result<SchemaRef>>);
 
-impl Default for Columns {
+impl<K: Hash + Eq + Send + Sync + 'static> Columns<K> {
+    /// The columns that are kept, else those that `find` finds. Concurrent calls share one finding.
+    pub async fn get_with(
+        &self,
+        key: K,
+        find: BoxFuture<'_, Result<SchemaRef>>,
+    ) -> Result<SchemaRef> {
+        self.0.get_with(key, find).await
+    }
+}
+
+impl<K: Hash + Eq + Send + Sync + 'static> Default for Columns<K> {
     fn default() -> Self {
         let columns = Cache::builder()
             .max_capacity(COLUMNS_MAX)
@@ -112,8 +125,8 @@ impl Catalog {
             Kind::Table(table) => table,
             Kind::View(_) => return Ok(Arc::new(Schema::empty())),
         };
-        let open = async { Ok(self.lake.pin(table).await?.provider.schema()) };
-        self.columns.0.get_with(table.clone(), open).await
+        let open = async { Ok(self.lake.pin(table).await?.provider.schema()) }.boxed();
+        self.columns.get_with(table.clone(), open).await
     }
 
     async fn list(&self) -> Result<Arc<Snapshot>> {

@@ -18,6 +18,7 @@ use arrow::datatypes::SchemaRef;
 use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
+pub use self::inventory::Columns;
 use self::system::Builtin;
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::error::Result;
@@ -155,7 +156,7 @@ pub struct Catalog {
     /// The last good definitions; held while definitions are judged and written.
     good: tokio::sync::Mutex<Option<Good>>,
     refreshes: inventory::Refreshes,
-    columns: inventory::Columns,
+    columns: Columns<LakeTable>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
@@ -199,7 +200,7 @@ impl Catalog {
             known: RwLock::default(),
             good: tokio::sync::Mutex::default(),
             refreshes: inventory::Refreshes::default(),
-            columns: inventory::Columns::default(),
+            columns: Columns::default(),
             system,
             builtin,
         }

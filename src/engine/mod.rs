@@ -41,8 +41,8 @@ pub use session_state::base as base_state;
 pub use statement::{SessionCommand, Statement, StatementKind};
 pub use views::Defined;
 
-use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
+use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types;
 use datafusion::sql::sqlparser::ast::Query;
@@ -60,7 +60,8 @@ struct Inner {
     base: SessionState,
     runtime: Handle,
     database: String,
-    view_columns: views::ViewColumns,
+    /// By the snapshot's epoch and the view's OID.
+    view_columns: Columns<(u64, u32)>,
 }
 
 impl Engine {
@@ -77,7 +78,7 @@ impl Engine {
             base,
             runtime,
             database,
-            view_columns: views::ViewColumns::default(),
+            view_columns: Columns::default(),
         };
         Self {
             inner: Arc::new(inner),

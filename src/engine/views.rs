@@ -2,12 +2,10 @@
 //! that defines one does.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use moka::future::Cache;
 
 use super::context::StatementContext;
 use super::{Engine, Inner, pin, plan, references, session_state};
@@ -15,26 +13,6 @@ use crate::catalog::sql::Definition;
 use crate::catalog::views::{Draft, FullName, Surroundings, View};
 use crate::catalog::{Inventory, Judge, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
-
-/// How long the catalog may show a view's former columns after a table it reads changed. A
-/// statement that reads the view always sees its latest ones.
-const COLUMNS_AGE_MAX: Duration = Duration::from_secs(5);
-
-/// How many views' columns are kept, a few KiB each.
-const COLUMNS_MAX: u64 = 20_000;
-
-/// The columns of views by the snapshot's epoch and the view's OID.
-#[derive(Debug)]
-pub(super) struct ViewColumns(Cache<(u64, u32), Result<SchemaRef>>);
-
-impl Default for ViewColumns {
-    fn default() -> Self {
-        let columns = Cache::builder()
-            .max_capacity(COLUMNS_MAX)
-            .time_to_live(COLUMNS_AGE_MAX);
-        Self(columns.build())
-    }
-}
 
 /// What a statement that defines something did.
 #[derive(Debug)]
@@ -153,7 +131,7 @@ impl Inner {
             if let Some(view) = relation.view() {
                 let plan = self.plan_view(view, snapshot, Some(&tables), context);
                 let key = (snapshot.epoch, relation.oid);
-                let columns = self.view_columns.0.get_with(key, plan.boxed()).await;
+                let columns = self.view_columns.get_with(key, plan.boxed()).await;
                 all.insert(relation.oid, columns);
             }
         }
