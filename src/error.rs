@@ -39,6 +39,14 @@ pub enum ErrorKind {
     InvalidSqlStatementName,
     /// A portal that does not exist.
     InvalidCursorName,
+    /// An interval longer than PostgreSQL's.
+    IntervalFieldOverflow,
+    /// A setting that cannot be changed.
+    CantChangeRuntimeParam,
+    /// NULL where a value must be.
+    NullValueNotAllowed,
+    /// A cursor that is declared to be two things at once.
+    InvalidCursorDefinition,
     /// A `$n` without a value or a type.
     UndefinedParameter,
     /// A name that fits two columns.
@@ -73,6 +81,8 @@ pub enum ErrorKind {
     InvalidBinaryRepresentation,
     /// A date or time that cannot be read.
     InvalidDatetimeFormat,
+    /// A date or time that there is not, or out of PostgreSQL's range.
+    DatetimeFieldOverflow,
     /// Bytes that are not UTF-8.
     CharacterNotInRepertoire,
     /// A letter that an encoding, or a text, cannot hold.

@@ -35,17 +35,41 @@ pub struct Answer {
     pub schema: SchemaRef,
     /// Messages for the client, to be sent before the first row.
     pub notices: Vec<String>,
-    pub(super) rows: mpsc::Receiver<Result<RecordBatch>>,
-    pub(super) _task: AbortOnDropHandle<()>,
+    pub(super) rows: Batches,
+}
+
+/// Where an answer's rows come from.
+#[derive(Debug)]
+pub(super) enum Batches {
+    /// A running plan.
+    Running {
+        rows: mpsc::Receiver<Result<RecordBatch>>,
+        _task: AbortOnDropHandle<()>,
+    },
+    /// Rows that are known already.
+    Ready(Option<RecordBatch>),
 }
 
 impl Answer {
+    /// An answer whose rows are known already.
+    pub(super) fn of_batch(columns: Vec<Column>, batch: RecordBatch) -> Self {
+        Self {
+            columns,
+            schema: batch.schema(),
+            notices: Vec::new(),
+            rows: Batches::Ready(Some(batch)),
+        }
+    }
+
     /// The next rows; `None` after the last. The statement runs at most a few batches ahead of
     /// its reader. Cancel safe.
     ///
     /// # Errors
     /// Whatever stopped the statement; nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        self.rows.recv().await
+        match &mut self.rows {
+            Batches::Running { rows, .. } => rows.recv().await,
+            Batches::Ready(batch) => batch.take().map(Ok),
+        }
     }
 }

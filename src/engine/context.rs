@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::moment::Moment;
 use crate::catalog::views::Draft;
 use crate::catalog::{Catalog, Snapshot};
 use crate::error::Result;
-use crate::functions::SessionFacts;
+use crate::functions::{SessionFacts, SetConfig};
 
 /// Given with each statement by the door it came through.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct StatementContext {
     pub time_zone: Arc<str>,
     /// What the session's transaction has defined.
     pub draft: Option<Draft>,
+    /// The moment that the session's transaction sees; `None` where each statement sees its own.
+    pub moment: Option<Arc<Moment>>,
     /// Stops the statement (`QueryCanceled`) wherever it is. The door says why it was stopped.
     pub cancel: CancellationToken,
 }
@@ -33,18 +36,29 @@ impl StatementContext {
                 search_path: vec!["public".to_owned()],
                 settings: Arc::default(),
                 backend_pid: 0,
+                set_config: SetConfig::refused(),
             }),
             time_zone: "UTC".into(),
             draft: None,
+            moment: None,
             cancel: CancellationToken::new(),
         }
     }
 
     /// What exists, as the statement sees it.
     pub(super) async fn snapshot(&self, catalog: &Catalog) -> Result<Arc<Snapshot>> {
-        match &self.draft {
-            Some(draft) => catalog.snapshot_with(&draft.views).await,
-            None => catalog.snapshot().await,
+        let seen = self.moment.as_ref().and_then(|moment| moment.snapshot());
+        match (&self.draft, seen) {
+            (Some(draft), _) => catalog.snapshot_with(&draft.views).await,
+            (None, Some(seen)) => Ok(seen),
+            (None, None) => catalog.snapshot().await,
+        }
+    }
+
+    /// Keeps what exists for the transaction, if it sees one moment.
+    pub(super) fn keep_snapshot(&self, snapshot: &Arc<Snapshot>) {
+        if let (Some(moment), None) = (&self.moment, &self.draft) {
+            moment.keep_snapshot(snapshot);
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use tokio::runtime::Handle;
@@ -12,32 +11,33 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::answer::{Answer, Column};
-use super::bind::shown;
+use super::answer::{Answer, Batches, Column};
 use super::failure;
 use super::plan::Plan;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types;
 
 /// Batches made before the reader takes the first: enough to keep a core busy while one is sent.
 const BATCHES_AHEAD: usize = 2;
 
-/// The columns that a schema's rows have for a client.
-pub(super) fn columns(schema: &SchemaRef) -> Vec<Column> {
-    schema
-        .fields()
-        .iter()
-        .map(|field| Column {
-            name: shown(field.name()).to_owned(),
-            pg_type: types::of_field(field),
-        })
-        .collect()
+/// A plan whose types are fitted, as its rows will have them: before that a CASE has the type of its
+/// first branch.
+pub(super) fn analyzed(plan: &Plan, state: &SessionState) -> Result<LogicalPlan> {
+    state
+        .analyzer()
+        .execute_and_check(plan.logical.clone(), state.config_options(), |_, _| {})
+        .map_err(|error| failure::from_datafusion(&error))
 }
 
-/// The physical plan of a logical one.
-pub(super) async fn physical(plan: &Plan, state: &SessionState) -> Result<Arc<dyn ExecutionPlan>> {
-    state
-        .create_physical_plan(&plan.logical)
+/// The physical plan of an analyzed one.
+pub(super) async fn physical(
+    analyzed: LogicalPlan,
+    state: &SessionState,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {});
+    let optimized = optimized.map_err(|error| failure::from_datafusion(&error))?;
+    let planned = state.query_planner();
+    planned
+        .create_physical_plan(&optimized, state)
         .await
         .map_err(|error| failure::from_datafusion(&error))
 }
@@ -74,26 +74,11 @@ pub(super) fn start(
         columns,
         schema,
         notices: Vec::new(),
-        rows,
-        _task: AbortOnDropHandle::new(task),
+        rows: Batches::Running {
+            rows,
+            _task: AbortOnDropHandle::new(task),
+        },
     })
-}
-
-/// An answer whose rows are known already.
-pub(super) fn of_batch(batch: RecordBatch) -> Answer {
-    let schema = batch.schema();
-    let (sender, rows) = mpsc::channel(1);
-    let task = Handle::current().spawn(async move {
-        // A reader that is gone wants no rows.
-        let _ = sender.send(Ok(batch)).await;
-    });
-    Answer {
-        columns: columns(&schema),
-        schema,
-        notices: Vec::new(),
-        rows,
-        _task: AbortOnDropHandle::new(task),
-    }
 }
 
 /// The error of a statement that was stopped.

@@ -11,7 +11,7 @@ use futures::StreamExt;
 
 use super::answer::Column;
 use super::pin::Pinned;
-use super::{execute, failure};
+use super::{columns, failure};
 use crate::error::{Error, Result};
 
 /// Runs a plan to its end for its figures.
@@ -64,5 +64,5 @@ fn schema() -> SchemaRef {
 
 /// The columns of every EXPLAIN.
 pub(super) fn columns() -> Vec<Column> {
-    execute::columns(&schema())
+    columns::of_schema(&schema())
 }

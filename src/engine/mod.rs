@@ -5,11 +5,16 @@
 //! relation whose version is not fixed.
 
 mod answer;
+mod arguments;
 mod bind;
+mod columns;
+mod constant;
 mod context;
 mod execute;
 mod explain;
 mod failure;
+mod moment;
+mod named;
 mod output_name;
 mod parameters;
 mod parse;
@@ -27,7 +32,7 @@ mod views;
 
 use std::sync::Arc;
 
-use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::common::ParamValues;
 use datafusion::execution::SessionState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -36,16 +41,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
+pub use moment::Moment;
+pub use parameters::Parameter;
 pub use references::{references_of, stars_of};
 pub use session_state::base as base_state;
-pub use statement::{SessionCommand, Statement, StatementKind};
+pub use statement::{
+    Declare, Direction, Execute, Fetch, Mode, Prepare, SessionCommand, Statement, StatementKind,
+};
 pub use views::Defined;
 
 use crate::catalog::sql::Lines;
 use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
-use crate::types;
+use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
+use moka::sync::Cache;
 use pin::Pinned;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
@@ -62,7 +72,16 @@ struct Inner {
     database: String,
     /// By the snapshot's epoch and the view's OID.
     view_columns: Columns<(u64, u32)>,
+    /// The last messages of queries alone, by their text. What a text says never changes.
+    parsed: Cache<Arc<str>, Parsed>,
+    constants: Constants,
 }
+
+/// The statements of a message.
+pub type Parsed = Arc<[Arc<Statement>]>;
+
+/// Messages whose statements are kept.
+const PARSED_MAX: u64 = 1_000;
 
 impl Engine {
     /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
@@ -79,6 +98,8 @@ impl Engine {
             runtime,
             database,
             view_columns: Columns::default(),
+            parsed: Cache::new(PARSED_MAX),
+            constants: Constants::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -90,8 +111,18 @@ impl Engine {
     /// # Errors
     /// `SyntaxError` with its position; what would write is `ReadOnlySqlTransaction`, what cannot
     /// be run exactly `FeatureNotSupported`.
-    pub fn parse(&self, text: &str) -> Result<Vec<Statement>> {
-        parse::parse(text)
+    pub fn parse(&self, text: &str) -> Result<Parsed> {
+        if let Some(parsed) = self.inner.parsed.get(text) {
+            return Ok(parsed);
+        }
+        let statements = parse::parse(text)?;
+        let parsed: Parsed = statements.into_iter().map(Arc::new).collect();
+        let is_query =
+            |statement: &Arc<Statement>| matches!(statement.kind, StatementKind::Query(_));
+        if text.len() <= TEXT_BYTES_MAX && parsed.iter().all(is_query) {
+            self.inner.parsed.insert(text.into(), Arc::clone(&parsed));
+        }
+        Ok(parsed)
     }
 
     /// What a statement takes and gives. `declared` are the types the client gave for `$1`, `$2`...;
@@ -101,12 +132,20 @@ impl Engine {
     /// Whatever planning finds wrong.
     pub async fn describe(
         &self,
-        statement: &Statement,
+        statement: &Arc<Statement>,
         declared: &[u32],
         context: &StatementContext,
     ) -> Result<Description> {
+        if declared.is_empty()
+            && let Some(constant) = self.inner.constants.get(statement, context)
+        {
+            return Ok(Description {
+                parameters: Vec::new(),
+                columns: constant.columns.clone(),
+            });
+        }
         let inner = Arc::clone(&self.inner);
-        let (statement, declared) = (statement.clone(), declared.to_vec());
+        let (statement, declared) = (Arc::clone(statement), declared.to_vec());
         let own = context.clone();
         let step = async move { inner.describe(&statement, &declared, &own).await };
         self.on_query_runtime(context, step.boxed()).await
@@ -121,13 +160,22 @@ impl Engine {
     /// Whatever planning finds wrong; failures while running come from [`Answer::next`].
     pub async fn answer(
         &self,
-        statement: &Statement,
-        parameters: Vec<ScalarValue>,
+        statement: &Arc<Statement>,
+        parameters: Vec<Parameter>,
         expected: Option<&[Column]>,
         context: &StatementContext,
     ) -> Result<Answer> {
+        if parameters.is_empty()
+            && let Some(constant) = self.inner.constants.get(statement, context)
+        {
+            let answer = constant.answer()?;
+            return match expected {
+                Some(expected) => same_columns(answer, expected),
+                None => Ok(answer),
+            };
+        }
         let inner = Arc::clone(&self.inner);
-        let (statement, own) = (statement.clone(), context.clone());
+        let (statement, own) = (Arc::clone(statement), context.clone());
         let expected = expected.map(<[Column]>::to_vec);
         let step = async move {
             let answer = inner.answer(&statement, parameters, &own).await?;
@@ -192,14 +240,14 @@ impl Inner {
             context,
         };
         let parameters = parameters::types(&scene, declared)?;
-        let known: Vec<_> = parameters.iter().cloned().map(Some).collect();
-        let plan = plan::plan(&scene, &known)?;
+        let fields = parameters.iter().map(|it| Some(it.field())).collect();
+        let plan = plan::plan(&scene, fields)?;
         let columns = match statement.kind {
             StatementKind::Explain { .. } => explain::columns(),
-            _ => execute::columns(plan.logical.schema().inner()),
+            _ => columns::of_plan(&plan.logical, &execute::analyzed(&plan, &state)?),
         };
         Ok(Description {
-            parameters: parameters.iter().map(types::of_arrow).collect(),
+            parameters: parameters.iter().map(|it| it.pg_type).collect(),
             columns,
         })
     }
@@ -207,16 +255,14 @@ impl Inner {
     async fn answer(
         &self,
         statement: &Statement,
-        parameters: Vec<ScalarValue>,
+        parameters: Vec<Parameter>,
         context: &StatementContext,
     ) -> Result<Answer> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
         let pinned = self.pin(query, &statement.lines, context).await?;
-        let types: Vec<_> = parameters
-            .iter()
-            .map(|value| Some(value.data_type()))
-            .collect();
+        let is_fixed = parameters.is_empty();
+        let fields = parameters.iter().map(|it| Some(it.field())).collect();
         let scene = Scene {
             query,
             lines: &statement.lines,
@@ -224,13 +270,15 @@ impl Inner {
             state: &state,
             context,
         };
-        let mut plan = plan::plan(&scene, &types)?;
+        let mut plan = plan::plan(&scene, fields)?;
+        let values = parameters.into_iter().map(Parameter::into_scalar);
         plan.logical = plan
             .logical
-            .replace_params_with_values(&ParamValues::from(parameters))
+            .replace_params_with_values(&ParamValues::List(values.collect()))
             .map_err(|error| failure::from_datafusion(&error))?;
-        let columns = execute::columns(plan.logical.schema().inner());
-        let physical = execute::physical(&plan, &state).await?;
+        let analyzed = execute::analyzed(&plan, &state)?;
+        let columns = columns::of_plan(&plan.logical, &analyzed);
+        let physical = execute::physical(analyzed, &state).await?;
         match statement.kind {
             StatementKind::Explain {
                 analyze, verbose, ..
@@ -239,9 +287,16 @@ impl Inner {
                     explain::run(&physical, &state).await?;
                 }
                 let lines = explain::lines(&pinned, physical.as_ref(), analyze, verbose)?;
-                Ok(execute::of_batch(lines))
+                Ok(Answer::of_batch(columns::of_schema(&lines.schema()), lines))
             }
-            _ => execute::start(&physical, columns, &state, &context.cancel),
+            _ => {
+                if is_fixed && pinned.relations.is_empty() {
+                    let logical = &plan.logical;
+                    let constants = &self.constants;
+                    constants.keep(statement, context, logical, physical.as_ref(), &columns);
+                }
+                execute::start(&physical, columns, &state, &context.cancel)
+            }
         }
     }
 }
@@ -261,7 +316,7 @@ struct Scene<'a> {
 fn query_of(statement: &Statement) -> Result<&Query> {
     match &statement.kind {
         StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
-        StatementKind::Session(_) | StatementKind::Definition(_) => {
+        _ => {
             let message = "a statement without rows reached the engine's answers";
             Err(Error::internal(std::io::Error::other(message)))
         }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, LimitClause, Query, Value, ValueWithSpan, Visit, Visitor,
+    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, Query, Value,
+    ValueWithSpan, Visit, Visitor,
 };
 
 use super::Scene;
@@ -14,13 +18,64 @@ use super::failure;
 use super::plan;
 use super::type_planner::PostgresTypes;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{self, oid};
+use crate::types::{self, PgType, TYPE_KEY, oid};
 
 /// More than the protocol can carry in a Bind message (its count is an int16, read unsigned).
 const NUMBER_MAX: usize = 65_535;
 
-/// The Arrow type of every parameter of a statement. `declared` are OIDs; 0 is undeclared.
-pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<DataType>> {
+/// A parameter's type, as its values are held and as clients know it.
+#[derive(Clone, Debug)]
+pub(super) struct ParameterType {
+    pub(super) data_type: DataType,
+    pub(super) pg_type: PgType,
+}
+
+/// What a parameter stands for.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its value.
+    pub value: ScalarValue,
+    /// The OID of its type, which tells JSON from text.
+    pub oid: u32,
+}
+
+impl ParameterType {
+    /// The field by which the planner knows the parameter.
+    pub(super) fn field(&self) -> FieldRef {
+        field(&self.data_type, self.pg_type.oid)
+    }
+}
+
+impl Parameter {
+    /// As [`ParameterType::field`].
+    pub(super) fn field(&self) -> FieldRef {
+        field(&self.value.data_type(), self.oid)
+    }
+
+    /// The value and its type's name for the planner.
+    pub(super) fn into_scalar(self) -> ScalarAndMetadata {
+        let field = self.field();
+        let metadata =
+            (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(&field));
+        ScalarAndMetadata::new(self.value, metadata)
+    }
+}
+
+/// A field of a type that its values alone do not tell.
+fn field(data_type: &DataType, pg_oid: u32) -> FieldRef {
+    let field = Field::new("", data_type.clone(), true);
+    let is_named = matches!(
+        pg_oid,
+        oid::JSON | oid::JSONB | oid::UUID | oid::NAME | oid::XID
+    );
+    Arc::new(match is_named {
+        true => field.with_metadata([(TYPE_KEY.to_owned(), pg_oid.to_string())].into()),
+        false => field,
+    })
+}
+
+/// The type of every parameter of a statement. `declared` are OIDs; 0 is undeclared.
+pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<ParameterType>> {
     let mut found = Found::default();
     let _: ControlFlow<()> = scene.query.visit(&mut found);
     if found.number_max > NUMBER_MAX {
@@ -28,13 +83,14 @@ pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<DataType>
         return Err(Error::new(ErrorKind::UndefinedParameter, message));
     }
     let n_parameters = found.number_max.max(declared.len());
+    let declared = |number: usize| {
+        let declared = declared.get(number - 1).copied();
+        declared.filter(|oid| *oid != 0 && *oid != oid::UNKNOWN)
+    };
     let mut known: Vec<Option<DataType>> = Vec::with_capacity(n_parameters);
     for number in 1..=n_parameters {
-        let declared = declared
-            .get(number - 1)
-            .copied()
-            .filter(|oid| *oid != 0 && *oid != oid::UNKNOWN);
-        known.push(match declared {
+        let named = declared(number).or_else(|| found.named.get(&number).copied());
+        known.push(match named {
             Some(oid) => Some(arrow_type(oid)?),
             None => found.types.get(&number).cloned(),
         });
@@ -42,10 +98,13 @@ pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<DataType>
     if known.iter().any(Option::is_none) {
         infer(&mut known, scene)?;
     }
-    Ok(known
-        .into_iter()
-        .map(|known| known.unwrap_or(DataType::Utf8))
-        .collect())
+    let parameters = known.into_iter().zip(1..).map(|(known, number)| {
+        let data_type = known.unwrap_or(DataType::Utf8);
+        let named = declared(number).or_else(|| found.named.get(&number).copied());
+        let pg_type = named.map_or_else(|| types::of_arrow(&data_type), PgType::of);
+        ParameterType { data_type, pg_type }
+    });
+    Ok(parameters.collect())
 }
 
 fn arrow_type(oid: u32) -> Result<DataType> {
@@ -54,7 +113,11 @@ fn arrow_type(oid: u32) -> Result<DataType> {
 
 /// Asks DataFusion what it would take the open parameters for, by what they are compared with.
 fn infer(known: &mut [Option<DataType>], scene: &Scene<'_>) -> Result<()> {
-    let plan = plan::plan(scene, known)?;
+    let fields: Vec<Option<FieldRef>> = known
+        .iter()
+        .map(|known| known.as_ref().map(|data_type| field(data_type, 0)))
+        .collect();
+    let plan = plan::plan(scene, fields)?;
     let inferred = plan
         .logical
         .get_parameter_types()
@@ -75,7 +138,17 @@ fn infer(known: &mut [Option<DataType>], scene: &Scene<'_>) -> Result<()> {
 struct Found {
     number_max: usize,
     types: BTreeMap<usize, DataType>,
+    /// OIDs of types that are texts to Arrow.
+    named: BTreeMap<usize, u32>,
 }
+
+/// Casts that are functions (`rules::normalize`), and the types of what they take.
+const CASTING: &[(&str, u32)] = &[
+    ("json", oid::JSON),
+    ("jsonb", oid::JSONB),
+    ("name", oid::NAME),
+    ("uuid", oid::UUID),
+];
 
 impl Visitor for Found {
     type Break = ();
@@ -102,12 +175,30 @@ impl Visitor for Found {
                     self.types.entry(number).or_insert(data_type);
                 }
             }
+            Expr::Function(function) => {
+                if let Some((number, oid)) = cast_by_function(function) {
+                    self.named.entry(number).or_insert(oid);
+                }
+            }
             other => {
                 let number = number(other).unwrap_or_default();
                 self.number_max = self.number_max.max(number);
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The parameter that a casting function is called with, and its type.
+fn cast_by_function(function: &ast::Function) -> Option<(usize, u32)> {
+    let name = function.name.to_string();
+    let (_, oid) = CASTING.iter().find(|(known, _)| *known == name)?;
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some((number(argument)?, *oid)),
+        _ => None,
     }
 }
 
@@ -123,7 +214,19 @@ fn number(expression: &Expr) -> Option<usize> {
     }
 }
 
+/// The OID of a type as written; `None` if there is none of this name.
+pub(super) fn type_of(data_type: &ast::DataType) -> Option<u32> {
+    match data_type {
+        // Kept as text, and still of their own name to a client.
+        ast::DataType::Varchar(_) | ast::DataType::CharacterVarying(_) => Some(oid::VARCHAR),
+        _ => cast_type(data_type).map(|data_type| types::of_arrow(&data_type).oid),
+    }
+}
+
 fn cast_type(data_type: &ast::DataType) -> Option<DataType> {
+    if let ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _)) = data_type {
+        return Some(DataType::new_list(cast_type(element)?, true));
+    }
     let simple = match data_type {
         ast::DataType::SmallInt(_) | ast::DataType::Int2(_) => oid::INT2,
         ast::DataType::Int(_) | ast::DataType::Integer(_) | ast::DataType::Int4(_) => oid::INT4,
@@ -133,6 +236,7 @@ fn cast_type(data_type: &ast::DataType) -> Option<DataType> {
         ast::DataType::Numeric(_) | ast::DataType::Decimal(_) => oid::NUMERIC,
         ast::DataType::Boolean | ast::DataType::Bool => oid::BOOL,
         ast::DataType::Date => oid::DATE,
+        ast::DataType::Bytea => oid::BYTEA,
         other => {
             let planned = PostgresTypes.plan_type_field(other).ok().flatten();
             return planned.map(|field| field.data_type().clone());

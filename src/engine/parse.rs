@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::rules::{elements, fetch, length, literals, never_run, normalize};
 use super::statement::{Statement, StatementKind};
-use super::{output_name, refuse, session_command};
-use crate::catalog::sql::{self, Lines, near};
+use super::{named, output_name, refuse, session_command};
+use crate::catalog::sql::{self, Lines, at_end, near};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Nested levels of a statement. Planning recurses as deep, on threads of 16 MiB stack.
@@ -33,16 +33,10 @@ const REFUSED: &[&str] = &[
     "CHECKPOINT",
     "CLUSTER",
     "COPY",
-    "DECLARE",
     "DO",
-    "EXECUTE",
-    "FETCH",
-    "LISTEN",
     "LOAD",
     "LOCK",
-    "MOVE",
     "NOTIFY",
-    "PREPARE",
     "REINDEX",
     "VACUUM",
 ];
@@ -83,8 +77,30 @@ pub(super) fn parse(text: &str) -> Result<Vec<Statement>> {
     let lines = Lines::of(text);
     let tokens = sql::tokens(text, &lines)?;
     sql::statements(&tokens)
-        .map(|tokens| parse_one(text, &lines, tokens))
+        .map(|own| {
+            parse_one(text, &lines, own).map_err(|error| at_semicolon(error, &lines, &tokens, own))
+        })
         .collect()
+}
+
+/// What ends too early ends at the semicolon behind it, if one is there.
+fn at_semicolon(
+    error: Error,
+    lines: &Lines,
+    tokens: &[TokenWithSpan],
+    own: &[TokenWithSpan],
+) -> Error {
+    if error.position() != Some(lines.end()) || error.kind() != ErrorKind::SyntaxError {
+        return error;
+    }
+    let last = own.last().map(|token| token.span.start);
+    let mut behind = tokens
+        .iter()
+        .skip_while(|token| Some(token.span.start) != last);
+    match behind.find(|token| token.token == Token::SemiColon) {
+        Some(semicolon) => near(lines, semicolon),
+        None => error,
+    }
 }
 
 /// The query of a view, whose text is nothing else.
@@ -103,13 +119,19 @@ pub(super) fn parse_view(text: &str) -> Result<(Box<ast::Query>, Arc<Lines>)> {
     }
 }
 
-fn parse_one(text: &str, lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement> {
+/// One statement of a message, by its tokens.
+pub(super) fn parse_one(
+    text: &str,
+    lines: &Arc<Lines>,
+    tokens: &[TokenWithSpan],
+) -> Result<Statement> {
     let mut words = tokens.iter().filter(|token| sql::is_word_or_sign(token));
     let first = words.next().expect("a statement has a token");
     let (start, end) = sql::extent(text, lines, tokens);
     let kind = match classify(first) {
         Command::Query => parse_query(lines, tokens)?,
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
+        Command::Named => named::parse(text, lines, tokens)?,
         Command::Writing(name) => match sql::definition(text, lines, tokens) {
             Some(definition) => StatementKind::Definition(definition?),
             None => return Err(writing(&command_name(name, tokens))),
@@ -118,7 +140,7 @@ fn parse_one(text: &str, lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result
         Command::Unknown => return Err(near(lines, first)),
     };
     Ok(Statement {
-        text: text[start..end].to_owned(),
+        text: text[start..end].into(),
         kind,
         lines: Arc::clone(lines),
     })
@@ -153,6 +175,7 @@ fn command_name(first: &str, tokens: &[TokenWithSpan]) -> String {
 enum Command {
     Query,
     Session,
+    Named,
     Writing(&'static str),
     Refused(&'static str),
     Unknown,
@@ -168,6 +191,8 @@ fn classify(first: &TokenWithSpan) -> Command {
         Command::Query
     } else if session_command::COMMANDS.contains(&word.as_str()) {
         Command::Session
+    } else if named::COMMANDS.contains(&word.as_str()) {
+        Command::Named
     } else if let Some(name) = WRITING.iter().find(|name| **name == word) {
         Command::Writing(name)
     } else if let Some(name) = REFUSED.iter().find(|name| **name == word) {
@@ -179,9 +204,7 @@ fn classify(first: &TokenWithSpan) -> Command {
 
 fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<StatementKind> {
     let dialect = PostgreSqlDialect {};
-    let mut parser = Parser::new(&dialect)
-        .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(tables_as_selects(tokens));
+    let mut parser = parser(&dialect, tokens);
     let statement = parser
         .parse_statement()
         .map_err(|error| syntax_error(lines, tokens, &error))?;
@@ -216,6 +239,13 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
     }
 }
 
+/// A parser of these tokens, with PostgreSQL's grammar as sqlparser knows it.
+pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Parser<'a> {
+    Parser::new(dialect)
+        .with_recursion_limit(DEPTH_MAX)
+        .with_tokens_with_locations(tables_as_selects(tokens))
+}
+
 /// The tokens with `TABLE t` written out as `SELECT * FROM t`. sqlparser reads TABLE itself, and
 /// swallows what follows the name. A reserved word is a name only after AS or a dot.
 fn tables_as_selects(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
@@ -245,7 +275,7 @@ fn is_keyword(token: &Token, keyword: &str) -> bool {
 }
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
-fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
+pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
     refuse::check(&query)?;
@@ -258,7 +288,7 @@ fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
 }
 
 /// The parser's complaint in PostgreSQL's words: the token at which it gave up.
-fn syntax_error(lines: &Lines, tokens: &[TokenWithSpan], error: &ParserError) -> Error {
+pub(super) fn syntax_error(lines: &Lines, tokens: &[TokenWithSpan], error: &ParserError) -> Error {
     let ParserError::ParserError(message) = error else {
         return Error::new(
             ErrorKind::StatementTooComplex,
@@ -276,8 +306,7 @@ fn syntax_error(lines: &Lines, tokens: &[TokenWithSpan], error: &ParserError) ->
     });
     match at {
         Some(token) => near(lines, token).with_detail(sentence(message)),
-        None => Error::new(ErrorKind::SyntaxError, "syntax error at end of input")
-            .with_detail(sentence(message)),
+        None => at_end(lines).with_detail(sentence(message)),
     }
 }
 

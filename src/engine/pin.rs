@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
@@ -16,6 +17,7 @@ use futures::future::try_join_all;
 use super::bind::reference;
 use super::context::StatementContext;
 use super::failure;
+use super::moment::Moment;
 use super::references::{Meaning, Resolved, Target};
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
@@ -55,6 +57,8 @@ pub(super) struct PinnedTable {
     pub(super) schema: String,
     pub(super) name: String,
     pub(super) version: Version,
+    /// When its rows were last changed, by the store's clock.
+    pub(super) changed: Option<DateTime<Utc>>,
     pub(super) provider: Arc<dyn TableProvider>,
 }
 
@@ -83,8 +87,9 @@ pub(super) async fn pin(
         settings: Arc::clone(&context.facts.settings),
     };
     let targets = resolved.tables.iter();
-    let pinned =
-        try_join_all(targets.map(|(names, target)| pin_one(catalog, names, target, &view))).await?;
+    let moment = context.moment.as_deref();
+    let pins = targets.map(|(names, target)| pin_one(catalog, names, target, &view, moment));
+    let pinned = try_join_all(pins).await?;
     let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
     let mut views = HashMap::new();
     for resolved_view in &resolved.views {
@@ -164,23 +169,39 @@ async fn pin_one(
     names: &(String, String),
     target: &Target,
     view: &SystemView,
+    moment: Option<&Moment>,
 ) -> Result<Arc<PinnedTable>, Failed> {
     let (schema, name) = names;
+    let failed = |error| Failed {
+        names: names.clone(),
+        error,
+    };
+    // What the gateway itself knows is never of another moment than now.
+    let moment = moment.filter(|_| matches!(target, Target::Lake(_)));
+    if let Some(seen) = moment.and_then(|moment| moment.table(names)) {
+        return Ok(seen);
+    }
     let pinned = match target {
         Target::Lake(table) => catalog.lake().pin(table).await,
         Target::System(relation) => rows_of(relation.as_ref(), view),
     };
-    let PinnedRows { version, provider } = pinned.map_err(|error| Failed {
-        names: names.clone(),
-        error,
-    })?;
+    let PinnedRows {
+        version,
+        changed,
+        provider,
+    } = pinned.map_err(failed)?;
     tracing::debug!(schema, name, %version, "pinned");
-    Ok(Arc::new(PinnedTable {
+    let table = Arc::new(PinnedTable {
         schema: schema.clone(),
         name: name.clone(),
         version,
+        changed,
         provider,
-    }))
+    });
+    if let Some(moment) = moment {
+        moment.keep_table(&table).map_err(failed)?;
+    }
+    Ok(table)
 }
 
 fn rows_of(relation: &dyn SystemRelation, view: &SystemView) -> Result<PinnedRows> {
@@ -189,6 +210,7 @@ fn rows_of(relation: &dyn SystemRelation, view: &SystemView) -> Result<PinnedRow
         .map_err(|error| failure::from_datafusion(&error))?;
     Ok(PinnedRows {
         version: Version::None,
+        changed: None,
         provider: Arc::new(table),
     })
 }

@@ -43,14 +43,7 @@ pub(super) struct Plan {
 
 /// Plans a pinned statement. `parameters` are the types of `$1`, `$2` ...; an absent one is left
 /// to DataFusion to infer.
-pub(super) fn plan(scene: &Scene<'_>, parameters: &[Option<DataType>]) -> Result<Plan> {
-    let parameters: Vec<Option<FieldRef>> = parameters
-        .iter()
-        .map(|data_type| {
-            let field = |data_type: &DataType| Arc::new(Field::new("", data_type.clone(), true));
-            data_type.as_ref().map(field)
-        })
-        .collect();
+pub(super) fn plan(scene: &Scene<'_>, parameters: Vec<Option<FieldRef>>) -> Result<Plan> {
     let mut planning = Planning::new(scene.pinned, scene.state, scene.context);
     let relations = &scene.pinned.relations;
     let logical = planning.query(scene.query, relations, scene.lines, parameters)?;

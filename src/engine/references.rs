@@ -86,14 +86,17 @@ pub(super) async fn resolve(
     context: &StatementContext,
 ) -> Result<Resolved> {
     let last = context.snapshot(catalog).await?;
-    match resolve_in(catalog, &last, query, lines, context) {
-        Ok(resolved) if !resolved.has_system_relations() => return Ok(resolved),
+    let resolved = match resolve_in(catalog, &last, query, lines, context) {
         Err(error) if error.kind() != ErrorKind::UndefinedTable => return Err(error),
-        _ => {}
-    }
-    catalog.refresh().await?;
-    let now = context.snapshot(catalog).await?;
-    resolve_in(catalog, &now, query, lines, context)
+        Ok(resolved) if !resolved.has_system_relations() => resolved,
+        _ => {
+            catalog.refresh().await?;
+            let now = context.snapshot(catalog).await?;
+            resolve_in(catalog, &now, query, lines, context)?
+        }
+    };
+    context.keep_snapshot(&resolved.snapshot);
+    Ok(resolved)
 }
 
 impl Resolved {

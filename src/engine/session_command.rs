@@ -4,7 +4,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::statement::SessionCommand;
+use super::statement::{Mode, SessionCommand};
 use crate::catalog::sql::{Cursor, Lines};
 use crate::error::{Error, Result};
 
@@ -17,6 +17,7 @@ pub(super) const COMMANDS: &[&str] = &[
     "DEALLOCATE",
     "DISCARD",
     "END",
+    "LISTEN",
     "RELEASE",
     "RESET",
     "ROLLBACK",
@@ -40,13 +41,11 @@ fn command(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     match first.as_str() {
         "BEGIN" => {
             cursor.skip_any(&["WORK", "TRANSACTION"]);
-            transaction_modes(cursor)?;
-            Ok(SessionCommand::Begin)
+            modes(cursor).map(SessionCommand::Begin)
         }
         "START" => {
             cursor.expect("TRANSACTION")?;
-            transaction_modes(cursor)?;
-            Ok(SessionCommand::Begin)
+            modes(cursor).map(SessionCommand::Begin)
         }
         "COMMIT" | "END" => end_of_transaction(cursor, SessionCommand::Commit),
         "ABORT" => end_of_transaction(cursor, SessionCommand::Rollback),
@@ -65,6 +64,7 @@ fn command(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             name_or_all(cursor).map(SessionCommand::Deallocate)
         }
         "CLOSE" => name_or_all(cursor).map(SessionCommand::CloseCursor),
+        "LISTEN" => cursor.name().map(|_| SessionCommand::Listen),
         _ => {
             if !cursor.skip_sign(&Token::Mul) {
                 cursor.name()?;
@@ -95,42 +95,66 @@ fn rollback(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     Ok(command)
 }
 
-/// The modes of BEGIN and SET TRANSACTION. A statement sees one version of each relation whatever
-/// the level; levels that promise more than that for a transaction are refused.
-fn transaction_modes(cursor: &mut Cursor<'_>) -> Result<()> {
-    loop {
-        let here = cursor.place();
-        match cursor.word().as_deref() {
-            Some("ISOLATION") => {
-                cursor.expect("LEVEL")?;
-                isolation_level(cursor)?;
-            }
-            Some("READ") => {
-                if !cursor.skip_any(&["ONLY", "WRITE"]) {
-                    return Err(cursor.unexpected());
-                }
-            }
-            Some("NOT") => cursor.expect("DEFERRABLE")?,
-            Some("DEFERRABLE") => {}
-            _ => {
-                cursor.go_back(here);
-                return Ok(());
-            }
+/// `transaction_mode_list_or_empty` of gram.y: the last of one kind counts.
+fn modes(cursor: &mut Cursor<'_>) -> Result<Vec<Mode>> {
+    let mut modes = Vec::new();
+    while let Some(mode) = mode(cursor)? {
+        modes.push(mode);
+        if cursor.skip_sign(&Token::Comma) && cursor.first().is_none() {
+            return Err(cursor.unexpected());
         }
-        cursor.skip_sign(&Token::Comma);
+    }
+    Ok(modes)
+}
+
+/// `transaction_mode_list`: at least one.
+fn some_modes(cursor: &mut Cursor<'_>) -> Result<Vec<Mode>> {
+    let modes = modes(cursor)?;
+    match modes.is_empty() {
+        true => Err(cursor.unexpected()),
+        false => Ok(modes),
     }
 }
 
-fn isolation_level(cursor: &mut Cursor<'_>) -> Result<()> {
-    match cursor.word().as_deref() {
-        Some("READ") if cursor.skip_any(&["COMMITTED", "UNCOMMITTED"]) => Ok(()),
-        Some("SERIALIZABLE") => Err(Error::unsupported("isolation level SERIALIZABLE")),
-        Some("REPEATABLE") => {
-            cursor.expect("READ")?;
-            Err(Error::unsupported("isolation level REPEATABLE READ"))
+fn mode(cursor: &mut Cursor<'_>) -> Result<Option<Mode>> {
+    let here = cursor.place();
+    let (name, value) = match cursor.word().as_deref() {
+        Some("ISOLATION") => {
+            cursor.expect("LEVEL")?;
+            ("isolation", isolation_level(cursor)?)
         }
-        _ => Err(cursor.unexpected()),
+        Some("READ") if cursor.skip_any(&["ONLY"]) => ("read_only", "on"),
+        Some("READ") => {
+            cursor.expect("WRITE")?;
+            ("read_only", "off")
+        }
+        Some("NOT") => {
+            cursor.expect("DEFERRABLE")?;
+            ("deferrable", "off")
+        }
+        Some("DEFERRABLE") => ("deferrable", "on"),
+        _ => {
+            cursor.go_back(here);
+            return Ok(None);
+        }
+    };
+    Ok(Some(Mode { name, value }))
+}
+
+fn isolation_level(cursor: &mut Cursor<'_>) -> Result<&'static str> {
+    if cursor.skip_any(&["READ"]) {
+        if cursor.skip_any(&["UNCOMMITTED"]) {
+            return Ok("read uncommitted");
+        }
+        cursor.expect("COMMITTED")?;
+        return Ok("read committed");
     }
+    if cursor.skip_any(&["REPEATABLE"]) {
+        cursor.expect("READ")?;
+        return Ok("repeatable read");
+    }
+    cursor.expect("SERIALIZABLE")?;
+    Ok("serializable")
 }
 
 fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
@@ -141,8 +165,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             if cursor.skip_any(&["CHARACTERISTICS"]) {
                 cursor.expect("AS")?;
                 cursor.expect("TRANSACTION")?;
-                transaction_modes(cursor)?;
-                return Ok(SessionCommand::SetTransaction);
+                return some_modes(cursor).map(SessionCommand::SetCharacteristics);
             }
             false
         }
@@ -152,8 +175,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
         if cursor.skip_any(&["SNAPSHOT"]) {
             return Err(Error::unsupported("SET TRANSACTION SNAPSHOT"));
         }
-        transaction_modes(cursor)?;
-        return Ok(SessionCommand::SetTransaction);
+        return some_modes(cursor).map(SessionCommand::SetTransaction);
     }
     if cursor.skip_any(&["TIME"]) {
         cursor.expect("ZONE")?;
@@ -338,12 +360,22 @@ mod tests {
 
     #[test]
     fn transactions_in_every_spelling() {
-        check("begin", &SessionCommand::Begin);
+        let mode = |name, value| Mode { name, value };
+        check("begin", &SessionCommand::Begin(vec![]));
         check(
-            "BEGIN ISOLATION LEVEL READ COMMITTED, READ ONLY",
-            &SessionCommand::Begin,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY NOT DEFERRABLE",
+            &SessionCommand::Begin(vec![
+                mode("isolation", "repeatable read"),
+                mode("read_only", "on"),
+                mode("deferrable", "off"),
+            ]),
         );
-        check("START TRANSACTION READ WRITE", &SessionCommand::Begin);
+        check(
+            "START TRANSACTION READ WRITE",
+            &SessionCommand::Begin(vec![mode("read_only", "off")]),
+        );
+        assert!(parse_message("SET TRANSACTION").is_err());
+        assert!(parse_message("BEGIN READ ONLY,").is_err());
         check("END", &SessionCommand::Commit);
         check("ABORT WORK", &SessionCommand::Rollback);
         check(
@@ -352,7 +384,7 @@ mod tests {
         );
         check(
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            &SessionCommand::SetTransaction,
+            &SessionCommand::SetCharacteristics(vec![mode("read_only", "on")]),
         );
         check("DEALLOCATE ALL", &SessionCommand::Deallocate(None));
     }

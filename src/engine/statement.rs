@@ -10,15 +10,15 @@ use crate::catalog::sql::{Definition, Lines};
 #[derive(Clone, Debug)]
 pub struct Statement {
     /// Its own text, without the semicolon.
-    pub text: String,
+    pub text: Arc<str>,
     /// What it is.
     pub kind: StatementKind,
     /// Turns places in the tree into positions of the message.
     pub(super) lines: Arc<Lines>,
 }
 
-/// What a statement asks for. The door runs [`StatementKind::Session`] itself; everything else
-/// goes to [`super::Engine::answer`].
+/// What a statement asks for. Queries go to [`super::Engine::answer`]; the door runs what is about
+/// the session itself, and keeps the statements and cursors that have a name.
 #[derive(Clone, Debug)]
 pub enum StatementKind {
     /// Rows: SELECT, VALUES, TABLE, WITH.
@@ -35,15 +35,106 @@ pub enum StatementKind {
     /// A change of the views folder. The door collects those of a transaction, and gives them to
     /// [`super::Engine::define`].
     Definition(Definition),
+    /// A statement kept under a name.
+    Prepare(Prepare),
+    /// A kept statement, to be run.
+    Execute(Execute),
+    /// A query whose rows are fetched by and by.
+    Declare(Declare),
+    /// Rows of a cursor, or a step over them.
+    Fetch(Fetch),
     /// About the session alone.
     Session(SessionCommand),
+}
+
+/// PREPARE name (types) AS query.
+#[derive(Clone, Debug)]
+pub struct Prepare {
+    /// The name it is kept under.
+    pub name: String,
+    /// OIDs of the parameters' types; 0 is to be inferred, and so are those left out.
+    pub declared: Vec<u32>,
+    /// What is kept: always a query.
+    pub statement: Arc<Statement>,
+}
+
+/// EXECUTE name (arguments).
+#[derive(Clone, Debug)]
+pub struct Execute {
+    /// The name that PREPARE or Parse gave.
+    pub name: String,
+    pub(super) arguments: Vec<ast::Expr>,
+    pub(super) lines: Arc<Lines>,
+}
+
+/// DECLARE name CURSOR FOR query.
+#[derive(Clone, Debug)]
+pub struct Declare {
+    /// The cursor's name.
+    pub name: String,
+    /// Whether FETCH gives values in binary.
+    pub is_binary: bool,
+    /// Whether it also goes backward.
+    pub is_scrollable: bool,
+    /// Whether it stays after its transaction.
+    pub is_held: bool,
+    /// What it gives the rows of: always a query.
+    pub query: Arc<Statement>,
+}
+
+/// FETCH and MOVE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// The cursor's name.
+    pub cursor: String,
+    /// Which rows.
+    pub direction: Direction,
+    /// MOVE: the rows are passed, and not sent.
+    pub is_move: bool,
+}
+
+/// Where a cursor goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// This many rows on; 0 is the row it is on, once more.
+    Forward(u64),
+    /// This many rows back.
+    Backward(u64),
+    /// To the row of this number, counted from 1, or from the end backward.
+    Absolute(i64),
+    /// To the row this far from here.
+    Relative(i64),
+}
+
+impl Direction {
+    /// All rows that are left.
+    pub const ALL: Self = Self::Forward(u64::MAX);
+
+    /// A number of rows forward, a negative one backward.
+    pub fn forward(n_rows: i64) -> Self {
+        match n_rows {
+            0.. => Self::Forward(n_rows.unsigned_abs()),
+            _ => Self::Backward(n_rows.unsigned_abs()),
+        }
+    }
+
+    /// The other way; the row it is on stays that.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Forward(0) => self,
+            Self::Forward(n_rows) => Self::Backward(n_rows),
+            Self::Backward(n_rows) => Self::Forward(n_rows),
+            Self::Absolute(_) | Self::Relative(_) => self,
+        }
+    }
 }
 
 /// Statements about the session: settings and transactions. No relation is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
-    /// BEGIN, START TRANSACTION.
-    Begin,
+    /// BEGIN, START TRANSACTION, and what the transaction is to be.
+    Begin(Vec<Mode>),
     /// COMMIT, END.
     Commit,
     /// ROLLBACK, ABORT.
@@ -63,8 +154,10 @@ pub enum SessionCommand {
         /// SET LOCAL: until the transaction ends.
         local: bool,
     },
-    /// SET TRANSACTION, SET SESSION CHARACTERISTICS: nothing changes in a read-only server.
-    SetTransaction,
+    /// SET TRANSACTION: this one.
+    SetTransaction(Vec<Mode>),
+    /// SET SESSION CHARACTERISTICS AS TRANSACTION: those to come.
+    SetCharacteristics(Vec<Mode>),
     /// SHOW name.
     Show(String),
     /// SHOW ALL.
@@ -77,6 +170,17 @@ pub enum SessionCommand {
     Deallocate(Option<String>),
     /// CLOSE name; `None` for ALL.
     CloseCursor(Option<String>),
-    /// UNLISTEN: nothing can be listened to, so nothing is stopped.
+    /// LISTEN: nobody can notify, so nothing is ever heard.
+    Listen,
+    /// UNLISTEN.
     Unlisten,
+}
+
+/// One of the things that a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// The end of the settings' names, `transaction_...` and `default_transaction_...`.
+    pub name: &'static str,
+    /// The setting's value.
+    pub value: &'static str,
 }

@@ -37,7 +37,6 @@ impl TypePlanner for PostgresTypes {
             SqlType::JSON => named(DataType::Utf8, oid::JSON),
             SqlType::JSONB => named(DataType::Utf8, oid::JSONB),
             SqlType::Uuid => return refuse("type uuid"),
-            SqlType::Bytea => return refuse("a cast to bytea"),
             SqlType::Custom(name, _) => return custom(name),
             _ => None,
         })

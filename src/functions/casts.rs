@@ -1,10 +1,11 @@
-//! Casts to types of the catalog that Arrow lacks: `name` and `"char"`.
+//! Casts to types that Arrow lacks: `name`, `"char"` and `uuid`.
 
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
+use super::input;
 use super::scalar::{Argument, Scalar, text};
 use crate::types::oid;
 
@@ -28,6 +29,11 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 .nth(1)
                 .map_or(text.len(), |(end, _)| end);
             Ok(ScalarValue::from(&text[..end]))
+        })
+        .udf(),
+        // Kept as text in one spelling, so that equal ones are equal texts and sort as their bytes.
+        Scalar::new("uuid", any_text, oid::UUID, |row| {
+            input::uuid(text(&row[0])).map(ScalarValue::from)
         })
         .udf(),
     ]

@@ -1,8 +1,9 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
 mod casts;
-mod encoding;
+pub mod encoding;
 mod format_type;
+pub mod input;
 pub mod integers;
 pub mod json;
 mod names;
@@ -15,12 +16,14 @@ mod session;
 mod sum;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
+use crate::error::{Error, Result};
 use names::Names;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
@@ -36,6 +39,31 @@ pub struct SessionFacts {
     pub settings: Arc<BTreeMap<String, String>>,
     /// The number that `pg_backend_pid()` gives.
     pub backend_pid: i32,
+    /// What `set_config()` does.
+    pub set_config: SetConfig,
+}
+
+/// Sets a setting of the session: its name, its value (`None` for the default), and whether only
+/// until the transaction ends. Gives the value as SHOW prints it.
+pub type SetSetting = dyn Fn(&str, Option<&str>, bool) -> Result<String> + Send + Sync;
+
+/// How `set_config()` reaches the session that calls it.
+#[derive(Clone)]
+pub struct SetConfig(pub Arc<SetSetting>);
+
+impl SetConfig {
+    /// Where there is no session.
+    pub fn refused() -> Self {
+        Self(Arc::new(|_, _, _| {
+            Err(Error::unsupported("set_config() outside of a session"))
+        }))
+    }
+}
+
+impl fmt::Debug for SetConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SetConfig")
+    }
 }
 
 /// Functions whose answers depend on the session or the catalog, made for one statement. The

@@ -81,6 +81,14 @@ impl Scalar {
         }
     }
 
+    /// It does something: never run but where the statement says so.
+    pub(super) fn volatile(self) -> Self {
+        Self {
+            signature: Signature::user_defined(Volatility::Volatile),
+            ..self
+        }
+    }
+
     /// Ready to be registered.
     pub(super) fn udf(self) -> Arc<ScalarUDF> {
         Arc::new(ScalarUDF::new_from_impl(self))

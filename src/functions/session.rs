@@ -10,7 +10,7 @@ use super::SessionFacts;
 use super::names::Names;
 use super::scalar::{Argument, Scalar, number, text};
 use crate::catalog::system::{OWNER_OID, is_system_schema};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind};
 use crate::types::oid;
 
 /// What `server_version` says. Tools choose their queries by it.
@@ -116,9 +116,17 @@ fn settings(facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
             }
         }
     };
-    let refused = |_: &[ScalarValue]| -> Result<ScalarValue> {
-        let hint = "Use SET, which lasts for the session, or SET LOCAL.";
-        Err(Error::unsupported("set_config()").with_hint(hint))
+    let setter = facts.set_config.clone();
+    // As `set_config_by_name` in guc_funcs.c.
+    let set = move |row: &[ScalarValue]| {
+        if row[0].is_null() {
+            let message = "SET requires parameter name";
+            return Err(Error::new(ErrorKind::NullValueNotAllowed, message));
+        }
+        let value = (!row[1].is_null()).then(|| text(&row[1]));
+        let is_local = matches!(row[2], ScalarValue::Boolean(Some(true)));
+        let kept = (setter.0)(text(&row[0]), value, is_local)?;
+        Ok(ScalarValue::from(kept))
     };
     let set_config = [of(oid::TEXT), of(oid::TEXT), of(oid::BOOL)];
     vec![
@@ -130,8 +138,9 @@ fn settings(facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
         )
         .optional(1)
         .udf(),
-        Scalar::new("set_config", &set_config, oid::TEXT, refused)
+        Scalar::new("set_config", &set_config, oid::TEXT, set)
             .with_nulls()
+            .volatile()
             .udf(),
     ]
 }

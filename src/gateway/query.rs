@@ -21,22 +21,22 @@ pub(super) async fn query(
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
     let context = StatementContext::of_process(&config.database);
-    for statement in parts.engine.parse(sql)? {
+    for statement in parts.engine.parse(sql)?.iter() {
         match &statement.kind {
-            StatementKind::Session(_) => {
-                let message = "a statement about the session, without a server";
-                return Err(Error::unsupported(message));
-            }
             StatementKind::Definition(definition) => {
                 let defined = parts.engine.define(definition, &context).await?;
                 parts.engine.commit(&defined.draft).await?;
                 continue;
             }
-            _ => {}
+            StatementKind::Query(_) | StatementKind::Explain { .. } => {}
+            _ => {
+                let message = "a statement about the session, without a server";
+                return Err(Error::unsupported(message));
+            }
         }
         let answer = parts
             .engine
-            .answer(&statement, Vec::new(), None, &context)
+            .answer(statement, Vec::new(), None, &context)
             .await?;
         write_answer(answer, format, out).await?;
     }

@@ -5,6 +5,7 @@ pub mod lake;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 
 /// What a relation's rows were when a statement pinned it. Equal versions mean equal rows.
@@ -61,6 +62,8 @@ pub enum Layout {
 pub struct PinnedTable {
     /// Which rows.
     pub version: Version,
+    /// When these rows were last changed, by the store's clock; `None` if there are none.
+    pub changed: Option<DateTime<Utc>>,
     /// Reads exactly these rows, however often it is asked. Its schema has PostgreSQL's types only
     /// ([`crate::types::lake_type`]).
     pub provider: Arc<dyn TableProvider>,

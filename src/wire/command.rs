@@ -1,14 +1,13 @@
 //! Runs the statements about the session itself: settings, transactions, what is prepared.
 
 use arrow::array::StringArray;
-use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::rows::{Rows, text_column};
-use super::session::{Session, no_statement};
+use super::session::{Session, no_cursor, no_statement};
 use super::sqlstate::WireCondition;
-use crate::engine::{Column, SessionCommand};
-use crate::error::{Error, ErrorKind};
+use super::transaction::TooLate;
+use crate::engine::{Column, Mode, SessionCommand};
 
 /// What a command did.
 #[derive(Debug)]
@@ -69,11 +68,7 @@ pub(super) fn rows(session: &Session, command: &SessionCommand) -> Result<Option
         _ => return Ok(None),
     };
     let columns = columns(session, command)?;
-    Ok(Some(Rows::of_texts(
-        columns,
-        texts,
-        CancellationToken::new(),
-    )))
+    Ok(Some(Rows::of_texts(columns, texts)))
 }
 
 /// Runs a command without rows.
@@ -86,26 +81,36 @@ pub(super) fn run(
     surroundings: Surroundings<'_>,
 ) -> Result<Done, Failure> {
     Ok(match command {
-        SessionCommand::Begin
+        SessionCommand::Begin(_)
         | SessionCommand::Commit
         | SessionCommand::Rollback
         | SessionCommand::Savepoint(_)
         | SessionCommand::Release(_)
         | SessionCommand::RollbackTo(_) => transaction(session, command, surroundings.text)?,
         SessionCommand::Set { name, value, local } => {
+            require_fresh(session, name, value.as_deref())?;
             session.settings.set(name, value.as_deref(), *local)?;
             let is_lost = *local && !session.transaction.in_block() && !surroundings.has_siblings;
             Done {
                 tag: "SET",
-                warning: is_lost.then(|| {
-                    Failure::warning(
-                        WireCondition::NoActiveSqlTransaction,
-                        "SET LOCAL can only be used in transaction blocks",
-                    )
-                }),
+                warning: is_lost.then(|| only_in_blocks("SET LOCAL")),
             }
         }
-        SessionCommand::SetTransaction => Done::tag("SET"),
+        SessionCommand::SetTransaction(modes) => {
+            let is_lost = !session.transaction.in_block() && !surroundings.has_siblings;
+            set_modes(session, modes)?;
+            Done {
+                tag: "SET",
+                warning: is_lost.then(|| only_in_blocks("SET TRANSACTION")),
+            }
+        }
+        SessionCommand::SetCharacteristics(modes) => {
+            for mode in modes {
+                let name = format!("default_transaction_{}", mode.name);
+                session.settings.set(&name, Some(mode.value), false)?;
+            }
+            Done::tag("SET")
+        }
         SessionCommand::Reset(name) => {
             session.settings.reset(name.as_deref())?;
             Done::tag("RESET")
@@ -123,11 +128,7 @@ pub(super) fn run(
         }
         SessionCommand::CloseCursor(Some(name)) => {
             if !session.close_portal(name) {
-                return Err(Error::new(
-                    ErrorKind::InvalidCursorName,
-                    format!("cursor \"{name}\" does not exist"),
-                )
-                .into());
+                return Err(no_cursor(name));
             }
             Done::tag("CLOSE CURSOR")
         }
@@ -135,10 +136,55 @@ pub(super) fn run(
             session.close_portals();
             Done::tag("CLOSE CURSOR ALL")
         }
+        SessionCommand::Listen => Done::tag("LISTEN"),
         SessionCommand::Unlisten => Done::tag("UNLISTEN"),
         // Answered by `rows`.
         SessionCommand::Show(_) | SessionCommand::ShowAll => Done::tag("SHOW"),
     })
+}
+
+fn only_in_blocks(command: &str) -> Failure {
+    Failure::warning(
+        WireCondition::NoActiveSqlTransaction,
+        format!("{command} can only be used in transaction blocks"),
+    )
+}
+
+/// Makes the transaction what it is to be.
+fn set_modes(session: &mut Session, modes: &[Mode]) -> Result<(), Failure> {
+    for mode in modes {
+        let name = format!("transaction_{}", mode.name);
+        require_fresh(session, &name, Some(mode.value))?;
+        session.settings.set(&name, Some(mode.value), true)?;
+    }
+    Ok(())
+}
+
+/// Refuses to make a transaction another one than it is once it has begun to read.
+fn require_fresh(session: &Session, name: &str, value: Option<&str>) -> Result<(), Failure> {
+    let refusals = match name {
+        "transaction_isolation" => TooLate {
+            after_query: "SET TRANSACTION ISOLATION LEVEL must be called before any query",
+            in_savepoint: "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction",
+        },
+        "transaction_deferrable" => TooLate {
+            after_query: "SET TRANSACTION [NOT] DEFERRABLE must be called before any query",
+            in_savepoint: "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction",
+        },
+        // It may always become read-only.
+        "transaction_read_only" if session.settings.is_read_only() && value != Some("on") => {
+            TooLate {
+                after_query: "transaction read-write mode must be set before any query",
+                in_savepoint: "cannot set transaction read-write mode inside a read-only transaction",
+            }
+        }
+        _ => return Ok(()),
+    };
+    let (_, current) = session.settings.show(name)?;
+    match value == Some(current.as_str()) {
+        true => Ok(()),
+        false => session.transaction.require_fresh(&refusals),
+    }
 }
 
 fn transaction(
@@ -147,18 +193,19 @@ fn transaction(
     text: &str,
 ) -> Result<Done, Failure> {
     Ok(match command {
-        SessionCommand::Begin => {
+        SessionCommand::Begin(modes) => {
             let is_start = text
                 .split_ascii_whitespace()
                 .next()
                 .is_some_and(|word| word.eq_ignore_ascii_case("start"));
+            let warning = session.transaction.begin();
+            set_modes(session, modes)?;
             Done {
-                tag: if is_start {
-                    "START TRANSACTION"
-                } else {
-                    "BEGIN"
+                tag: match is_start {
+                    true => "START TRANSACTION",
+                    false => "BEGIN",
                 },
-                warning: session.transaction.begin(),
+                warning,
             }
         }
         // COMMIT of a failed block does what ROLLBACK does, and says so.

@@ -23,7 +23,7 @@ use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::startup::{Opening, open};
 use super::watch::{Watch, panicked};
-use crate::engine::Statement;
+use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
 
 /// The time for the last words of a connection.
@@ -261,7 +261,7 @@ impl Connection {
     }
 
     /// Splits a text into its statements.
-    pub(super) fn parse(&self, text: &str) -> Result<Vec<Statement>, Failure> {
+    pub(super) fn parse(&self, text: &str) -> Result<Parsed, Failure> {
         let parsed = catch_unwind(AssertUnwindSafe(|| self.shared.engine.parse(text)));
         match parsed {
             Ok(parsed) => parsed.map_err(Failure::from),

@@ -7,6 +7,7 @@ use super::watch::Watch;
 use crate::catalog::sql::Definition;
 use crate::catalog::views::Draft;
 use crate::engine::Defined;
+use crate::error::{Error, ErrorKind};
 
 impl Connection {
     /// Runs a statement that defines something. One that is its message's only one, outside of a
@@ -17,6 +18,14 @@ impl Connection {
         watch: &Watch,
         is_alone: bool,
     ) -> Step {
+        if self.session.settings.is_read_only() {
+            // As `PreventCommandIfReadOnly` in utility.c.
+            let message = format!(
+                "cannot execute {} in a read-only transaction",
+                definition.tag()
+            );
+            return Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message).into());
+        }
         let context = self.session.context(&watch.cancel);
         let defined = self.shared.engine.define(definition, &context);
         let defined: Defined = watch.over(&mut self.client, defined).await?;

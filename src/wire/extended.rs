@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::command::{self, Surroundings};
+use super::command;
 use super::connection::Connection;
+use super::cursor::{Cursor, Fetching, SharedCursor};
 use super::decode;
 use super::encode::Format;
 use super::failure::{Failure, Step, Stop};
 use super::message::{Bind, Message, Target};
 use super::respond;
-use super::rows::{Presentation, Progress, Tag};
-use super::session::{Portal, PortalState, Prepared};
-use super::simple::{Binding, within_width};
+use super::rows::{Presentation, Rows};
+use super::run::{Binding, Sent, within_width};
+use super::session::{Life, Portal, PortalState, Prepared};
 use super::sqlstate::WireCondition;
-use crate::engine::{Column, Description, Statement, StatementKind};
+use super::watch::Watch;
+use crate::engine::{Column, Description, Direction, Parameter, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
 
 impl Connection {
@@ -50,7 +52,7 @@ impl Connection {
 
     /// As `exec_parse_message`: what is wrong with a statement is said now, not when it is run.
     async fn parse_message(&mut self, name: String, text: &str, declared: &[u32]) -> Step {
-        let mut statements = self.parse(text)?;
+        let statements = self.parse(text)?;
         if statements.len() > 1 {
             return Err(Error::new(
                 ErrorKind::SyntaxError,
@@ -58,8 +60,8 @@ impl Connection {
             )
             .into());
         }
-        let statement = statements.pop();
-        self.session.start_statement(statement.as_ref())?;
+        let statement = statements.first().map(Arc::clone);
+        self.session.start_statement(statement.as_deref())?;
         self.session.make_room_for_statement(&name)?;
         let description = match &statement {
             Some(statement) => self.description(statement, declared).await?,
@@ -74,20 +76,54 @@ impl Connection {
         Ok(())
     }
 
-    async fn description(&mut self, statement: &Statement, declared: &[u32]) -> Step<Description> {
-        if let StatementKind::Session(command) = &statement.kind {
-            let columns = command::columns(&self.session, command)?;
-            return Ok(Description {
-                columns,
-                ..nothing()
-            });
-        }
-        if let StatementKind::Definition(_) = &statement.kind {
-            return Ok(nothing());
-        }
-        let cancel = CancellationToken::new();
-        let watch = self.watch(&cancel);
-        let context = self.session.context(&cancel);
+    async fn description(
+        &mut self,
+        statement: &Arc<Statement>,
+        declared: &[u32],
+    ) -> Step<Description> {
+        let columns = match &statement.kind {
+            StatementKind::Session(command) => command::columns(&self.session, command)?,
+            StatementKind::Definition(_) | StatementKind::Prepare(_) => Vec::new(),
+            // As `UtilityTupleDescriptor` in utility.c: what does not exist has no columns.
+            StatementKind::Execute(execute) => {
+                let prepared = self.session.statement(&execute.name);
+                prepared.map_or_else(|_| Vec::new(), |kept| kept.description.columns.clone())
+            }
+            StatementKind::Fetch(fetch) => match self.session.portal(&fetch.cursor) {
+                Ok(portal) if !fetch.is_move => portal.prepared.description.columns.clone(),
+                _ => Vec::new(),
+            },
+            StatementKind::Declare(declare) => {
+                let watch = self.watch(&CancellationToken::new());
+                let query = self.describe_query(&declare.query, declared, &watch);
+                let Description { parameters, .. } = query.await?;
+                return Ok(Description {
+                    parameters,
+                    ..nothing()
+                });
+            }
+            StatementKind::Query(_) | StatementKind::Explain { .. } => {
+                let watch = self.watch(&CancellationToken::new());
+                return self.describe_query(statement, declared, &watch).await;
+            }
+        };
+        Ok(Description {
+            columns,
+            ..nothing()
+        })
+    }
+
+    /// Has the engine describe a query.
+    ///
+    /// # Errors
+    /// Whatever planning finds wrong.
+    pub(super) async fn describe_query(
+        &mut self,
+        statement: &Arc<Statement>,
+        declared: &[u32],
+        watch: &Watch,
+    ) -> Step<Description> {
+        let context = self.session.context(&watch.cancel);
         let description = self.shared.engine.describe(statement, declared, &context);
         let description: Description = watch.over(&mut self.client, description).await?;
         within_width(&description.columns)?;
@@ -106,25 +142,27 @@ impl Connection {
                 types.len()
             )));
         }
-        self.session.start_statement(prepared.statement.as_ref())?;
+        self.session
+            .start_statement(prepared.statement.as_deref())?;
         self.session.make_room_for_portal(&bind.portal)?;
         let zone = self.session.zone()?;
         let mut parameters = Vec::with_capacity(n_parameters);
         for (index, value) in bind.parameters.iter().enumerate() {
-            parameters.push(decode::parameter(
-                value.as_deref(),
-                formats[index],
-                types[index].oid,
-                zone,
-                index + 1,
-            )?);
+            let oid = types[index].oid;
+            let (value, format) = (value.as_deref(), formats[index]);
+            let value = decode::parameter(value, format, oid, zone, index + 1)?;
+            parameters.push(Parameter { value, oid });
         }
         let formats = result_formats(&bind.result_formats, &prepared.description.columns)?;
         let portal = Portal {
             prepared,
             parameters,
             formats,
+            fetch_format: Format::Text,
             state: PortalState::New,
+            life: Life::Transaction {
+                n_savepoints: self.session.transaction.n_savepoints(),
+            },
         };
         self.session.keep_portal(bind.portal.clone(), portal);
         respond::bind_complete(&mut self.client.output);
@@ -141,7 +179,7 @@ impl Connection {
                     columns,
                 } = &prepared.description;
                 if !columns.is_empty() {
-                    self.session.require_sound(prepared.statement.as_ref())?;
+                    self.session.require_sound(prepared.statement.as_deref())?;
                 }
                 respond::parameter_description(output, parameters);
                 describe_columns(output, columns, &vec![Format::Text; columns.len()]);
@@ -150,7 +188,7 @@ impl Connection {
                 let portal = self.session.portal(name)?;
                 let columns = &portal.prepared.description.columns;
                 if !columns.is_empty() {
-                    let statement = portal.prepared.statement.as_ref();
+                    let statement = portal.prepared.statement.as_deref();
                     self.session.require_sound(statement)?;
                 }
                 describe_columns(output, columns, &portal.formats);
@@ -175,10 +213,7 @@ impl Connection {
             .filter(|max_rows| *max_rows > 0)
             .unwrap_or(u64::MAX);
         let was_in_block = self.session.transaction.in_block();
-        let state = self
-            .execute_portal(&name, &mut portal, statement, max_rows)
-            .await;
-        portal.state = state?;
+        self.execute_portal(&name, &mut portal, max_rows).await?;
         // COMMIT and ROLLBACK close every portal, their own among them.
         if self.session.transaction.is_open() || !was_in_block {
             self.session.keep_portal(name, portal);
@@ -186,91 +221,68 @@ impl Connection {
         Ok(())
     }
 
-    async fn execute_portal(
-        &mut self,
-        name: &str,
-        portal: &mut Portal,
-        statement: &Statement,
-        max_rows: u64,
-    ) -> Step<PortalState> {
-        let state = std::mem::replace(&mut portal.state, PortalState::Done);
-        let (mut rows, watch) = match state {
-            PortalState::Open(rows) => {
-                let watch = self.watch(&rows.cancel);
-                (rows, watch)
+    async fn execute_portal(&mut self, name: &str, portal: &mut Portal, max_rows: u64) -> Step {
+        let watch = self.watch(&CancellationToken::new());
+        let cursor = match &portal.state {
+            PortalState::Open(cursor) => Arc::clone(cursor),
+            PortalState::Done => {
+                return Err(Failure::error(
+                    WireCondition::ObjectNotInPrerequisiteState,
+                    format!("portal \"{name}\" cannot be run"),
+                )
+                .into());
             }
-            PortalState::Done => return self.execute_again(name, portal, statement),
-            PortalState::New => {
-                let watch = self.watch(&CancellationToken::new());
-                let rows = match &statement.kind {
-                    StatementKind::Session(command) => {
-                        let surroundings = Surroundings {
-                            text: &statement.text,
-                            has_siblings: false,
-                        };
-                        match self.command(command, surroundings).await? {
-                            Some(rows) => rows,
-                            None => return Ok(PortalState::Done),
-                        }
-                    }
-                    StatementKind::Definition(definition) => {
-                        self.define(definition, &watch, false).await?;
-                        return Ok(PortalState::Done);
-                    }
-                    _ => {
-                        let binding = Binding {
-                            statement,
-                            parameters: std::mem::take(&mut portal.parameters),
-                            expected: Some(&portal.prepared.description.columns),
-                        };
-                        self.answer(&binding, &watch).await?
-                    }
-                };
-                (Box::new(rows), watch)
-            }
+            PortalState::New => match self.open_portal(portal, &watch).await? {
+                Some(cursor) => cursor,
+                None => return Ok(()),
+            },
+        };
+        let direction = Direction::Forward(max_rows);
+        let fetching = Fetching::start(&cursor, direction, &mut self.client, &watch).await?;
+        let (columns, tag) = {
+            let cursor = cursor.lock().await;
+            (cursor.columns().to_vec(), cursor.tag())
         };
         let presentation = Presentation {
-            formats: portal.formats.clone(),
+            formats: fitted(&portal.formats, columns.len()),
             style: self.session.style(),
         };
-        let progress = rows
-            .send(&mut self.client, &watch, &presentation, max_rows)
-            .await?;
+        let mut rows = Rows::of_fetch(fetching, columns, tag);
+        let n_rows = rows.send(&mut self.client, &watch, &presentation).await?;
+        self.session.settings.apply()?;
         let output = &mut self.client.output;
-        Ok(match progress {
-            Progress::Suspended => {
-                respond::portal_suspended(output);
-                PortalState::Open(rows)
-            }
-            Progress::Complete(n_rows) => {
-                respond::command_complete(output, rows.tag.complete(n_rows));
-                PortalState::Done
-            }
-        })
+        match cursor.lock().await.is_at_end() {
+            true => respond::command_complete(output, tag.complete(n_rows)),
+            false => respond::portal_suspended(output),
+        }
+        Ok(())
     }
 
-    /// A portal with rows has none left; a command is not run twice.
-    fn execute_again(
+    /// Starts what a portal holds; its rows, if it has any, to be fetched.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement.
+    pub(super) async fn open_portal(
         &mut self,
-        name: &str,
-        portal: &Portal,
-        statement: &Statement,
-    ) -> Step<PortalState> {
-        if portal.prepared.description.columns.is_empty()
-            && matches!(
-                statement.kind,
-                StatementKind::Session(_) | StatementKind::Definition(_)
-            )
-        {
-            return Err(Failure::error(
-                WireCondition::ObjectNotInPrerequisiteState,
-                format!("portal \"{name}\" cannot be run"),
-            )
-            .into());
-        }
-        let tag = Tag::of(statement);
-        respond::command_complete(&mut self.client.output, tag.complete(0));
-        Ok(PortalState::Done)
+        portal: &mut Portal,
+        watch: &Watch,
+    ) -> Step<Option<SharedCursor>> {
+        portal.state = PortalState::Done;
+        let Some(statement) = &portal.prepared.statement else {
+            return Ok(None);
+        };
+        let binding = Binding {
+            statement,
+            parameters: std::mem::take(&mut portal.parameters),
+            expected: Some(&portal.prepared.description.columns),
+            sent: Sent::Extended,
+        };
+        let Some(rows) = self.start(binding, watch).await? else {
+            return Ok(None);
+        };
+        let cursor = Cursor::new(rows, false).shared();
+        portal.state = PortalState::Open(Arc::clone(&cursor));
+        Ok(Some(cursor))
     }
 }
 
@@ -286,6 +298,15 @@ fn describe_columns(output: &mut bytes::BytesMut, columns: &[Column], formats: &
         respond::no_data(output);
     } else {
         respond::row_description(output, columns, formats);
+    }
+}
+
+/// The formats of a portal for as many columns. They were counted when it was described; a FETCH of
+/// a cursor that did not exist then has none.
+fn fitted(formats: &[Format], n_columns: usize) -> Vec<Format> {
+    match formats.len() == n_columns {
+        true => formats.to_vec(),
+        false => vec![Format::Text; n_columns],
     }
 }
 

@@ -81,6 +81,17 @@ impl Failure {
         }
     }
 
+    /// The same as an error of the engine's, for what runs there.
+    pub(super) fn into_error(self) -> Error {
+        let kind = match self.condition {
+            Condition::Engine(kind) => kind,
+            // What cannot be changed is not there to be changed.
+            Condition::Wire(_) => ErrorKind::InvalidParameterValue,
+        };
+        self.source
+            .unwrap_or_else(|| Error::new(kind, self.message))
+    }
+
     /// The same, ending the connection.
     #[must_use]
     pub(super) fn into_fatal(self) -> Self {

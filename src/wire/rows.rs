@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, OUTPUT_BYTES};
+use super::cursor::Fetching;
 use super::encode::{Format, RowEncoder, Style};
 use super::failure::Step;
 use super::watch::Watch;
@@ -19,16 +19,15 @@ pub(super) enum Tag {
     Select,
     Explain,
     Show,
+    Fetch,
 }
 
 impl Tag {
-    /// The tag of a statement with rows.
+    /// The tag of a query.
     pub(super) fn of(statement: &Statement) -> Self {
         match statement.kind {
-            StatementKind::Query(_) => Self::Select,
             StatementKind::Explain { .. } => Self::Explain,
-            // Of the statements without a query only SHOW has rows.
-            StatementKind::Session(_) | StatementKind::Definition(_) => Self::Show,
+            _ => Self::Select,
         }
     }
 
@@ -38,17 +37,9 @@ impl Tag {
             Self::Select => format!("SELECT {n_rows}"),
             Self::Explain => "EXPLAIN".to_owned(),
             Self::Show => "SHOW".to_owned(),
+            Self::Fetch => format!("FETCH {n_rows}"),
         }
     }
-}
-
-/// How far sending has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// All rows are sent, this many of them this time.
-    Complete(u64),
-    /// As many as were asked for are sent; there may be more.
-    Suspended,
 }
 
 /// The rows of a running statement.
@@ -56,11 +47,11 @@ pub(super) enum Progress {
 pub(super) struct Rows {
     pub(super) columns: Vec<Column>,
     pub(super) tag: Tag,
-    /// Cancels the statement.
-    pub(super) cancel: CancellationToken,
+    /// The format of values where the client asks for none: that of a binary cursor's is its own.
+    pub(super) format: Format,
     source: Source,
-    /// The batch being sent; at most one is held here.
-    batch: Option<Started>,
+    /// What was taken off the source and is not sent.
+    rest: Option<RecordBatch>,
 }
 
 #[derive(Debug)]
@@ -68,32 +59,24 @@ enum Source {
     Answer(Box<Answer>),
     /// Of the session itself.
     Local(Option<RecordBatch>),
-}
-
-#[derive(Debug)]
-struct Started {
-    encoder: RowEncoder,
-    next_row: usize,
+    /// Through a cursor or portal, which goes on behind them.
+    Fetch(Fetching),
 }
 
 impl Rows {
     /// The rows of the engine's answer.
-    pub(super) fn of_answer(answer: Answer, tag: Tag, cancel: CancellationToken) -> Self {
-        Self {
-            columns: answer.columns.clone(),
-            tag,
-            cancel,
-            source: Source::Answer(Box::new(answer)),
-            batch: None,
-        }
+    pub(super) fn of_answer(answer: Answer, tag: Tag) -> Self {
+        let columns = answer.columns.clone();
+        Self::new(columns, tag, Source::Answer(Box::new(answer)))
+    }
+
+    /// The rows that a fetch gives.
+    pub(super) fn of_fetch(fetching: Fetching, columns: Vec<Column>, tag: Tag) -> Self {
+        Self::new(columns, tag, Source::Fetch(fetching))
     }
 
     /// Rows of texts that the session itself answers.
-    pub(super) fn of_texts(
-        columns: Vec<Column>,
-        texts: Vec<StringArray>,
-        cancel: CancellationToken,
-    ) -> Self {
+    pub(super) fn of_texts(columns: Vec<Column>, texts: Vec<StringArray>) -> Self {
         let fields: Vec<Field> = columns
             .iter()
             .map(|column| Field::new(&column.name, DataType::Utf8, true))
@@ -103,17 +86,22 @@ impl Rows {
             .map(|text| Arc::new(text) as ArrayRef)
             .collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays);
+        // Every caller gives columns of one length.
+        let source = Source::Local(batch.ok());
+        Self::new(columns, Tag::Show, source)
+    }
+
+    fn new(columns: Vec<Column>, tag: Tag, source: Source) -> Self {
         Self {
             columns,
-            tag: Tag::Show,
-            cancel,
-            // Every caller gives columns of one length.
-            source: Source::Local(batch.ok()),
-            batch: None,
+            tag,
+            format: Format::Text,
+            source,
+            rest: None,
         }
     }
 
-    /// Sends up to `max_rows` rows.
+    /// Sends all rows; how many they were.
     ///
     /// # Errors
     /// The statement failed or was stopped; nothing more can be sent of it.
@@ -122,52 +110,56 @@ impl Rows {
         client: &mut Client,
         watch: &Watch,
         presentation: &Presentation,
-        max_rows: u64,
-    ) -> Step<Progress> {
+    ) -> Step<u64> {
         let mut n_rows = 0;
-        loop {
-            if let Some(started) = &mut self.batch {
-                while started.next_row < started.encoder.n_rows() {
-                    started
-                        .encoder
-                        .encode(started.next_row, &mut client.output)?;
-                    started.next_row += 1;
-                    n_rows += 1;
-                    if client.output.len() >= OUTPUT_BYTES {
-                        watch.flush(client).await?;
-                    }
-                    if n_rows == max_rows {
-                        return Ok(Progress::Suspended);
-                    }
+        while let Some(batch) = self.take(client, watch, u64::MAX).await? {
+            let Presentation { formats, style } = presentation;
+            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
+            for row in 0..encoder.n_rows() {
+                encoder.encode(row, &mut client.output)?;
+                n_rows += 1;
+                if client.output.len() >= OUTPUT_BYTES {
+                    watch.flush(client).await?;
                 }
-                self.batch = None;
-            }
-            self.prepare(client, watch, presentation).await?;
-            if self.batch.is_none() {
-                return Ok(Progress::Complete(n_rows));
             }
         }
+        Ok(n_rows)
     }
 
-    /// Waits for the next batch, so that sending can begin at once.
+    /// Waits for the first rows, so that sending can begin at once.
     ///
     /// # Errors
     /// The statement failed or was stopped.
-    pub(super) async fn prepare(
+    pub(super) async fn prepare(&mut self, client: &mut Client, watch: &Watch) -> Step {
+        if self.rest.is_none() {
+            self.rest = self.next_batch(client, watch).await?;
+        }
+        Ok(())
+    }
+
+    /// The next rows, `n_max` at most; `None` after the last.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub(super) async fn take(
         &mut self,
         client: &mut Client,
         watch: &Watch,
-        presentation: &Presentation,
-    ) -> Step {
-        if let Some(batch) = self.next_batch(client, watch).await? {
-            let Presentation { formats, style } = presentation;
-            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
-            self.batch = Some(Started {
-                encoder,
-                next_row: 0,
-            });
+        n_max: u64,
+    ) -> Step<Option<RecordBatch>> {
+        let batch = match self.rest.take() {
+            Some(batch) => batch,
+            None => match self.next_batch(client, watch).await? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        let n_max = usize::try_from(n_max).unwrap_or(usize::MAX);
+        if batch.num_rows() <= n_max {
+            return Ok(Some(batch));
         }
-        Ok(())
+        self.rest = Some(batch.slice(n_max, batch.num_rows() - n_max));
+        Ok(Some(batch.slice(0, n_max)))
     }
 
     async fn next_batch(
@@ -181,6 +173,8 @@ impl Rows {
                 let next = async { answer.next().await.transpose() };
                 watch.over(client, next).await
             }
+            // A fetch is of a cursor, and a cursor may be one of a fetch.
+            Source::Fetch(fetching) => Box::pin(fetching.next(client, watch)).await,
         }
     }
 }

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use datafusion::common::ScalarValue;
 use tokio_util::sync::CancellationToken;
 
+use super::cursor::SharedCursor;
 use super::define::Definitions;
 use super::encode::{Format, Style, Zone};
 use super::failure::Failure;
-use super::rows::Rows;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
 use super::startup::Identity;
 use super::transaction::Transaction;
-use crate::engine::{Description, SessionCommand, Statement, StatementContext, StatementKind};
+use crate::engine::{
+    Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
+};
 use crate::error::{Error, ErrorKind};
 use crate::functions::SessionFacts;
 
@@ -26,28 +27,44 @@ const NAMED_MAX: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// `None` for a text without a statement.
-    pub(super) statement: Option<Statement>,
+    pub(super) statement: Option<Arc<Statement>>,
     pub(super) description: Description,
 }
 
-/// What Bind made.
+/// What Bind or DECLARE made.
 #[derive(Debug)]
 pub(super) struct Portal {
     pub(super) prepared: Arc<Prepared>,
-    pub(super) parameters: Vec<ScalarValue>,
-    /// One for each column.
+    pub(super) parameters: Vec<Parameter>,
+    /// One for each column, for Execute.
     pub(super) formats: Vec<Format>,
+    /// For a FETCH in a Query: binary only if it was declared so.
+    pub(super) fetch_format: Format,
     pub(super) state: PortalState,
+    /// How long it stays.
+    pub(super) life: Life,
 }
 
 /// How far a portal has come.
-/// - `New` -> `Open`: the first Execute of a statement with rows.
-/// - `New`, `Open` -> `Done`: the last row is sent, or the command is done.
+/// - `New` -> `Open`: the first Execute of a statement with rows, and every DECLARE.
+/// - `New` -> `Done`: a command is done.
 #[derive(Debug)]
 pub(super) enum PortalState {
     New,
-    Open(Box<Rows>),
+    Open(SharedCursor),
     Done,
+}
+
+/// How long a portal stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// To the end of its transaction. `n_savepoints` stood when it was made: going back to one of
+    /// them ends it.
+    Transaction { n_savepoints: usize },
+    /// As above until its transaction commits, then as long as the session.
+    Held { n_savepoints: usize },
+    /// As long as the session.
+    Session,
 }
 
 /// A session.
@@ -62,6 +79,7 @@ pub(super) struct Session {
     portals: HashMap<String, Portal>,
     facts: Option<Arc<SessionFacts>>,
     pub(super) definitions: Definitions,
+    moment: Option<Arc<Moment>>,
 }
 
 impl Session {
@@ -77,6 +95,7 @@ impl Session {
             portals: HashMap::new(),
             facts: None,
             definitions: Definitions::default(),
+            moment: None,
         }
     }
 
@@ -86,8 +105,18 @@ impl Session {
             facts: self.facts(),
             time_zone: self.settings.time_zone(),
             draft: self.definitions.draft().cloned(),
+            moment: self.moment(),
             cancel: cancel.clone(),
         }
+    }
+
+    /// The moment that the transaction sees, from its first statement on.
+    fn moment(&mut self) -> Option<Arc<Moment>> {
+        if !self.settings.sees_one_moment() {
+            return None;
+        }
+        let moment = self.moment.get_or_insert_with(|| Arc::new(Moment::now()));
+        Some(Arc::clone(moment))
     }
 
     /// The facts are made anew only where a setting has changed.
@@ -103,6 +132,7 @@ impl Session {
             search_path: self.settings.search_path(&self.user),
             settings: Arc::clone(self.settings.values()),
             backend_pid: self.pid,
+            set_config: self.settings.set_config(),
         });
         self.facts = Some(Arc::clone(&facts));
         facts
@@ -131,6 +161,7 @@ impl Session {
         self.require_sound(statement)?;
         if self.transaction.start_statement() {
             self.save();
+            self.settings.begin_transaction();
         }
         Ok(())
     }
@@ -145,12 +176,26 @@ impl Session {
     pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
         self.settings.forget_savepoints(n_kept);
         self.definitions.forget_savepoints(n_kept);
+        for portal in self.portals.values_mut() {
+            if let Some(n_savepoints) = portal.life.n_savepoints() {
+                *n_savepoints = n_kept.min(*n_savepoints);
+            }
+        }
     }
 
     /// ROLLBACK TO; this many savepoints are left, the last of them is where it goes back to.
     pub(super) fn roll_back_to(&mut self, n_kept: usize) {
         self.settings.roll_back_to(n_kept);
         self.definitions.roll_back_to(n_kept);
+        self.close_portals_since(n_kept);
+    }
+
+    /// Closes the portals that were made when at least this many savepoints stood.
+    fn close_portals_since(&mut self, n_savepoints: usize) {
+        self.portals.retain(|_, portal| {
+            let before = portal.life.n_savepoints();
+            before.is_none_or(|before| *before < n_savepoints)
+        });
     }
 
     /// Refuses everything in a failed block but what ends it.
@@ -179,8 +224,11 @@ impl Session {
 
     /// A statement failed: a block is spoiled, an implicit transaction is rolled back.
     pub(super) fn fail(&mut self) {
+        self.settings.forget_asked();
         if self.transaction.in_block() {
             self.transaction.fail();
+            // Those that no ROLLBACK TO can bring back.
+            self.close_portals_since(self.transaction.n_savepoints());
         } else {
             self.roll_back();
         }
@@ -192,23 +240,32 @@ impl Session {
             self.commit();
         }
         if !self.transaction.in_block() {
-            self.portals.clear();
+            self.portals
+                .retain(|_, portal| portal.life == Life::Session);
         }
     }
 
     /// COMMIT, once the definitions are written; what there is to warn of.
     pub(super) fn commit(&mut self) -> Option<Failure> {
-        self.portals.clear();
+        self.portals.retain(|_, portal| {
+            if matches!(portal.life, Life::Held { .. }) {
+                portal.life = Life::Session;
+            }
+            portal.life == Life::Session
+        });
         self.settings.commit();
         self.definitions.clear();
+        self.moment = None;
         self.transaction.end()
     }
 
     /// ROLLBACK; what there is to warn of.
     pub(super) fn roll_back(&mut self) -> Option<Failure> {
-        self.portals.clear();
+        self.portals
+            .retain(|_, portal| portal.life == Life::Session);
         self.settings.roll_back();
         self.definitions.clear();
+        self.moment = None;
         self.transaction.end()
     }
 
@@ -308,6 +365,15 @@ impl Session {
     }
 }
 
+impl Life {
+    fn n_savepoints(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Transaction { n_savepoints } | Self::Held { n_savepoints } => Some(n_savepoints),
+            Self::Session => None,
+        }
+    }
+}
+
 /// A zone that was a zone when it was set.
 #[derive(Debug, thiserror::Error)]
 #[error("read time zone: {0}")]
@@ -333,7 +399,13 @@ pub(super) fn no_statement(name: &str) -> Failure {
     Error::new(ErrorKind::InvalidSqlStatementName, message).into()
 }
 
-/// PostgreSQL's words for a portal that is not there; SQL calls it a cursor.
+/// PostgreSQL's words for a cursor that is not there; the protocol calls it a portal.
+pub(super) fn no_cursor(name: &str) -> Failure {
+    let message = format!("cursor \"{name}\" does not exist");
+    Error::new(ErrorKind::InvalidCursorName, message).into()
+}
+
+/// PostgreSQL's words for a portal that is not there.
 fn no_portal(name: &str) -> Failure {
     Error::new(
         ErrorKind::InvalidCursorName,

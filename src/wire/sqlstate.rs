@@ -22,12 +22,8 @@ pub(super) enum WireCondition {
     NoActiveSqlTransaction,
     /// A savepoint that does not exist.
     InvalidSavepointSpecification,
-    /// A setting that cannot be changed.
-    CantChangeRuntimeParam,
     /// A portal that cannot be run again.
     ObjectNotInPrerequisiteState,
-    /// A date or time out of PostgreSQL's range.
-    DatetimeFieldOverflow,
     /// The client left a transaction block open too long.
     IdleInTransactionSessionTimeout,
     /// The client was silent too long.
@@ -69,6 +65,10 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::UndefinedObject => "42704",
         ErrorKind::InvalidSqlStatementName => "26000",
         ErrorKind::InvalidCursorName => "34000",
+        ErrorKind::IntervalFieldOverflow => "22015",
+        ErrorKind::CantChangeRuntimeParam => "55P02",
+        ErrorKind::NullValueNotAllowed => "22004",
+        ErrorKind::InvalidCursorDefinition => "42P11",
         ErrorKind::UndefinedParameter => "42P02",
         ErrorKind::AmbiguousColumn => "42702",
         ErrorKind::DuplicateTable => "42P07",
@@ -86,6 +86,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidTextRepresentation => "22P02",
         ErrorKind::InvalidBinaryRepresentation => "22P03",
         ErrorKind::InvalidDatetimeFormat => "22007",
+        ErrorKind::DatetimeFieldOverflow => "22008",
         ErrorKind::CharacterNotInRepertoire => "22021",
         ErrorKind::UntranslatableCharacter => "22P05",
         ErrorKind::NumericValueOutOfRange => "22003",
@@ -117,9 +118,7 @@ fn of_wire(condition: WireCondition) -> &'static str {
         WireCondition::ActiveSqlTransaction => "25001",
         WireCondition::NoActiveSqlTransaction => "25P01",
         WireCondition::InvalidSavepointSpecification => "3B001",
-        WireCondition::CantChangeRuntimeParam => "55P02",
         WireCondition::ObjectNotInPrerequisiteState => "55000",
-        WireCondition::DatetimeFieldOverflow => "22008",
         WireCondition::IdleInTransactionSessionTimeout => "25P03",
         WireCondition::IdleSessionTimeout => "57P05",
         WireCondition::SuccessfulCompletion => "00000",

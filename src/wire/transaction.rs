@@ -15,6 +15,13 @@ use super::sqlstate::WireCondition;
 /// Savepoints a block may hold; each keeps a copy of the settings.
 const SAVEPOINTS_MAX: usize = 10_000;
 
+/// PostgreSQL's words for what must be said of a transaction before it does anything.
+#[derive(Debug)]
+pub(super) struct TooLate {
+    pub(super) after_query: &'static str,
+    pub(super) in_savepoint: &'static str,
+}
+
 /// The state of a session's transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -30,6 +37,8 @@ pub(super) struct Transaction {
     state: State,
     /// Names, oldest first; one name may stand there twice.
     savepoints: Vec<String>,
+    /// Whether a query was run in it.
+    has_read: bool,
 }
 
 impl Transaction {
@@ -37,6 +46,7 @@ impl Transaction {
         Self {
             state: State::None,
             savepoints: Vec::new(),
+            has_read: false,
         }
     }
 
@@ -62,6 +72,11 @@ impl Transaction {
     /// Whether any transaction is open.
     pub(super) fn is_open(&self) -> bool {
         self.state != State::None
+    }
+
+    /// How many savepoints stand.
+    pub(super) fn n_savepoints(&self) -> usize {
+        self.savepoints.len()
     }
 
     /// A statement starts. Returns whether a transaction began with it.
@@ -101,6 +116,28 @@ impl Transaction {
     pub(super) fn close(&mut self) {
         self.state = State::None;
         self.savepoints.clear();
+        self.has_read = false;
+    }
+
+    /// A query runs.
+    pub(super) fn read(&mut self) {
+        self.has_read = true;
+    }
+
+    /// Refuses what must be said of a transaction before it does anything (`check_transaction_isolation`
+    /// and `check_transaction_read_only` in variable.c).
+    ///
+    /// # Errors
+    /// A query was run already, or a savepoint stands.
+    pub(super) fn require_fresh(&self, refusals: &TooLate) -> Result<(), Failure> {
+        let message = if self.has_read {
+            refusals.after_query
+        } else if !self.savepoints.is_empty() {
+            refusals.in_savepoint
+        } else {
+            return Ok(());
+        };
+        Err(Failure::error(WireCondition::ActiveSqlTransaction, message))
     }
 
     /// A statement failed: a block is kept, but can only be ended.

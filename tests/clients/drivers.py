@@ -58,10 +58,8 @@ ASYNCPG = [
 # One that comes to agree must leave the list.
 DIFFERENT = {
     "select %s::numeric as a, %s::numeric(10,3) as b",
-    "select %s::bytea as a",
-    "select %s::int4[] as a, %s::text[] as b",
     "select $1::numeric as a",
-    "select $1::bytea as a",
+    # asyncpg asks for the types of arrays by a query that is refused.
     "select $1::int4[] as a, $2::text[] as b",
     "select upper($1) as u",
 }

@@ -182,10 +182,15 @@ pub fn is_word_or_sign(token: &TokenWithSpan) -> bool {
     !matches!(token.token, Token::Whitespace(_) | Token::EOF)
 }
 
+/// PostgreSQL's `syntax error at end of input`.
+pub fn at_end(lines: &Lines) -> Error {
+    Error::new(ErrorKind::SyntaxError, "syntax error at end of input").at(lines.end())
+}
+
 /// PostgreSQL's `syntax error at or near "x"` (scan.l, `scanner_yyerror`).
 pub fn near(lines: &Lines, token: &TokenWithSpan) -> Error {
     if token.token == Token::EOF {
-        return Error::new(ErrorKind::SyntaxError, "syntax error at end of input");
+        return at_end(lines);
     }
     let message = format!("syntax error at or near \"{}\"", token.token);
     Error::new(ErrorKind::SyntaxError, message).at(lines.position(token.span.start))

@@ -11,18 +11,22 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 pub struct Lines {
     /// Characters and bytes before each line.
     starts: Vec<(usize, usize)>,
+    /// The character behind the last, counted from 1.
+    end: usize,
 }
 
 impl Lines {
     /// The lines of a text.
     pub fn of(text: &str) -> Arc<Self> {
         let mut starts = vec![(0, 0)];
+        let mut end = 1;
         for (n_chars, (byte, character)) in text.char_indices().enumerate() {
+            end = n_chars + 2;
             if character == '\n' {
                 starts.push((n_chars + 1, byte + 1));
             }
         }
-        Arc::new(Self { starts })
+        Arc::new(Self { starts, end })
     }
 
     fn start(&self, location: Location) -> (usize, usize) {
@@ -35,6 +39,11 @@ impl Lines {
     pub fn position(&self, location: Location) -> usize {
         let column = usize::try_from(location.column).unwrap_or(1);
         self.start(location).0 + column.max(1)
+    }
+
+    /// The end of the text, as [`Self::position`] counts.
+    pub fn end(&self) -> usize {
+        self.end
     }
 
     /// The byte of a place in `text`.

@@ -9,7 +9,7 @@ mod quote;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-pub use cursor::{Cursor, is_word_or_sign, near};
+pub use cursor::{Cursor, at_end, is_word_or_sign, near};
 pub use definition::{Commented, Definition, Name, SelectText, definition};
 pub use lines::Lines;
 pub use quote::{identifier, literal};

@@ -21,7 +21,7 @@ impl AnalyzerRule for Division {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))
+        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
             .map(|transformed| transformed.data)
     }
 }

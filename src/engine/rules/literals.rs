@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Query, Select, SelectItem, SetExpr, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 /// Functions whose result has the type of their arguments.
@@ -63,6 +63,10 @@ impl VisitorMut for Narrower {
             } if is_numeric(data_type) && is_decimal(expr) => {
                 *expression = expr.as_ref().clone();
             }
+            // The digits as they are: as a decimal they may be more than any holds.
+            Expr::Cast {
+                expr, data_type, ..
+            } if is_floating(data_type) => digits_as_text(expr),
             Expr::UnaryOp { expr, .. } | Expr::Nested(expr) => narrow_one(expr),
             Expr::Between {
                 expr, low, high, ..
@@ -110,6 +114,40 @@ fn is_numeric(data_type: &DataType) -> bool {
         data_type,
         DataType::Numeric(ExactNumberInfo::None) | DataType::Decimal(ExactNumberInfo::None)
     )
+}
+
+fn is_floating(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Real
+            | DataType::Float(_)
+            | DataType::DoublePrecision
+            | DataType::Float4
+            | DataType::Float8
+    )
+}
+
+/// `1e300` as `'1e300'`, with the minus before it.
+fn digits_as_text(expression: &mut Expr) {
+    let digits = match expression {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) => digits.clone(),
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => match expr.as_ref() {
+            Expr::Value(ValueWithSpan {
+                value: Value::Number(digits, _),
+                ..
+            }) => format!("-{digits}"),
+            _ => return,
+        },
+        Expr::Nested(inner) => return digits_as_text(inner),
+        _ => return,
+    };
+    *expression = Expr::Value(Value::SingleQuotedString(digits).into());
 }
 
 fn is_decimal(expression: &Expr) -> bool {

@@ -1,9 +1,11 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod comparison;
 mod correlated_scalar;
 mod division;
 pub(in crate::engine) mod elements;
 pub(in crate::engine) mod fetch;
+mod input;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
@@ -33,6 +35,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let mut analyzer = Analyzer::new().rules;
     analyzer.insert(0, Arc::new(lateral::Lateral));
     analyzer.insert(1, Arc::new(division::Division));
+    analyzer.insert(2, Arc::new(comparison::Comparison));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
@@ -40,6 +43,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let operators = Arc::new(json_operators::JsonOperators);
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
+    state.add_analyzer_rule(Arc::new(input::Input));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
     Ok(state)
 }

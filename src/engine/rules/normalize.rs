@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Array, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query,
     TableFactor, Value, VisitMut, VisitorMut,
 };
 
@@ -56,8 +56,12 @@ impl VisitorMut for Normalizer {
             } => Ok(cast(expr, data_type)),
             Expr::TypedString(literal) => {
                 let text = Expr::Value(literal.value.clone());
-                Ok(json_cast(&text, &literal.data_type))
+                match literal.data_type {
+                    DataType::Uuid => Ok(Some(call("uuid", vec![text]))),
+                    _ => Ok(json_cast(&text, &literal.data_type)),
+                }
             }
+            Expr::Interval(literal) => Ok(interval(literal)),
             // A keyword in PostgreSQL, a name to the parser.
             Expr::Identifier(name)
                 if name.quote_style.is_none()
@@ -163,6 +167,7 @@ const FUNCTION_CASTS: &[&str] = &[
     "regrole",
     "name",
     "char",
+    "uuid",
 ];
 
 fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
@@ -175,11 +180,62 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
         }
         DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
         DataType::JSON | DataType::JSONB => json_cast(expression, data_type),
+        DataType::Array(_) => {
+            deepen(expression, data_type);
+            None
+        }
+        DataType::Uuid => Some(call("uuid", vec![expression.clone()])),
         // A value that names an object is spelled as text, not as the number it is.
         DataType::Text | DataType::Varchar(None) => spelled(expression),
-        DataType::Array(element) => array_literal(expression, element),
         _ => None,
     }
+}
+
+/// `'{{1},{2}}'::int4[]`: PostgreSQL's array types have any number of dimensions, Arrow's lists one
+/// each. A literal says how many by its braces.
+fn deepen(expression: &Expr, data_type: &mut DataType) {
+    let Expr::Value(value) = expression else {
+        return;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return;
+    };
+    let is_brace = |it: &char| *it == '{' || it.is_ascii_whitespace();
+    let braces = text.chars().take_while(is_brace).filter(|it| *it == '{');
+    for _ in 1..braces.count() {
+        let inner = std::mem::replace(data_type, DataType::JSON);
+        *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(inner), None));
+    }
+}
+
+/// `INTERVAL '1 day'` is a cast of that text; DataFusion reads fewer texts. With a field behind it,
+/// a bare number counts that: `INTERVAL '2' HOUR`.
+fn interval(interval: &Interval) -> Option<Expr> {
+    let Expr::Value(value) = interval.value.as_ref() else {
+        return None;
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return None;
+    };
+    let is_plain = interval.leading_precision.is_none()
+        && interval.last_field.is_none()
+        && interval.fractional_seconds_precision.is_none();
+    let text = match &interval.leading_field {
+        _ if !is_plain => return None,
+        None => text.clone(),
+        Some(field) if text.trim().parse::<f64>().is_ok() => format!("{text} {field}"),
+        Some(_) => return None,
+    };
+    Some(Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
+        data_type: DataType::Interval {
+            fields: None,
+            precision: None,
+        },
+        array: false,
+        format: None,
+    })
 }
 
 /// Casts to JSON check and normalise texts (`functions::json`).
@@ -229,37 +285,6 @@ fn plain_type(data_type: &mut DataType) {
     }
 }
 
-/// `'{a,b}'::text[]` is `ARRAY['a'::text, 'b'::text]`, for lists of one dimension.
-fn array_literal(expression: &Expr, element: &ArrayElemTypeDef) -> Option<Expr> {
-    let ArrayElemTypeDef::SquareBracket(element, _) = element else {
-        return None;
-    };
-    let Expr::Value(value) = expression else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return None;
-    };
-    let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-    if inner.is_empty() || inner.contains(['{', '"', '\\']) {
-        return None;
-    }
-    let cast = |word: &str| Expr::Cast {
-        kind: CastKind::DoubleColon,
-        expr: Box::new(Expr::Value(match word {
-            word if word.eq_ignore_ascii_case("null") => Value::Null.into(),
-            word => Value::SingleQuotedString(word.to_owned()).into(),
-        })),
-        data_type: element.as_ref().clone(),
-        array: false,
-        format: None,
-    };
-    Some(Expr::Array(Array {
-        elem: inner.split(',').map(|word| cast(word.trim())).collect(),
-        named: true,
-    }))
-}
-
 /// `pol.polroles = '{0}'` compares arrays; DataFusion would take the literal for text.
 fn roles_literal(column: &Expr, literal: &mut Expr) {
     let name = match column {
@@ -269,9 +294,15 @@ fn roles_literal(column: &Expr, literal: &mut Expr) {
     };
     if name.is_some_and(|name| name.value == "polroles") {
         let oid = DataType::Custom(ObjectName::from(vec![Ident::new("oid")]), Vec::new());
-        let element = ArrayElemTypeDef::SquareBracket(Box::new(oid), None);
-        if let Some(array) = array_literal(literal, &element) {
-            *literal = array;
+        let is_text = matches!(literal, Expr::Value(value) if matches!(value.value, Value::SingleQuotedString(_)));
+        if is_text {
+            *literal = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(literal.clone()),
+                data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(oid), None)),
+                array: false,
+                format: None,
+            };
         }
     }
 }

@@ -23,7 +23,7 @@ impl AnalyzerRule for Numbers {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, rewrite))
+        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
             .map(|transformed| transformed.data)
     }
 }
@@ -31,7 +31,7 @@ impl AnalyzerRule for Numbers {
 /// Rewrites every expression of a plan, from the inside out, keeping the names of its columns.
 pub(super) fn rewrite_expressions(
     plan: LogicalPlan,
-    rewrite: fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
+    rewrite: &dyn Fn(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
     let mut schema = merge_schema(&plan.inputs());
     if let LogicalPlan::TableScan(scan) = &plan {

@@ -4,13 +4,14 @@ use ::bytes::Buf;
 use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
-use super::number::Digits;
-use super::{array, is_text, null, unsupported};
 use crate::error::{Error, ErrorKind};
+use crate::functions::input::{Digits, is_text, null, of_numerics, of_values, unsupported};
 use crate::types::{element_of, oid};
 use crate::wire::failure::Failure;
 use crate::wire::message::checked_utf8;
-use crate::wire::sqlstate::WireCondition;
+
+/// PostgreSQL's MAXDIM.
+const DIMENSIONS_MAX: usize = 6;
 
 /// Days and microseconds from 1970-01-01, Arrow's epoch, to 2000-01-01, PostgreSQL's.
 const EPOCH_DAYS: i32 = 10_957;
@@ -75,7 +76,7 @@ fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> 
             let interval = IntervalMonthDayNano::new(months, days, nanos);
             ScalarValue::IntervalMonthDayNano(Some(interval))
         }
-        _ => return Err(unsupported(pg_oid)),
+        _ => return Err(unsupported(pg_oid).into()),
     })
 }
 
@@ -90,10 +91,11 @@ fn instant(reader: &mut Reader<'_>) -> Result<i64, Failure> {
 }
 
 fn out_of_range(type_name: &str) -> Failure {
-    Failure::error(
-        WireCondition::DatetimeFieldOverflow,
+    Error::new(
+        ErrorKind::DatetimeFieldOverflow,
         format!("{type_name} out of range"),
     )
+    .into()
 }
 
 /// As `numeric_recv`.
@@ -136,7 +138,7 @@ fn uuid(bytes: &[u8]) -> String {
     text
 }
 
-/// As `array_recv`, for arrays of one dimension.
+/// As `array_recv`.
 fn list(reader: &mut Reader<'_>, element: u32) -> Result<ScalarValue, Failure> {
     let mut head = reader.take(12)?;
     let (n_dimensions, _has_null, sent) = (head.get_i32(), head.get_i32(), head.get_u32());
@@ -147,14 +149,49 @@ fn list(reader: &mut Reader<'_>, element: u32) -> Result<ScalarValue, Failure> {
         )
         .into());
     }
-    let n_elements = match n_dimensions {
-        0 => 0,
-        1 => reader.take(8)?.get_i32(),
-        _ => return Err(Error::unsupported("an array parameter of several dimensions").into()),
+    let n_dimensions = usize::try_from(n_dimensions).ok();
+    let Some(n_dimensions) = n_dimensions.filter(|n| *n <= DIMENSIONS_MAX) else {
+        return Err(bad_array("number of dimensions"));
     };
+    let mut lengths = Vec::with_capacity(n_dimensions);
+    for _ in 0..n_dimensions {
+        let length = usize::try_from(reader.take(8)?.get_i32());
+        lengths.push(length.map_err(|_| bad_array("length"))?);
+    }
+    match lengths.as_slice() {
+        [] => Ok(of_values(&[], element)?),
+        lengths => dimension(reader, element, lengths),
+    }
+}
+
+fn bad_array(part: &str) -> Failure {
+    Error::new(
+        ErrorKind::InvalidBinaryRepresentation,
+        format!("invalid {part} of an array"),
+    )
+    .into()
+}
+
+/// The elements of one dimension; each is an array where there are more of them. Every element
+/// takes bytes of what is left, so that no length makes more of them than were sent.
+fn dimension(
+    reader: &mut Reader<'_>,
+    element: u32,
+    lengths: &[usize],
+) -> Result<ScalarValue, Failure> {
+    let (length, inner) = lengths.split_first().expect("an array has a dimension");
     let mut values = Vec::new();
+    if !inner.is_empty() {
+        for _ in 0..*length {
+            if reader.0.is_empty() {
+                return Err(insufficient());
+            }
+            values.push(dimension(reader, element, inner)?);
+        }
+        return Ok(of_values(&values, element)?);
+    }
     let mut numerics = Vec::new();
-    for _ in 0..n_elements {
+    for _ in 0..*length {
         let bytes = match reader.take(4)?.get_i32() {
             -1 => None,
             length => {
@@ -170,10 +207,10 @@ fn list(reader: &mut Reader<'_>, element: u32) -> Result<ScalarValue, Failure> {
             (None, _) => values.push(null(element)?),
         }
     }
-    match element {
-        oid::NUMERIC => array::of_numerics(numerics),
-        _ => array::of_values(&values, element),
-    }
+    Ok(match element {
+        oid::NUMERIC => of_numerics(numerics)?,
+        _ => of_values(&values, element)?,
+    })
 }
 
 /// The bytes of a value not yet read.

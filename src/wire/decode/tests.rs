@@ -182,10 +182,16 @@ fn arrays_from_text() {
     check(1009, "{}", "List([])");
     check(1009, "{a,,b}", "error: malformed array literal: \"{a,,b}\"");
     check(1009, "a", "error: malformed array literal: \"a\"");
+    check(1007, "{{1,2},{3,NULL}}", "List([[1, 2], [3, ]])");
     check(
         1007,
-        "{{1}}",
-        "error: an array parameter of several dimensions is not supported",
+        "{{1},{2,3}}",
+        "error: malformed array literal: \"{{1},{2,3}}\"",
+    );
+    check(
+        1007,
+        "[0:1]={1,2}",
+        "error: an array literal with bounds is not supported",
     );
     check(1231, "{1.5,2}", "List([1.5, 2.0])");
 }

@@ -3,8 +3,8 @@
 use super::list::Setting;
 use super::time_zone;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::input;
 use crate::wire::failure::Failure;
-use crate::wire::sqlstate::WireCondition;
 
 /// The values a setting takes.
 #[derive(Debug)]
@@ -73,10 +73,8 @@ impl Domain {
             Self::SearchPath => Some(show_search_path(&search_path(value))),
             Self::TimeZone => time_zone::canonical(value),
             Self::Fixed => {
-                return Err(Failure::error(
-                    WireCondition::CantChangeRuntimeParam,
-                    format!("parameter \"{}\" cannot be changed", setting.name),
-                ));
+                let message = format!("parameter \"{}\" cannot be changed", setting.name);
+                return Err(Error::new(ErrorKind::CantChangeRuntimeParam, message).into());
             }
         };
         kept.ok_or_else(|| invalid(setting, value))
@@ -114,24 +112,6 @@ fn program_name(value: &str) -> String {
     name
 }
 
-/// As `parse_bool_with_len`: unique beginnings of the words, and `on`, `off`, `1`, `0`.
-pub(in crate::wire) fn parse_bool(value: &str) -> Option<bool> {
-    let word = value.trim_ascii().to_ascii_lowercase();
-    match word.as_str() {
-        "on" | "1" => return Some(true),
-        "of" | "off" | "0" => return Some(false),
-        "" | "o" => return None,
-        _ => {}
-    }
-    if "true".starts_with(&word) || "yes".starts_with(&word) {
-        Some(true)
-    } else if "false".starts_with(&word) || "no".starts_with(&word) {
-        Some(false)
-    } else {
-        None
-    }
-}
-
 fn on_or_off(value: bool) -> &'static str {
     if value { "on" } else { "off" }
 }
@@ -146,7 +126,7 @@ fn switch(value: &str) -> String {
 }
 
 fn boolean(setting: &Setting, value: &str) -> Result<String, Refused> {
-    match parse_bool(value) {
+    match input::boolean(value) {
         Some(value) => Ok(on_or_off(value).to_owned()),
         None => Err(Error::new(
             ErrorKind::InvalidParameterValue,

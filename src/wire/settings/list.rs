@@ -53,8 +53,12 @@ use Domain::{
 };
 
 const INT_MAX: i64 = i32::MAX as i64;
-const LEVELS: &[&str] = &["read committed", "read uncommitted"];
-const LEVELS_REFUSED: &[&str] = &["repeatable read", "serializable"];
+const LEVELS: &[&str] = &[
+    "read committed",
+    "read uncommitted",
+    "repeatable read",
+    "serializable",
+];
 const MESSAGE_LEVELS: &[&str] = &[
     "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error",
 ];
@@ -75,7 +79,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     reported("DateStyle", "ISO, MDY", DateStyle, "The output format of dates, and how ambiguous ones are read."),
     setting("default_statistics_target", "100", Integer(1, 10_000), "The default statistics target."),
     setting("default_transaction_deferrable", "off", Bool, "The deferrable status of new transactions."),
-    setting("default_transaction_isolation", "read committed", Only(LEVELS, LEVELS_REFUSED), "The isolation level of new transactions."),
+    setting("default_transaction_isolation", "read committed", OneOf(LEVELS), "The isolation level of new transactions."),
     reported("default_transaction_read_only", "off", Bool, "The read-only status of new transactions."),
     setting("effective_cache_size", "4GB", Kilobytes, "The planner's assumption of the size of caches."),
     setting("enable_async_append", "on", Bool, "Steers PostgreSQL's planner; kept and not used."),
@@ -153,7 +157,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("timezone_abbreviations", "Default", Only(&["Default"], &[]), "Which abbreviations of time zones are known."),
     setting("trace_notify", "off", Bool, "Kept and not used."),
     setting("transaction_deferrable", "off", Bool, "Whether the transaction may wait to begin."),
-    setting("transaction_isolation", "read committed", Only(LEVELS, LEVELS_REFUSED), "The transaction's isolation level."),
+    setting("transaction_isolation", "read committed", OneOf(LEVELS), "The transaction's isolation level."),
     setting("transaction_read_only", "off", Bool, "Whether the transaction is read-only."),
     setting("transform_null_equals", "off", Only(&["off"], &["on"]), "Takes expr = NULL for expr IS NULL."),
     setting("wal_level", "replica", Fixed, "What is written to the write-ahead log."),

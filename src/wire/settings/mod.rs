@@ -5,14 +5,12 @@ mod list;
 mod time_zone;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-pub(super) use domain::parse_bool;
-pub(super) use time_zone::parse_offset;
 
 use super::failure::{Failure, Severity};
 use crate::error::{Error, ErrorKind};
+use crate::functions::SetConfig;
 use list::{SETTINGS, Setting, find};
 
 /// Two-part names a session may set besides the list's.
@@ -31,8 +29,20 @@ pub(super) struct Settings {
     current: Values,
     /// As they were when the transaction, and then each savepoint, began.
     saved: Vec<(Values, Values)>,
+    /// What `set_config()` asked for in the statement that runs.
+    asked: Arc<Mutex<Vec<Asked>>>,
     /// What the client was last told.
     reported: BTreeMap<&'static str, String>,
+    /// The values it was told of.
+    reported_of: Option<Values>,
+}
+
+/// A setting that `set_config()` is to set.
+#[derive(Debug)]
+struct Asked {
+    name: String,
+    value: Option<String>,
+    is_local: bool,
 }
 
 impl Settings {
@@ -50,7 +60,9 @@ impl Settings {
             session: Arc::clone(&values),
             current: values,
             saved: Vec::new(),
+            asked: Arc::default(),
             reported: BTreeMap::new(),
+            reported_of: None,
         }
     }
 
@@ -141,18 +153,10 @@ impl Settings {
         local: bool,
     ) -> Result<(), Failure> {
         let key = name.to_lowercase();
-        let kept = match (find(name), value) {
-            (Some(setting), Some(value)) => Some(setting.domain.accept(setting, value)?),
-            (Some(setting), None) => {
-                // Fixed settings refuse their default as well.
-                let default = self.defaults.get(&key).map_or("", String::as_str);
-                Some(setting.domain.accept(setting, default)?)
-            }
-            (None, value) => {
-                self.check_custom(&key, name)?;
-                value.map(str::to_owned)
-            }
-        };
+        let kept = accepted(&self.defaults, name, value)?;
+        if find(name).is_none() {
+            self.limit_custom(&key)?;
+        }
         put(&mut self.current, &key, kept.as_deref());
         if !local {
             put(&mut self.session, &key, kept.as_deref());
@@ -170,20 +174,7 @@ impl Settings {
         Ok(())
     }
 
-    /// As PostgreSQL, any name of two parts is taken; ours are known.
-    fn check_custom(&self, key: &str, name: &str) -> Result<(), Failure> {
-        let is_part = |part: &str| {
-            let mut characters = part.chars();
-            characters
-                .next()
-                .is_some_and(|first| first.is_alphabetic() || first == '_')
-                && characters.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
-        };
-        let mut parts = key.split('.');
-        let is_custom = key.contains('.') && parts.all(is_part) && !key.starts_with("lakegate.");
-        if !is_custom {
-            return Err(unrecognized(name));
-        }
+    fn limit_custom(&self, key: &str) -> Result<(), Failure> {
         let n_custom = self.session.len().max(self.current.len()) - SETTINGS.len();
         if !self.current.contains_key(key) && n_custom >= CUSTOM_SETTINGS_MAX {
             return Err(Error::new(
@@ -208,6 +199,67 @@ impl Settings {
                 Ok(())
             }
         }
+    }
+
+    /// What `set_config()` does in a session: the value is checked at once, and set with
+    /// [`Self::apply`] when the statement is done.
+    pub(super) fn set_config(&self) -> SetConfig {
+        let (asked, defaults) = (Arc::clone(&self.asked), Arc::clone(&self.defaults));
+        SetConfig(Arc::new(move |name, value, is_local| {
+            let kept = accepted(&defaults, name, value).map_err(Failure::into_error)?;
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.push(Asked {
+                name: name.to_owned(),
+                value: value.map(str::to_owned),
+                is_local,
+            });
+            Ok(kept.unwrap_or_default())
+        }))
+    }
+
+    /// Sets what a statement's `set_config()` asked for.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub(super) fn apply(&mut self) -> Result<(), Failure> {
+        for asked in self.take_asked() {
+            self.set(&asked.name, asked.value.as_deref(), asked.is_local)?;
+        }
+        Ok(())
+    }
+
+    /// The statement failed: what its `set_config()` asked for is not set.
+    pub(super) fn forget_asked(&self) {
+        self.take_asked();
+    }
+
+    fn take_asked(&self) -> Vec<Asked> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *asked)
+    }
+
+    /// A transaction begins: it is what the session's transactions are unless told otherwise.
+    pub(super) fn begin_transaction(&mut self) {
+        for name in ["isolation", "read_only", "deferrable"] {
+            let default = self
+                .value(&format!("default_transaction_{name}"))
+                .to_owned();
+            let own = format!("transaction_{name}");
+            if self.value(&own) != default {
+                put(&mut self.current, &own, Some(&default));
+            }
+        }
+    }
+
+    /// Whether the transaction sees one moment, as REPEATABLE READ and SERIALIZABLE ones do.
+    pub(super) fn sees_one_moment(&self) -> bool {
+        let level = self.value("transaction_isolation");
+        matches!(level, "repeatable read" | "serializable")
+    }
+
+    /// Whether the transaction may define nothing.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.value("transaction_read_only") == "on"
     }
 
     /// A transaction or savepoint begins.
@@ -246,6 +298,11 @@ impl Settings {
 
     /// The reported settings that the client does not know yet.
     pub(super) fn take_changes(&mut self) -> Vec<(&'static str, String)> {
+        let is_same = |known: &Values| Arc::ptr_eq(known, &self.current);
+        if self.reported_of.as_ref().is_some_and(is_same) {
+            return Vec::new();
+        }
+        self.reported_of = Some(Arc::clone(&self.current));
         let changed: Vec<_> = reported()
             .map(|setting| (setting.name, self.value(setting.name).to_owned()))
             .filter(|(name, value)| self.reported.get(name) != Some(value))
@@ -253,6 +310,33 @@ impl Settings {
         self.reported.extend(changed.iter().cloned());
         changed
     }
+}
+
+/// A value as it is kept; `None` to forget a name of two parts.
+fn accepted(defaults: &Values, name: &str, value: Option<&str>) -> Result<Option<String>, Failure> {
+    let key = name.to_lowercase();
+    match (find(name), value) {
+        (Some(setting), Some(value)) => setting.domain.accept(setting, value).map(Some),
+        (Some(setting), None) => {
+            // Fixed settings refuse their default as well.
+            let default = defaults.get(&key).map_or("", String::as_str);
+            setting.domain.accept(setting, default).map(Some)
+        }
+        (None, value) if is_custom(&key) => Ok(value.map(str::to_owned)),
+        (None, _) => Err(unrecognized(name)),
+    }
+}
+
+/// As PostgreSQL, any name of two parts is taken; ours are known.
+fn is_custom(key: &str) -> bool {
+    let is_part = |part: &str| {
+        let mut characters = part.chars();
+        characters
+            .next()
+            .is_some_and(|first| first.is_alphabetic() || first == '_')
+            && characters.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    };
+    key.contains('.') && key.split('.').all(is_part) && !key.starts_with("lakegate.")
 }
 
 fn reported() -> impl Iterator<Item = &'static Setting> {

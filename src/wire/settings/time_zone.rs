@@ -2,6 +2,8 @@
 
 use arrow::array::timezone::Tz;
 
+use crate::functions::input;
+
 /// The zone as it is kept and shown; `None` if there is no such zone.
 pub(super) fn canonical(value: &str) -> Option<String> {
     let value = value.trim();
@@ -72,7 +74,7 @@ fn posix(value: &str) -> Option<i32> {
     let (name, offset) = value.split_at(split);
     let is_abbreviation = name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphabetic());
     is_abbreviation
-        .then(|| parse_offset(offset))
+        .then(|| input::offset(offset))
         .flatten()
         .map(i32::wrapping_neg)
 }
@@ -80,7 +82,7 @@ fn posix(value: &str) -> Option<i32> {
 /// `<+02>-02`, as [`show_offset`] writes it.
 fn shown_offset(value: &str) -> Option<i32> {
     let (offset, _) = value.strip_prefix('<')?.split_once('>')?;
-    parse_offset(offset)
+    input::offset(offset)
 }
 
 fn show_offset(seconds: i32) -> String {
@@ -98,37 +100,6 @@ fn show_offset(seconds: i32) -> String {
         _ => written(-seconds),
     };
     format!("<{}>{back}", written(seconds))
-}
-
-/// `+05`, `-5:30`, `+0530` in seconds.
-pub(in crate::wire) fn parse_offset(value: &str) -> Option<i32> {
-    let (sign, digits) = match value.as_bytes().first()? {
-        b'+' => (1, &value[1..]),
-        b'-' => (-1, &value[1..]),
-        _ => return None,
-    };
-    let mut parts = digits.split(':');
-    let hours = parts.next()?;
-    let (hours, minutes) = match (hours.len(), parts.next()) {
-        (1 | 2, minutes) => (hours, minutes.unwrap_or("0")),
-        (4, None) => hours.split_at(2),
-        _ => return None,
-    };
-    let seconds = parts.next().unwrap_or("0");
-    let all_digits = [hours, minutes, seconds].iter().all(|part| {
-        (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    if !all_digits || parts.next().is_some() {
-        return None;
-    }
-    let (hours, minutes, seconds): (i32, i32, i32) = (
-        hours.parse().ok()?,
-        minutes.parse().ok()?,
-        seconds.parse().ok()?,
-    );
-    // PostgreSQL's MAX_TZDISP_HOUR.
-    (hours <= 15 && minutes < 60 && seconds < 60)
-        .then_some(sign * (hours * 3600 + minutes * 60 + seconds))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -22,6 +23,7 @@ struct Entry {
     size: u64,
     /// The store's tag, or the time of the last change where it has none.
     tag: String,
+    changed: DateTime<Utc>,
 }
 
 impl Listing {
@@ -48,6 +50,7 @@ impl Listing {
                     version: version_of(name)?,
                     name: name.to_owned(),
                     size: object.size,
+                    changed: object.last_modified,
                     tag: object
                         .e_tag
                         .unwrap_or_else(|| object.last_modified.to_rfc3339()),
@@ -56,6 +59,12 @@ impl Listing {
             .collect();
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { entries })
+    }
+
+    /// When a version was written.
+    pub(super) fn changed(&self, version: u64) -> Option<DateTime<Utc>> {
+        let entries = self.entries.iter().filter(|entry| entry.version == version);
+        entries.map(|entry| entry.changed).min()
     }
 
     /// The newest version it lists.

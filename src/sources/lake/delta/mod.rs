@@ -79,6 +79,7 @@ impl DeltaTables {
         let provider = provider::Provider::new(scan(path, &loaded.table)?, partition_columns);
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
+            changed: loaded.listing.changed(loaded.version),
             provider: Arc::new(provider),
         })
     }

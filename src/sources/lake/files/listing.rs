@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -86,6 +87,11 @@ impl Listing {
         files.sort_unstable_by(|a, b| a.meta.location.cmp(&b.meta.location));
         let format = only_format(&table.path, &files)?;
         Ok(Self { files, format })
+    }
+
+    /// When a file was last added or replaced. One that is gone leaves no trace.
+    pub(super) fn changed(&self) -> Option<DateTime<Utc>> {
+        self.files.iter().map(|file| file.meta.last_modified).max()
     }
 
     /// Equal digests mean equal files.

@@ -97,6 +97,7 @@ impl FileTables {
     ) -> Result<PinnedTable> {
         let listing = Listing::read(&self.lake.store, table).await?;
         let digest = listing.digest();
+        let changed = listing.changed();
         let shape = self
             .shapes
             .try_get_with((table.path.clone(), digest), self.shape(listing, session))
@@ -105,6 +106,7 @@ impl FileTables {
         let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, shape);
         Ok(PinnedTable {
             version: Version::Files(digest),
+            changed,
             provider: Arc::new(provider),
         })
     }

@@ -1,19 +1,18 @@
 //! Bytes from text: in hex, and in the older form with escapes.
 
 use super::invalid_text;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
-use crate::wire::failure::Failure;
 
 /// As `byteain`.
-pub(super) fn from_text(text: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn from_text(text: &str) -> Result<Vec<u8>> {
     match text.strip_prefix("\\x") {
         Some(digits) => from_hex(digits),
         None => from_escaped(text),
     }
 }
 
-fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
+fn from_hex(text: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 2);
     let mut digits = text.chars().filter(|digit| !digit.is_ascii_whitespace());
     while let Some(high) = digits.next() {
@@ -25,18 +24,18 @@ fn from_hex(text: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn nibble(digit: char) -> Result<u8, Failure> {
+fn nibble(digit: char) -> Result<u8> {
     digit
         .to_digit(16)
         .and_then(|value| u8::try_from(value).ok())
         .ok_or_else(|| invalid(format!("invalid hexadecimal digit: \"{digit}\"")))
 }
 
-fn invalid(message: String) -> Failure {
-    Error::new(ErrorKind::InvalidTextRepresentation, message).into()
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidTextRepresentation, message)
 }
 
-fn from_escaped(text: &str) -> Result<Vec<u8>, Failure> {
+fn from_escaped(text: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

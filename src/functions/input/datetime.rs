@@ -4,11 +4,8 @@ use arrow::array::timezone::Tz;
 use chrono::{Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 
 use super::invalid_syntax;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
-use crate::wire::failure::Failure;
-use crate::wire::settings::parse_offset;
-use crate::wire::sqlstate::WireCondition;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -23,7 +20,7 @@ struct Parts<'a> {
 }
 
 /// Days since 1970.
-pub(super) fn date(text: &str) -> Result<i32, Failure> {
+pub(super) fn date(text: &str) -> Result<i32> {
     let days = match text.trim_ascii() {
         "epoch" => Some(0),
         trimmed => days_of(&split(trimmed), text)?,
@@ -32,13 +29,13 @@ pub(super) fn date(text: &str) -> Result<i32, Failure> {
 }
 
 /// Microseconds of the day.
-pub(super) fn time(text: &str) -> Result<i64, Failure> {
+pub(super) fn time(text: &str) -> Result<i64> {
     let trimmed = text.trim_ascii();
     micros_of_day(trimmed, text)?.ok_or_else(|| invalid(oid::TIME, text))
 }
 
 /// Microseconds since 1970; an offset in the text is not looked at, as in PostgreSQL.
-pub(super) fn timestamp(text: &str) -> Result<i64, Failure> {
+pub(super) fn timestamp(text: &str) -> Result<i64> {
     match special(text) {
         Some(micros) => Ok(micros),
         None => {
@@ -49,24 +46,24 @@ pub(super) fn timestamp(text: &str) -> Result<i64, Failure> {
 }
 
 /// Microseconds since 1970 in UTC; without an offset in the text, it is of `session_zone`.
-pub(super) fn timestamptz(text: &str, session_zone: Tz) -> Result<i64, Failure> {
+pub(super) fn timestamptz(text: &str, session_zone: Tz) -> Result<i64> {
     if let Some(micros) = special(text) {
         return Ok(micros);
     }
     let parts = split(text.trim_ascii());
     let bad = || invalid(oid::TIMESTAMPTZ, text);
     let local = local_micros(&parts, text)?.ok_or_else(bad)?;
-    let offset = match parts.zone {
+    let seconds = match parts.zone {
         "" => zone_offset(session_zone, local),
         "Z" | "z" => Some(0),
-        zone => match parse_offset(zone) {
+        zone => match offset(zone) {
             Some(seconds) => Some(i64::from(seconds)),
-            None => zone_offset(zone.parse().map_err(|_| bad())?, local),
+            None => zone_offset(zone.parse().map_err(|_| unknown_zone(zone))?, local),
         },
     };
-    let offset = offset.ok_or_else(|| out_of_range(text))?;
+    let seconds = seconds.ok_or_else(|| out_of_range(text))?;
     local
-        .checked_sub(offset * MICROS_PER_SECOND)
+        .checked_sub(seconds * MICROS_PER_SECOND)
         .ok_or_else(|| out_of_range(text))
 }
 
@@ -79,15 +76,19 @@ fn special(text: &str) -> Option<i64> {
     }
 }
 
-fn invalid(pg_oid: u32, text: &str) -> Failure {
+fn invalid(pg_oid: u32, text: &str) -> Error {
     invalid_syntax(ErrorKind::InvalidDatetimeFormat, pg_oid, text)
 }
 
-fn out_of_range(text: &str) -> Failure {
-    Failure::error(
-        WireCondition::DatetimeFieldOverflow,
-        format!("date/time field value out of range: \"{text}\""),
-    )
+fn out_of_range(text: &str) -> Error {
+    let message = format!("date/time field value out of range: \"{text}\"");
+    Error::new(ErrorKind::DatetimeFieldOverflow, message)
+}
+
+/// As `DateTimeParseError` in datetime.c: PostgreSQL has folded the name by then.
+fn unknown_zone(zone: &str) -> Error {
+    let message = format!("time zone \"{}\" not recognized", zone.to_lowercase());
+    Error::new(ErrorKind::InvalidParameterValue, message)
 }
 
 /// `2024-02-29 01:02:03.4+02 BC`, or with a `T` between.
@@ -116,7 +117,7 @@ fn split(text: &str) -> Parts<'_> {
     }
 }
 
-fn days_of(parts: &Parts<'_>, text: &str) -> Result<Option<i32>, Failure> {
+fn days_of(parts: &Parts<'_>, text: &str) -> Result<Option<i32>> {
     let fields: Vec<&str> = match parts.date.contains('-') {
         true => parts.date.split('-').collect(),
         false if parts.date.len() == 8 => {
@@ -151,7 +152,7 @@ fn days_of(parts: &Parts<'_>, text: &str) -> Result<Option<i32>, Failure> {
         .map_err(|_| out_of_range(text))
 }
 
-fn micros_of_day(time: &str, text: &str) -> Result<Option<i64>, Failure> {
+fn micros_of_day(time: &str, text: &str) -> Result<Option<i64>> {
     if time.is_empty() {
         return Ok(None);
     }
@@ -189,7 +190,7 @@ fn micros_of_day(time: &str, text: &str) -> Result<Option<i64>, Failure> {
     Ok(Some(micros))
 }
 
-fn local_micros(parts: &Parts<'_>, text: &str) -> Result<Option<i64>, Failure> {
+fn local_micros(parts: &Parts<'_>, text: &str) -> Result<Option<i64>> {
     let Some(days) = days_of(parts, text)? else {
         return Ok(None);
     };
@@ -220,4 +221,35 @@ fn zone_offset(zone: Tz, local_micros: i64) -> Option<i64> {
         }
     };
     Some(i64::from(offset.fix().local_minus_utc()))
+}
+
+/// Seconds east of Greenwich of `+05`, `-5:30`, `+0530`; `None` for anything else.
+pub fn offset(value: &str) -> Option<i32> {
+    let (sign, digits) = match value.as_bytes().first()? {
+        b'+' => (1, &value[1..]),
+        b'-' => (-1, &value[1..]),
+        _ => return None,
+    };
+    let mut parts = digits.split(':');
+    let hours = parts.next()?;
+    let (hours, minutes) = match (hours.len(), parts.next()) {
+        (1 | 2, minutes) => (hours, minutes.unwrap_or("0")),
+        (4, None) => hours.split_at(2),
+        _ => return None,
+    };
+    let seconds = parts.next().unwrap_or("0");
+    let all_digits = [hours, minutes, seconds].iter().all(|part| {
+        (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    if !all_digits || parts.next().is_some() {
+        return None;
+    }
+    let (hours, minutes, seconds): (i32, i32, i32) = (
+        hours.parse().ok()?,
+        minutes.parse().ok()?,
+        seconds.parse().ok()?,
+    );
+    // PostgreSQL's MAX_TZDISP_HOUR.
+    (hours <= 15 && minutes < 60 && seconds < 60)
+        .then_some(sign * (hours * 3600 + minutes * 60 + seconds))
 }

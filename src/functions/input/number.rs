@@ -4,33 +4,35 @@ use arrow::datatypes::i256;
 use datafusion::common::ScalarValue;
 
 use super::invalid_text;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
-use crate::wire::failure::Failure;
 
 /// Digits that a Decimal256 holds.
 const DIGITS_MAX: usize = 76;
 
 /// A decimal's digits, and how many of them stand behind the point.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Digits {
+pub struct Digits {
     is_negative: bool,
     digits: String,
     scale: usize,
 }
 
 /// As `numeric_in`.
-pub(super) fn from_text(text: &str) -> Result<ScalarValue, Failure> {
+pub(super) fn from_text(text: &str) -> Result<ScalarValue> {
     Digits::of(text)?.into_scalar()
 }
 
 impl Digits {
     /// Reads a number in text.
-    pub(super) fn of(text: &str) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// It is none, or has more digits than any decimal of Arrow.
+    pub fn of(text: &str) -> Result<Self> {
         let trimmed = text.trim_ascii();
         let unsigned = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
         if ["nan", "infinity", "inf"].contains(&unsigned.to_ascii_lowercase().as_str()) {
-            return Err(Error::unsupported(format!("numeric \"{trimmed}\"")).into());
+            return Err(Error::unsupported(format!("numeric \"{trimmed}\"")));
         }
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()),
@@ -56,7 +58,7 @@ impl Digits {
     }
 
     /// Reads what `numeric_send` wrote: digits of base 10000, the first of power `weight`.
-    pub(super) fn of_groups(groups: &[i16], weight: i16, is_negative: bool, scale: u16) -> Self {
+    pub fn of_groups(groups: &[i16], weight: i16, is_negative: bool, scale: u16) -> Self {
         let mut digits = String::new();
         if weight < -1 {
             digits.push_str(&"0000".repeat(usize::from((-1 - weight).unsigned_abs())));
@@ -78,13 +80,60 @@ impl Digits {
         }
     }
 
+    /// The unscaled value with this many digits behind the point, halves rounded away from zero
+    /// (`apply_typmod` in numeric.c).
+    ///
+    /// # Errors
+    /// `NumericValueOutOfRange`: it has more digits than `precision` then.
+    pub(super) fn unscaled(&self, precision: u8, scale: i8) -> Result<i256> {
+        let kept_scale = usize::try_from(scale).unwrap_or(0);
+        let mut digits = self.digits.clone();
+        let mut rounds_up = false;
+        match self.scale.checked_sub(kept_scale) {
+            Some(n_cut) => {
+                let n_kept = digits.len().saturating_sub(n_cut);
+                let is_whole = digits.len() >= n_cut;
+                rounds_up = is_whole
+                    && digits
+                        .as_bytes()
+                        .get(n_kept)
+                        .is_some_and(|digit| *digit >= b'5');
+                digits.truncate(n_kept);
+            }
+            None => digits.push_str(&"0".repeat(kept_scale - self.scale)),
+        }
+        let overflow = || overflow(precision, scale);
+        let significant = digits.trim_start_matches('0');
+        if significant.len() > DIGITS_MAX {
+            return Err(overflow());
+        }
+        let unscaled = match significant {
+            "" => i256::ZERO,
+            digits => i256::from_string(digits).ok_or_else(overflow)?,
+        };
+        let unscaled = if rounds_up {
+            unscaled + i256::ONE
+        } else {
+            unscaled
+        };
+        let limit = i256::from_i128(10).checked_pow(u32::from(precision));
+        if limit.is_some_and(|limit| unscaled >= limit) {
+            return Err(overflow());
+        }
+        Ok(if self.is_negative {
+            -unscaled
+        } else {
+            unscaled
+        })
+    }
+
     /// How many digits stand behind the point.
-    pub(super) fn scale(&self) -> usize {
+    pub fn scale(&self) -> usize {
         self.scale
     }
 
     /// The same number with more digits behind the point.
-    pub(super) fn with_scale(mut self, scale: usize) -> Self {
+    pub fn with_scale(mut self, scale: usize) -> Self {
         let n_more = scale.saturating_sub(self.scale);
         self.digits.push_str(&"0".repeat(n_more));
         self.scale += n_more;
@@ -92,7 +141,10 @@ impl Digits {
     }
 
     /// As the narrower of Arrow's decimals that holds it.
-    pub(super) fn into_scalar(self) -> Result<ScalarValue, Failure> {
+    ///
+    /// # Errors
+    /// None does.
+    pub fn into_scalar(self) -> Result<ScalarValue> {
         let significant = self.digits.trim_start_matches('0');
         let n_digits = significant.len().max(self.scale).max(1);
         let (Ok(precision), Ok(scale)) = (u8::try_from(n_digits), i8::try_from(self.scale)) else {
@@ -116,10 +168,15 @@ impl Digits {
     }
 }
 
-fn too_long() -> Failure {
-    Error::new(
-        ErrorKind::NumericValueOutOfRange,
-        format!("value has more than {DIGITS_MAX} digits"),
-    )
-    .into()
+fn too_long() -> Error {
+    let message = format!("value has more than {DIGITS_MAX} digits");
+    Error::new(ErrorKind::NumericValueOutOfRange, message)
+}
+
+fn overflow(precision: u8, scale: i8) -> Error {
+    let detail = format!(
+        "A field with precision {precision}, scale {scale} must round to an absolute value less than 10^{}.",
+        i16::from(precision) - i16::from(scale)
+    );
+    Error::new(ErrorKind::NumericValueOutOfRange, "numeric field overflow").with_detail(detail)
 }

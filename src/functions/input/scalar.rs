@@ -1,22 +1,19 @@
-//! Parameters in text.
+//! Values of one text.
 
 use arrow::array::timezone::Tz;
-use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use datafusion::common::ScalarValue;
 
-use super::{bytes, datetime, invalid_syntax, invalid_text, is_text, name_of, number, unsupported};
-use crate::error::{Error, ErrorKind};
+use super::{bytes, datetime, interval, invalid_text, is_text, name_of, number, unsupported};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
-use crate::wire::failure::Failure;
-use crate::wire::settings::parse_bool;
 
 /// A value from its text.
-pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue, Failure> {
+pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
     if is_text(pg_oid) {
         return Ok(ScalarValue::Utf8(Some(text.to_owned())));
     }
     Ok(match pg_oid {
-        oid::BOOL => match parse_bool(text) {
+        oid::BOOL => match boolean(text) {
             Some(value) => ScalarValue::Boolean(Some(value)),
             None => return Err(invalid_text(pg_oid, text)),
         },
@@ -39,17 +36,31 @@ pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue, Fa
             Some(datetime::timestamptz(text, zone)?),
             Some("UTC".into()),
         ),
-        oid::INTERVAL => {
-            let interval = parse_interval_month_day_nano(text)
-                .map_err(|_| invalid_syntax(ErrorKind::InvalidDatetimeFormat, pg_oid, text))?;
-            ScalarValue::IntervalMonthDayNano(Some(interval))
-        }
+        oid::INTERVAL => ScalarValue::IntervalMonthDayNano(Some(interval::value(text)?)),
         _ => return Err(unsupported(pg_oid)),
     })
 }
 
+/// As `parse_bool_with_len`: unique beginnings of the words, and `on`, `off`, `1`, `0`.
+pub fn boolean(value: &str) -> Option<bool> {
+    let word = value.trim_ascii().to_ascii_lowercase();
+    match word.as_str() {
+        "on" | "1" => return Some(true),
+        "of" | "off" | "0" => return Some(false),
+        "" | "o" => return None,
+        _ => {}
+    }
+    if "true".starts_with(&word) || "yes".starts_with(&word) {
+        Some(true)
+    } else if "false".starts_with(&word) || "no".starts_with(&word) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
 /// As `pg_strtoint64_safe`: decimal, or with a prefix; underscores between digits.
-fn integer<T: TryFrom<i128>>(text: &str, pg_oid: u32) -> Result<T, Failure> {
+pub(super) fn integer<T: TryFrom<i128>>(text: &str, pg_oid: u32) -> Result<T> {
     let trimmed = text.trim_ascii();
     let (sign, digits) = match trimmed.as_bytes().first() {
         Some(b'-') => (-1, &trimmed[1..]),
@@ -75,45 +86,39 @@ fn integer<T: TryFrom<i128>>(text: &str, pg_oid: u32) -> Result<T, Failure> {
         .ok_or_else(|| out_of_range(text, pg_oid))
 }
 
-fn out_of_range(text: &str, pg_oid: u32) -> Failure {
-    Error::new(
-        ErrorKind::NumericValueOutOfRange,
-        format!(
-            "value \"{text}\" is out of range for type {}",
-            name_of(pg_oid)
-        ),
-    )
-    .into()
+fn out_of_range(text: &str, pg_oid: u32) -> Error {
+    let message = format!(
+        "value \"{text}\" is out of range for type {}",
+        name_of(pg_oid)
+    );
+    Error::new(ErrorKind::NumericValueOutOfRange, message)
 }
 
 /// Object identifiers may be written negative, as `oidin` reads them.
-fn object_id(text: &str, pg_oid: u32) -> Result<u32, Failure> {
+pub(super) fn object_id(text: &str, pg_oid: u32) -> Result<u32> {
     let value: i64 = integer(text, pg_oid)?;
     u32::try_from(value)
         .or_else(|_| i32::try_from(value).map(i32::cast_unsigned))
         .map_err(|_| out_of_range(text, pg_oid))
 }
 
-fn float<T: std::str::FromStr + Copy>(
+pub(super) fn float<T: std::str::FromStr + Copy>(
     text: &str,
     pg_oid: u32,
     is_infinite: fn(T) -> bool,
-) -> Result<T, Failure> {
+) -> Result<T> {
     let trimmed = text.trim_ascii();
     let value: T = trimmed.parse().map_err(|_| invalid_text(pg_oid, text))?;
     let is_written_infinite = trimmed.to_ascii_lowercase().contains("inf");
     if is_infinite(value) && !is_written_infinite {
-        return Err(Error::new(
-            ErrorKind::NumericValueOutOfRange,
-            format!("\"{text}\" is out of range for type {}", name_of(pg_oid)),
-        )
-        .into());
+        let message = format!("\"{text}\" is out of range for type {}", name_of(pg_oid));
+        return Err(Error::new(ErrorKind::NumericValueOutOfRange, message));
     }
     Ok(value)
 }
 
 /// In PostgreSQL's own spelling, so that equal ones are equal texts.
-fn uuid(text: &str) -> Result<String, Failure> {
+pub(in crate::functions) fn uuid(text: &str) -> Result<String> {
     let inner = text
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'))

@@ -1,0 +1,159 @@
+//! What is compared, or chosen from, meets in the type that it meets in in PostgreSQL: numeric and
+//! floating-point numbers in float8, dates and timestamps in microseconds. DataFusion takes
+//! decimals, which make 0.1 + 0.2 equal to 0.3, and nanoseconds, which end in the year 2262.
+//! <https://www.postgresql.org/docs/16/typeconv-oper.html>
+
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::numbers::rewrite_expressions;
+
+/// Functions that choose among their arguments.
+const CHOOSING: &[&str] = &["coalesce", "greatest", "least", "nullif"];
+
+/// Runs before type coercion, which then finds one type.
+#[derive(Debug)]
+pub(super) struct Comparison;
+
+impl AnalyzerRule for Comparison {
+    fn name(&self) -> &'static str {
+        "postgres_comparison"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
+            .map(|transformed| transformed.data)
+    }
+}
+
+fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let mut expression = expression;
+    let mut operands: Vec<&mut Expr> = match &mut expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
+            vec![left.as_mut(), right.as_mut()]
+        }
+        Expr::Between(Between {
+            expr, low, high, ..
+        }) => vec![expr.as_mut(), low.as_mut(), high.as_mut()],
+        Expr::InList(InList { expr, list, .. }) => {
+            std::iter::once(expr.as_mut()).chain(list).collect()
+        }
+        Expr::Case(Case {
+            when_then_expr,
+            else_expr,
+            ..
+        }) => when_then_expr
+            .iter_mut()
+            .map(|(_, then)| then.as_mut())
+            .chain(else_expr.iter_mut().map(AsMut::as_mut))
+            .collect(),
+        Expr::ScalarFunction(ScalarFunction { func, args }) if CHOOSING.contains(&func.name()) => {
+            args.iter_mut().collect()
+        }
+        _ => return Ok(Transformed::no(expression)),
+    };
+    let types = operands.iter().map(|operand| operand.get_type(schema));
+    // Outer references of a correlated subquery have no type here.
+    let Ok(types) = types.collect::<Result<Vec<_>>>() else {
+        return Ok(Transformed::no(expression));
+    };
+    let Some(common) = common(&types).or_else(|| read_as(&types)) else {
+        return Ok(Transformed::no(expression));
+    };
+    for (operand, of) in operands.iter_mut().zip(&types) {
+        let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
+        if *of != common && !of.is_null() && (is_open || !is_text(of)) {
+            let inner = std::mem::take(*operand);
+            **operand = cast(inner, common.clone());
+        }
+    }
+    Ok(Transformed::yes(expression))
+}
+
+/// The type that quoted literals have beside values of one type (`unknown` in PostgreSQL). Numerics
+/// have no one type here, and DataFusion finds the others' by itself.
+fn read_as(types: &[DataType]) -> Option<DataType> {
+    let mut others = types.iter().filter(|of| !is_text(of) && !of.is_null());
+    let first = others.next()?;
+    let is_read = matches!(
+        first,
+        DataType::Boolean | DataType::List(_) | DataType::Binary
+    );
+    (is_read && others.all(|other| other == first) && types.iter().any(is_text))
+        .then(|| first.clone())
+}
+
+/// Where types meet; `None` where DataFusion finds the same.
+fn common(types: &[DataType]) -> Option<DataType> {
+    let has = |which: fn(&DataType) -> bool| types.iter().any(which);
+    let are_all = |which: fn(&DataType) -> bool| {
+        types
+            .iter()
+            .all(|of| which(of) || of.is_null() || is_text(of))
+    };
+    if are_all(DataType::is_numeric)
+        && has(DataType::is_floating)
+        && (has(is_decimal) || (has(is_float4) && has(is_float8)))
+    {
+        return Some(DataType::Float64);
+    }
+    if are_all(is_date_or_timestamp) && has(is_date) && has(is_timestamp) {
+        // A zone counts for more than none.
+        let zone = types.iter().find_map(|of| match of {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        });
+        return Some(DataType::Timestamp(TimeUnit::Microsecond, zone));
+    }
+    None
+}
+
+fn is_comparison(operator: Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    )
+}
+
+fn is_text(of: &DataType) -> bool {
+    matches!(
+        of,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+fn is_decimal(of: &DataType) -> bool {
+    matches!(of, DataType::Decimal128(..) | DataType::Decimal256(..))
+}
+
+fn is_float4(of: &DataType) -> bool {
+    *of == DataType::Float32
+}
+
+fn is_float8(of: &DataType) -> bool {
+    *of == DataType::Float64
+}
+
+fn is_date(of: &DataType) -> bool {
+    *of == DataType::Date32
+}
+
+fn is_timestamp(of: &DataType) -> bool {
+    matches!(of, DataType::Timestamp(..))
+}
+
+fn is_date_or_timestamp(of: &DataType) -> bool {
+    is_date(of) || is_timestamp(of)
+}

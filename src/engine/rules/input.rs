@@ -1,0 +1,54 @@
+//! A cast of text to another type is PostgreSQL's input function of that type. Arrow's casts read
+//! other texts, wrap a text into a list, and complain in other words.
+
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Cast, ScalarFunction};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::numbers::rewrite_expressions;
+use crate::functions::encoding::bytea_as_text;
+use crate::functions::input::{input, reads};
+
+/// Runs after type coercion, which adds casts of its own.
+#[derive(Debug)]
+pub(super) struct Input;
+
+impl AnalyzerRule for Input {
+    fn name(&self) -> &'static str {
+        "postgres_input"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
+        let zone = options.execution.time_zone.as_deref().unwrap_or("UTC");
+        let zone: Tz = zone.parse()?;
+        let rewrite = |expression: Expr, schema: &DFSchema| match expression {
+            Expr::Cast(Cast { expr, field }) => {
+                let of = expr.get_type(schema);
+                let to = field.data_type();
+                let function = match of {
+                    Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) if reads(to) => {
+                        input(Arc::clone(&field), zone)
+                    }
+                    Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+                        if *to == DataType::Utf8 =>
+                    {
+                        bytea_as_text()
+                    }
+                    _ => return Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+                };
+                let call = ScalarFunction::new_udf(function, vec![*expr]);
+                Ok(Transformed::yes(Expr::ScalarFunction(call)))
+            }
+            other => Ok(Transformed::no(other)),
+        };
+        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
+            .map(|transformed| transformed.data)
+    }
+}

@@ -1,0 +1,226 @@
+//! Casts of text columns, by the input functions.
+
+use std::sync::Arc;
+
+use arrow::array::timezone::Tz;
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder,
+    StringArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Decimal256Type, FieldRef, Float32Type, Float64Type,
+    Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    UInt32Type,
+};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use super::number::Digits;
+use super::{boolean, datetime, invalid_text, scalar, value};
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{self, oid};
+
+/// The function that reads texts as values of a column's type. `zone` is that of texts which name
+/// none.
+pub fn input(to: FieldRef, zone: Tz) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(Input {
+        signature: Signature::any(1, Volatility::Immutable),
+        zone: zone.to_string(),
+        to,
+        tz: Zone(zone),
+    }))
+}
+
+/// Whether texts are read as values of this type by [`input`].
+pub fn reads(to: &DataType) -> bool {
+    match to {
+        DataType::List(element) => reads(element.data_type()) || is_text(element.data_type()),
+        DataType::Boolean
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt32
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..)
+        | DataType::Date32
+        | DataType::Time64(TimeUnit::Microsecond)
+        | DataType::Timestamp(TimeUnit::Microsecond, _)
+        | DataType::Interval(_)
+        | DataType::Binary => true,
+        _ => false,
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8)
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Input {
+    signature: Signature,
+    to: FieldRef,
+    /// The zone's name, by which equal functions are known.
+    zone: String,
+    tz: Zone,
+}
+
+/// A zone, which has no order and no hash of its own; its name stands for it.
+#[derive(Clone, Copy, Debug)]
+struct Zone(Tz);
+
+impl PartialEq for Zone {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Zone {}
+
+impl std::hash::Hash for Zone {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl ScalarUDFImpl for Input {
+    fn name(&self) -> &'static str {
+        "input"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(self.to.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
+        let field = self.to.as_ref().clone();
+        Ok(Arc::new(field.with_name("input").with_nullable(true)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
+        let to = self.to.data_type();
+        let read = |texts: ArrayRef| -> DataFusionResult<ArrayRef> {
+            let texts = cast(&texts, &DataType::Utf8)?;
+            read(texts.as_string(), to, self.tz.0)
+                .map_err(|error| DataFusionError::External(Box::new(error)))
+        };
+        match &arguments.args[0] {
+            ColumnarValue::Array(texts) => read(Arc::clone(texts)).map(ColumnarValue::Array),
+            ColumnarValue::Scalar(text) => {
+                let value = read(text.to_array()?)?;
+                ScalarValue::try_from_array(&value, 0).map(ColumnarValue::Scalar)
+            }
+        }
+    }
+}
+
+/// The values of texts.
+fn read(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
+    Ok(match to {
+        DataType::Boolean => Arc::new(booleans(texts)?),
+        DataType::Int16 => whole::<Int16Type>(texts, oid::INT2)?,
+        DataType::Int32 => whole::<Int32Type>(texts, oid::INT4)?,
+        DataType::Int64 => whole::<Int64Type>(texts, oid::INT8)?,
+        DataType::UInt32 => {
+            primitive::<UInt32Type>(texts, to, |text| scalar::object_id(text, oid::OID))?
+        }
+        DataType::Float32 => primitive::<Float32Type>(texts, to, |text| {
+            scalar::float(text, oid::FLOAT4, f32::is_infinite)
+        })?,
+        DataType::Float64 => primitive::<Float64Type>(texts, to, |text| {
+            scalar::float(text, oid::FLOAT8, f64::is_infinite)
+        })?,
+        DataType::Decimal128(precision, scale) => primitive::<Decimal128Type>(texts, to, |text| {
+            let unscaled = Digits::of(text)?.unscaled(*precision, *scale)?;
+            unscaled
+                .to_i128()
+                .ok_or_else(|| invalid_text(oid::NUMERIC, text))
+        })?,
+        DataType::Decimal256(precision, scale) => primitive::<Decimal256Type>(texts, to, |text| {
+            Digits::of(text)?.unscaled(*precision, *scale)
+        })?,
+        DataType::Date32 => primitive::<Date32Type>(texts, to, datetime::date)?,
+        DataType::Time64(_) => primitive::<Time64MicrosecondType>(texts, to, datetime::time)?,
+        DataType::Timestamp(_, None) => {
+            primitive::<TimestampMicrosecondType>(texts, to, datetime::timestamp)?
+        }
+        DataType::Timestamp(_, Some(_)) => {
+            primitive::<TimestampMicrosecondType>(texts, to, |text| {
+                datetime::timestamptz(text, zone)
+            })?
+        }
+        _ => any(texts, to, zone)?,
+    })
+}
+
+fn booleans(texts: &StringArray) -> Result<BooleanArray> {
+    let read = |text: &str| boolean(text).ok_or_else(|| invalid_text(oid::BOOL, text));
+    texts
+        .iter()
+        .map(|text| text.map(read).transpose())
+        .collect()
+}
+
+fn whole<T>(texts: &StringArray, pg_oid: u32) -> Result<ArrayRef>
+where
+    T: ArrowPrimitiveType,
+    T::Native: TryFrom<i128>,
+{
+    primitive::<T>(texts, &T::DATA_TYPE, |text| scalar::integer(text, pg_oid))
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    texts: &StringArray,
+    to: &DataType,
+    read: impl Fn(&str) -> Result<T::Native>,
+) -> Result<ArrayRef> {
+    let mut values = PrimitiveBuilder::<T>::with_capacity(texts.len()).with_data_type(to.clone());
+    for text in texts {
+        match text {
+            Some(text) => values.append_value(read(text)?),
+            None => values.append_null(),
+        }
+    }
+    let values: PrimitiveArray<T> = values.finish();
+    Ok(Arc::new(values))
+}
+
+/// Values of types that are not as often read from text.
+fn any(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
+    let pg_oid = types::of_arrow(to).oid;
+    let null = ScalarValue::try_from(to).map_err(Error::internal)?;
+    if texts.is_empty() {
+        return null.to_array_of_size(0).map_err(Error::internal);
+    }
+    let values = texts.iter().map(|text| match text {
+        None => Ok(null.clone()),
+        Some(text) => {
+            let value = value(text, pg_oid, zone)?;
+            if is_deeper(&value.data_type(), to) {
+                let message = "an array of more dimensions than its type has here";
+                return Err(Error::unsupported(message));
+            }
+            value.cast_to(to).map_err(|cause| {
+                let message = format!("value \"{text}\" is out of range");
+                Error::new(ErrorKind::NumericValueOutOfRange, message).with_cause(cause)
+            })
+        }
+    });
+    let values: Vec<ScalarValue> = values.collect::<Result<_>>()?;
+    ScalarValue::iter_to_array(values).map_err(Error::internal)
+}
+
+fn is_deeper(of: &DataType, to: &DataType) -> bool {
+    match (of, to) {
+        (DataType::List(of), DataType::List(to)) => is_deeper(of.data_type(), to.data_type()),
+        (DataType::List(_), _) => true,
+        _ => false,
+    }
+}

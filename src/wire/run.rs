@@ -1,0 +1,115 @@
+//! Starts a statement, whatever it is and whichever protocol it came by.
+
+use std::sync::Arc;
+
+use super::command::Surroundings;
+use super::connection::Connection;
+use super::failure::{Failure, Step};
+use super::rows::{Rows, Tag};
+use super::watch::Watch;
+use crate::engine::{Answer, Column, Parameter, Statement, StatementKind};
+use crate::error::{Error, ErrorKind};
+
+/// A statement and what its parameters stand for.
+#[derive(Debug)]
+pub(super) struct Binding<'a> {
+    pub(super) statement: &'a Arc<Statement>,
+    pub(super) parameters: Vec<Parameter>,
+    /// The columns that were described to the client.
+    pub(super) expected: Option<&'a [Column]>,
+    pub(super) sent: Sent,
+}
+
+/// In what company a statement was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// The only one of a Query: outside of a block it is its own transaction.
+    Alone,
+    /// With others of a Query: they make an implicit block.
+    WithOthers,
+    /// By the extended protocol: its transaction ends at Sync.
+    Extended,
+}
+
+impl Connection {
+    /// Runs a statement up to its rows. One without rows is done, and the client told, when
+    /// this returns `None`.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the statement.
+    pub(super) async fn start(
+        &mut self,
+        binding: Binding<'_>,
+        watch: &Watch,
+    ) -> Step<Option<Rows>> {
+        let sent = binding.sent;
+        match &binding.statement.kind {
+            StatementKind::Session(command) => {
+                let surroundings = Surroundings {
+                    text: &binding.statement.text,
+                    has_siblings: sent == Sent::WithOthers,
+                };
+                Ok(self.command(command, surroundings).await?)
+            }
+            StatementKind::Definition(definition) => {
+                let is_alone = sent == Sent::Alone;
+                self.define(definition, watch, is_alone).await?;
+                Ok(None)
+            }
+            StatementKind::Prepare(prepare) => {
+                self.prepare_named(prepare, watch).await?;
+                Ok(None)
+            }
+            StatementKind::Execute(execute) => {
+                let rows = self.execute_named(execute, sent, watch).await?;
+                Ok(Some(rows))
+            }
+            StatementKind::Declare(declare) => {
+                self.declare(declare, binding.parameters, sent, watch)
+                    .await?;
+                Ok(None)
+            }
+            StatementKind::Fetch(fetch) => self.fetch(fetch, watch).await,
+            StatementKind::Query(_) | StatementKind::Explain { .. } => {
+                self.answer(binding, watch).await.map(Some)
+            }
+        }
+    }
+
+    /// Has the engine run a query.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the query.
+    pub(super) async fn answer(&mut self, binding: Binding<'_>, watch: &Watch) -> Step<Rows> {
+        self.session.transaction.read();
+        let context = self.session.context(&watch.cancel);
+        let answer = self.shared.engine.answer(
+            binding.statement,
+            binding.parameters,
+            binding.expected,
+            &context,
+        );
+        let answer: Answer = watch.over(&mut self.client, answer).await?;
+        within_width(&answer.columns)?;
+        for notice in &answer.notices {
+            self.notify(&Failure::notice(notice));
+        }
+        let tag = Tag::of(binding.statement);
+        Ok(Rows::of_answer(answer, tag))
+    }
+}
+
+/// A message counts its columns in 15 bits.
+///
+/// # Errors
+/// There are more columns than that.
+pub(super) fn within_width(columns: &[Column]) -> Result<(), Failure> {
+    if i16::try_from(columns.len()).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ConfigurationLimitExceeded,
+        format!("target lists can have at most {} entries", i16::MAX),
+    )
+    .into())
+}
