@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Client, OUTPUT_BYTES};
-use super::encode::{Format, RowEncoder, Style};
+use super::encode::{Format, Limit, RowEncoder, Style};
 use super::failure::Step;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Statement, StatementKind};
@@ -60,7 +60,7 @@ pub(super) struct Rows {
     pub(super) cancel: CancellationToken,
     source: Source,
     /// The batch being sent; at most one is held here.
-    batch: Option<Started>,
+    batch: Option<RowEncoder>,
 }
 
 #[derive(Debug)]
@@ -68,12 +68,6 @@ enum Source {
     Answer(Box<Answer>),
     /// Of the session itself.
     Local(Option<RecordBatch>),
-}
-
-#[derive(Debug)]
-struct Started {
-    encoder: RowEncoder,
-    next_row: usize,
 }
 
 impl Rows {
@@ -126,13 +120,14 @@ impl Rows {
     ) -> Step<Progress> {
         let mut n_rows = 0;
         loop {
-            if let Some(started) = &mut self.batch {
-                while started.next_row < started.encoder.n_rows() {
-                    started
-                        .encoder
-                        .encode(started.next_row, &mut client.output)?;
-                    started.next_row += 1;
-                    n_rows += 1;
+            if let Some(encoder) = &mut self.batch {
+                while encoder.n_rows_left() > 0 {
+                    let limit = Limit {
+                        n_rows_max: usize::try_from(max_rows - n_rows).unwrap_or(usize::MAX),
+                        n_bytes: OUTPUT_BYTES,
+                    };
+                    let n_encoded = encoder.encode(limit, &mut client.output)?;
+                    n_rows += u64::try_from(n_encoded).unwrap_or(0);
                     if client.output.len() >= OUTPUT_BYTES {
                         watch.flush(client).await?;
                     }
@@ -162,10 +157,7 @@ impl Rows {
         if let Some(batch) = self.next_batch(client, watch).await? {
             let Presentation { formats, style } = presentation;
             let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
-            self.batch = Some(Started {
-                encoder,
-                next_row: 0,
-            });
+            self.batch = Some(encoder);
         }
         Ok(())
     }
