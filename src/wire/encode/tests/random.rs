@@ -103,10 +103,12 @@ fn decimals(random: &mut StdRng, n: usize) -> ArrayRef {
 
 fn moments(random: &mut StdRng, kind: usize, n: usize) -> ArrayRef {
     // Most around today, some in every year that PostgreSQL knows, some at a whole second.
-    let micros = |random: &mut StdRng| match random.random_range(0..4) {
-        0 => random.random(),
-        1 => random.random_range(-3_000_000_000..3_000_000_000) * 1_000_000,
-        _ => random.random_range(0..2_000_000_000_000_000),
+    let micros = |random: &mut StdRng| -> i64 {
+        match random.random_range(0..4) {
+            0 => random.random(),
+            1 => random.random_range(-3_000_000_000..3_000_000_000) * 1_000_000,
+            _ => random.random_range(0..2_000_000_000_000_000),
+        }
     };
     match kind {
         15 => any(
@@ -115,10 +117,9 @@ fn moments(random: &mut StdRng, kind: usize, n: usize) -> ArrayRef {
                 _ => random.random_range(-800_000..3_000_000),
             }) as Date32Array,
         ),
-        16 => any(
-            numbers(random, n, |random| random.random_range(0..=86_400_000_000))
-                as Time64MicrosecondArray,
-        ),
+        16 => any(numbers(random, n, |random| {
+            random.random_range(0..=86_400_000_000_i64)
+        }) as Time64MicrosecondArray),
         17 => any(numbers(random, n, micros) as TimestampMicrosecondArray),
         18 => any((numbers(random, n, micros) as TimestampMicrosecondArray).with_timezone("UTC")),
         _ if random.random() => any(numbers(random, n, number) as DurationMicrosecondArray),
