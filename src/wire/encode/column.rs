@@ -1,5 +1,5 @@
-//! A column of a batch on its way into rows: which of its values go through cells, which are sent
-//! as they lie in the batch, and which are written one at a time.
+//! A column of a batch on its way into rows: whether its values go through runs, are sent as they
+//! lie in the batch, or are written one at a time.
 
 use std::ops::Range;
 
@@ -7,15 +7,15 @@ use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::buffer::NullBuffer;
 use bytes::{BufMut, BytesMut};
 
-use super::cell::{Cell, VALUE_BYTES_MAX, fill, fill_with, set_nulls};
 use super::datetime::{self, Offsets};
+use super::run::Run;
 use super::value::{binary_value, text_value, with_length};
 use super::values::Values;
-use super::{Format, Style, binary_cells, copy, datetime_cells, number, text_cells};
+use super::{Format, Style, binary_runs, copy, datetime_runs, number, text_runs};
 use crate::error::Result;
 use crate::types::oid;
 
-/// A column, and the cells of the rows that are next.
+/// A column and its way.
 #[derive(Debug)]
 pub(super) struct EncodedColumn {
     values: Values,
@@ -24,14 +24,13 @@ pub(super) struct EncodedColumn {
     way: Way,
     /// Where there are any.
     nulls: Option<NullBuffer>,
-    cells: Vec<Cell>,
 }
 
 /// How a column's values get into rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// Short values: through cells.
-    Cells,
+    /// Short values: through runs.
+    Runs,
     /// Bytes of any length, sent as they lie in the batch.
     Unchanged,
     /// Everything else.
@@ -56,7 +55,7 @@ impl Way {
                 | Values::Timestamp(_)
                 | Values::Timestamptz(_),
                 _,
-            ) => Self::Cells,
+            ) => Self::Runs,
             (Values::Text(_) | Values::LargeText(_) | Values::TextView(_), Format::Text) => {
                 Self::Unchanged
             }
@@ -93,34 +92,37 @@ impl EncodedColumn {
             way,
             nulls: values.nulls(),
             values,
-            cells: Vec::new(),
         })
     }
 
-    /// Whether [`Self::copy_to`] may succeed at all.
-    pub(super) fn is_quick(&self) -> bool {
-        self.way != Way::OneByOne
+    /// Whether its values go through runs.
+    pub(super) fn is_in_run(&self) -> bool {
+        self.way == Way::Runs
     }
 
-    /// Fills the cells with the values of these rows.
-    pub(super) fn fill(&mut self, rows: Range<usize>, style: &Style, offsets: &mut Offsets) {
-        if self.way != Way::Cells {
-            return;
-        }
-        self.cells.resize(rows.len(), Cell::EMPTY);
+    /// Whether its values are written one at a time.
+    pub(super) fn is_slow(&self) -> bool {
+        self.way == Way::OneByOne
+    }
+
+    /// Appends the values of these rows to a run.
+    pub(super) fn append_to(
+        &self,
+        run: &mut Run,
+        rows: Range<usize>,
+        style: &Style,
+        offsets: &mut Offsets,
+    ) {
         match self.format {
-            Format::Text => fill_text(&mut self.cells, &self.values, rows, style, offsets),
-            Format::Binary => fill_binary(&mut self.cells, &self.values, rows),
+            Format::Text => append_texts(run, &self.values, rows, style, offsets),
+            Format::Binary => append_binary(run, &self.values, rows),
         }
     }
 
     /// Copies a value with its length to the start of `out`; how many bytes they are. `None` if
     /// there is no room, or the value must be appended by [`Self::append`].
     #[inline(always)]
-    pub(super) fn copy_to(&self, in_block: usize, row: usize, out: &mut [u8]) -> Option<usize> {
-        if self.way == Way::Cells {
-            return self.cells.get(in_block)?.copy_to(out);
-        }
+    pub(super) fn copy_to(&self, row: usize, out: &mut [u8]) -> Option<usize> {
         if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
             *out.first_chunk_mut()? = (-1_i32).to_be_bytes();
             return Some(4);
@@ -146,17 +148,7 @@ impl EncodedColumn {
     ///
     /// # Errors
     /// PostgreSQL's type cannot hold it, or it is too long for a message.
-    pub(super) fn append(
-        &self,
-        in_block: usize,
-        row: usize,
-        style: &Style,
-        out: &mut BytesMut,
-    ) -> Result<()> {
-        if let Some(sent) = self.cells.get(in_block).and_then(Cell::sent) {
-            out.put_slice(sent);
-            return Ok(());
-        }
+    pub(super) fn append(&self, row: usize, style: &Style, out: &mut BytesMut) -> Result<()> {
         if self.values.is_null(row) {
             out.put_i32(-1);
             return Ok(());
@@ -180,100 +172,85 @@ fn unchanged(values: &Values, row: usize) -> Option<&[u8]> {
     }
 }
 
-fn fill_text(
-    cells: &mut [Cell],
+fn append_texts(
+    run: &mut Run,
     values: &Values,
     rows: Range<usize>,
     style: &Style,
     offsets: &mut Offsets,
 ) {
-    use text_cells::{integer, written};
+    use text_runs::{integer, written};
     let extra = style.extra_float_digits;
     match values {
-        Values::Bool(array) => fill_bool(cells, array, rows, [b'f', b't']),
-        Values::Int2(array) => fill(cells, array, rows, |room, value| {
-            integer(room, value.into())
-        }),
-        Values::Int4(array) => fill(cells, array, rows, |room, value| {
-            integer(room, value.into())
-        }),
-        Values::Int8(array) => fill(cells, array, rows, integer),
-        Values::Oid(array) => fill(cells, array, rows, |room, value| {
-            integer(room, value.into())
-        }),
-        Values::Float4(array) => fill(cells, array, rows, |room, value| {
+        Values::Bool(array) => append_bools(run, array, rows, [b'f', b't']),
+        Values::Int2(array) => run.append(array, rows, |room, value| integer(room, value.into())),
+        Values::Int4(array) => run.append(array, rows, |room, value| integer(room, value.into())),
+        Values::Int8(array) => run.append(array, rows, integer),
+        Values::Oid(array) => run.append(array, rows, |room, value| integer(room, value.into())),
+        Values::Float4(array) => run.append(array, rows, |room, value| {
             written(room, |mut out| number::float4(&mut out, value, extra))
         }),
-        Values::Float8(array) => fill(cells, array, rows, |room, value| {
+        Values::Float8(array) => run.append(array, rows, |room, value| {
             written(room, |mut out| number::float8(&mut out, value, extra))
         }),
-        Values::Decimal128(array, scale) => match text_cells::Decimals::of_scale(*scale) {
-            Some(decimals) => fill(cells, array, rows, |room, value| {
-                decimals.write(room, value)
-            }),
-            None => fill(cells, array, rows, |room, value| {
-                text_cells::any_decimal(room, value, *scale)
+        Values::Decimal128(array, scale) => match text_runs::Decimals::of_scale(*scale) {
+            Some(decimals) => run.append(array, rows, |room, value| decimals.write(room, value)),
+            None => run.append(array, rows, |room, value| {
+                text_runs::any_decimal(room, value, *scale)
             }),
         },
-        Values::Date(array) => fill(cells, array, rows, |room, days| {
-            datetime_cells::date(room, days.into())
+        Values::Date(array) => run.append(array, rows, |room, days| {
+            datetime_runs::date(room, days.into())
         }),
-        Values::Time(array) => fill(cells, array, rows, datetime_cells::time),
-        Values::Timestamp(array) => fill(cells, array, rows, datetime_cells::timestamp),
-        Values::Timestamptz(array) => fill(cells, array, rows, |room, micros| {
-            datetime_cells::timestamptz(room, micros, offsets)
+        Values::Time(array) => run.append(array, rows, datetime_runs::time),
+        Values::Timestamp(array) => run.append(array, rows, datetime_runs::timestamp),
+        Values::Timestamptz(array) => run.append(array, rows, |room, micros| {
+            datetime_runs::timestamptz(room, micros, offsets)
         }),
-        _ => cells.iter_mut().for_each(Cell::set_null),
+        _ => run.append_nulls(),
     }
 }
 
-fn fill_binary(cells: &mut [Cell], values: &Values, rows: Range<usize>) {
-    use binary_cells::fixed;
+fn append_binary(run: &mut Run, values: &Values, rows: Range<usize>) {
+    use binary_runs::fixed;
     match values {
-        Values::Bool(array) => fill_bool(cells, array, rows, [0, 1]),
-        Values::Int2(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Int4(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Int8(array) | Values::Time(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Oid(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Float4(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Float8(array) => fill(cells, array, rows, |room, value| {
-            fixed(room, value.to_be_bytes())
-        }),
-        Values::Decimal128(array, scale) => match binary_cells::Decimals::of_scale(*scale) {
-            Some(decimals) => fill(cells, array, rows, |room, value| {
-                decimals.write(room, value)
-            }),
-            None => cells.iter_mut().for_each(Cell::clear),
+        Values::Bool(array) => append_bools(run, array, rows, [0, 1]),
+        Values::Int2(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Int4(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Int8(array) | Values::Time(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Oid(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Float4(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Float8(array) => {
+            run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
+        }
+        Values::Decimal128(array, scale) => match binary_runs::Decimals::of_scale(*scale) {
+            Some(decimals) => run.append(array, rows, |room, value| decimals.write(room, value)),
+            None => run.append(array, rows, |_, _| None),
         },
-        Values::Date(array) => fill(cells, array, rows, |room, days| {
+        Values::Date(array) => run.append(array, rows, |room, days| {
             fixed(room, datetime::date_binary(days)?.to_be_bytes())
         }),
         Values::Timestamp(array) | Values::Timestamptz(array) => {
-            fill(cells, array, rows, |room, micros| {
+            run.append(array, rows, |room, micros| {
                 fixed(room, datetime::timestamp_binary(micros)?.to_be_bytes())
             });
         }
-        _ => cells.iter_mut().for_each(Cell::set_null),
+        _ => run.append_nulls(),
     }
 }
 
-fn fill_bool(cells: &mut [Cell], array: &BooleanArray, rows: Range<usize>, words: [u8; 2]) {
-    fill_with(
-        cells,
-        rows.clone(),
-        |room: &mut [u8; VALUE_BYTES_MAX], row| {
-            binary_cells::fixed(room, [words[usize::from(array.value(row))]])
-        },
-    );
-    set_nulls(cells, array.nulls(), rows);
+fn append_bools(run: &mut Run, array: &BooleanArray, rows: Range<usize>, words: [u8; 2]) {
+    run.append_by_row(array.nulls(), rows, |room, row| {
+        binary_runs::fixed(room, [words[usize::from(array.value(row))]])
+    });
 }

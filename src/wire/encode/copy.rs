@@ -33,6 +33,25 @@ pub(super) fn bytes(data: &[u8], start: usize, length: usize, out: &mut [u8]) ->
     Some(LENGTH_BYTES + length)
 }
 
+/// Copies the first `length` of `data`, which are values with their lengths already; how many
+/// bytes they are. `None` if there is no room.
+#[inline(always)]
+pub(super) fn run(data: &[u8], length: usize, out: &mut [u8]) -> Option<usize> {
+    if let Some(from) = data.first_chunk::<{ 4 * STEP_BYTES }>()
+        && let Some(to) = out.first_chunk_mut::<{ 4 * STEP_BYTES }>()
+        && length <= 4 * STEP_BYTES
+    {
+        to[..STEP_BYTES].copy_from_slice(&from[..STEP_BYTES]);
+        to[STEP_BYTES..2 * STEP_BYTES].copy_from_slice(&from[STEP_BYTES..2 * STEP_BYTES]);
+        if length > 2 * STEP_BYTES {
+            to[2 * STEP_BYTES..].copy_from_slice(&from[2 * STEP_BYTES..]);
+        }
+    } else {
+        out.get_mut(..length)?.copy_from_slice(data.get(..length)?);
+    }
+    Some(length)
+}
+
 /// Copies the text of a view, which lies in itself or in one of the buffers.
 #[inline(always)]
 pub(super) fn view(view: u128, buffers: &[Buffer], out: &mut [u8]) -> Option<usize> {

@@ -1,19 +1,19 @@
 //! Rows as DataRow messages. Each column is looked through once a batch; then, a block of rows at
-//! a time, its numbers and dates are written into cells, column by column, and the rows are put
-//! together from cells and from texts as they lie in the batch.
+//! a time, its numbers and dates are written into runs, column by column, and the rows are put
+//! together from runs and from texts as they lie in the batch.
 
 mod array;
-mod binary_cells;
-mod cell;
+mod binary_runs;
 mod column;
 mod copy;
 mod datetime;
-mod datetime_cells;
+mod datetime_runs;
 mod digits;
 mod interval;
 mod number;
 mod numeric;
-mod text_cells;
+mod run;
+mod text_runs;
 mod value;
 mod values;
 
@@ -28,22 +28,23 @@ use crate::error::Result;
 use column::EncodedColumn;
 use datetime::Offsets;
 pub(super) use datetime::Zone;
+use run::Run;
 use value::set_length;
 
 /// Bytes of a row before its values: type, length, number of values.
 const HEADER_BYTES: usize = 7;
 
-/// Rows whose cells are filled at a time: enough that each column's loop is worth its start, and
-/// few enough that the cells are still in the processor's nearest cache when they are read.
+/// Rows of a block: enough that each column's loop is worth its start, and few enough that the
+/// runs are still in the processor's nearest cache when they are read.
 const BLOCK_ROWS_MAX: usize = 64;
 
-/// Cells that are filled at a time: 192 KiB of them, however wide the rows are.
-const BLOCK_CELLS_MAX: usize = 4096;
+/// Values of a block, however wide the rows are: 160 KiB of them.
+const BLOCK_VALUES_MAX: usize = 4096;
 
 /// Bytes of the out-buffer that are made ready for each value; longer rows take those of others.
 const ROOM_BYTES: usize = 24;
 
-/// Bytes of the out-buffer made ready beyond: a cell is copied whole, however short its value.
+/// Bytes of the out-buffer made ready beyond: a text is copied in whole steps.
 const SPARE_BYTES: usize = 512;
 
 /// How a value is written.
@@ -96,14 +97,40 @@ pub(super) struct Limit {
 #[derive(Debug)]
 pub(super) struct RowEncoder {
     columns: Vec<EncodedColumn>,
+    /// What a row is made of, in its order.
+    pieces: Vec<Piece>,
+    /// Whether a column's values are all written one at a time.
+    is_slow: bool,
     /// The type byte of each row's message.
     message_type: u8,
     style: Style,
     offsets: Offsets,
     n_rows: usize,
     next_row: usize,
-    /// The rows whose cells are filled.
+    /// The rows that the runs hold.
     block: Range<usize>,
+}
+
+/// A part of a row.
+#[derive(Debug)]
+enum Piece {
+    /// Neighbouring columns of short values.
+    Run(Run),
+    /// The column at this place.
+    Column(usize),
+}
+
+/// The pieces of a row of these columns.
+fn pieces(columns: &[EncodedColumn]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        match pieces.last_mut() {
+            Some(Piece::Run(run)) if column.is_in_run() => run.columns.end = index + 1,
+            _ if column.is_in_run() => pieces.push(Piece::Run(Run::of(index..index + 1))),
+            _ => pieces.push(Piece::Column(index)),
+        }
+    }
+    pieces
 }
 
 impl RowEncoder {
@@ -117,7 +144,7 @@ impl RowEncoder {
         formats: &[Format],
         style: Style,
     ) -> Result<Self> {
-        let encoded = batch
+        let encoded: Vec<_> = batch
             .columns()
             .iter()
             .zip(columns)
@@ -125,6 +152,8 @@ impl RowEncoder {
             .map(|((array, column), format)| EncodedColumn::of(array, column.pg_type.oid, *format))
             .collect::<Result<_>>()?;
         Ok(Self {
+            pieces: pieces(&encoded),
+            is_slow: encoded.iter().any(EncodedColumn::is_slow),
             columns: encoded,
             message_type: MESSAGE_TYPE_BYTE_DATA_ROW,
             style,
@@ -170,27 +199,33 @@ impl RowEncoder {
         Ok(self.next_row - first)
     }
 
-    /// Fills the cells of the next rows.
+    /// Fills the runs with the next rows.
     fn fill_block(&mut self) {
-        let n_rows = (BLOCK_CELLS_MAX / self.columns.len().max(1)).clamp(1, BLOCK_ROWS_MAX);
+        let n_rows = (BLOCK_VALUES_MAX / self.columns.len().max(1)).clamp(1, BLOCK_ROWS_MAX);
         self.block = self.next_row..self.n_rows.min(self.next_row + n_rows);
-        for column in &mut self.columns {
-            column.fill(self.block.clone(), &self.style, &mut self.offsets);
+        for piece in &mut self.pieces {
+            if let Piece::Run(run) = piece {
+                run.start(self.block.len());
+                for column in &self.columns[run.columns.clone()] {
+                    column.append_to(run, self.block.clone(), &self.style, &mut self.offsets);
+                }
+            }
         }
     }
 
-    /// Writes rows as long as each of their values is in a cell or is sent as it is, up to the row
-    /// `end` and about `n_bytes_max` bytes. What does not fit is left to [`Self::one_row`].
+    /// Writes rows as long as each is made of runs and of values sent as they are, up to the row
+    /// `end` and about `n_bytes_max` bytes. What is not so simple is left to [`Self::one_row`].
     fn quick_rows(&mut self, end: usize, n_bytes_max: usize, out: &mut BytesMut) {
-        if !self.columns.iter().all(EncodedColumn::is_quick) {
+        if self.is_slow {
             return;
         }
         let start = out.len();
         let n_expected = (end - self.next_row) * (HEADER_BYTES + ROOM_BYTES * self.columns.len());
         out.resize(start + n_expected.min(n_bytes_max) + SPARE_BYTES, 0);
         let mut at = start;
+        let room = out.as_mut();
         while self.next_row < end && at - start < n_bytes_max {
-            let Some(n_bytes) = self.quick_row(&mut out[at..]) else {
+            let Some(n_bytes) = self.quick_row(&mut room[at..]) else {
                 break;
             };
             at += n_bytes;
@@ -204,8 +239,15 @@ impl RowEncoder {
     fn quick_row(&self, out: &mut [u8]) -> Option<usize> {
         let in_block = self.next_row - self.block.start;
         let mut at = HEADER_BYTES;
-        for column in &self.columns {
-            at += column.copy_to(in_block, self.next_row, out.get_mut(at..)?)?;
+        for piece in &self.pieces {
+            let room = out.get_mut(at..)?;
+            at += match piece {
+                Piece::Run(run) => {
+                    let (bytes, length) = run.from_row(in_block)?;
+                    copy::run(bytes, length, room)?
+                }
+                Piece::Column(index) => self.columns.get(*index)?.copy_to(self.next_row, room)?,
+            };
         }
         let length = u32::try_from(at - 1).ok()?;
         let n_columns = u16::try_from(self.columns.len()).ok()?;
@@ -231,13 +273,21 @@ impl RowEncoder {
         out.put_u8(self.message_type);
         out.put_i32(0);
         out.put_u16(u16::try_from(self.columns.len()).unwrap_or(u16::MAX));
-        for column in &self.columns {
-            column.append(
-                self.next_row - self.block.start,
-                self.next_row,
-                &self.style,
-                out,
-            )?;
+        let in_block = self.next_row - self.block.start;
+        for piece in &self.pieces {
+            let columns = match piece {
+                Piece::Run(run) => match run.row(in_block) {
+                    Some(bytes) => {
+                        out.put_slice(bytes);
+                        continue;
+                    }
+                    None => run.columns.clone(),
+                },
+                Piece::Column(index) => *index..*index + 1,
+            };
+            for column in &self.columns[columns] {
+                column.append(self.next_row, &self.style, out)?;
+            }
         }
         set_length(out, start + 1, 0)
     }

@@ -1,6 +1,6 @@
-//! Numbers and times in PostgreSQL's binary forms in cells.
+//! Numbers and times in PostgreSQL's binary forms for runs.
 
-use super::cell::VALUE_BYTES_MAX;
+use super::run::VALUE_BYTES_MAX;
 
 /// Room for a value.
 type Room = [u8; VALUE_BYTES_MAX];

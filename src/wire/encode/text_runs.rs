@@ -1,11 +1,11 @@
-//! Numbers as text in cells, without a branch that depends on the value where that can be.
+//! Numbers as text for runs, without a branch that depends on the value where that can be.
 
 use bytes::BufMut;
 
-use super::cell::VALUE_BYTES_MAX;
 use super::digits::{
     ASCII_EIGHT, ASCII_SIXTEEN, EIGHT_DIGITS_END, SIXTEEN_DIGITS_END, eight_digits, sixteen_digits,
 };
+use super::run::VALUE_BYTES_MAX;
 use super::{number, numeric};
 
 /// Room for the text of a value.
