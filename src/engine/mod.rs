@@ -7,6 +7,7 @@
 mod answer;
 mod bind;
 mod context;
+mod copy;
 mod execute;
 mod explain;
 mod failure;
@@ -36,6 +37,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
+pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use references::{references_of, stars_of};
 pub use session_state::base as base_state;
 pub use statement::{SessionCommand, Statement, StatementKind};
@@ -213,6 +215,9 @@ impl Inner {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
         let pinned = self.pin(query, &statement.lines, context).await?;
+        if let StatementKind::Copy(copy) = &statement.kind {
+            copy::check_relation(copy, &pinned)?;
+        }
         let types: Vec<_> = parameters
             .iter()
             .map(|value| Some(value.data_type()))
@@ -261,6 +266,7 @@ struct Scene<'a> {
 fn query_of(statement: &Statement) -> Result<&Query> {
     match &statement.kind {
         StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
+        StatementKind::Copy(copy) => Ok(&copy.query),
         StatementKind::Session(_) | StatementKind::Definition(_) => {
             let message = "a statement without rows reached the engine's answers";
             Err(Error::internal(std::io::Error::other(message)))

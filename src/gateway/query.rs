@@ -32,7 +32,11 @@ pub(super) async fn query(
                 parts.engine.commit(&defined.draft).await?;
                 continue;
             }
-            _ => {}
+            // `--format` says how rows are written here.
+            StatementKind::Copy(_) => {
+                return Err(Error::unsupported("COPY, without a server"));
+            }
+            StatementKind::Query(_) | StatementKind::Explain { .. } => {}
         }
         let answer = parts
             .engine

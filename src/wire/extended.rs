@@ -82,7 +82,7 @@ impl Connection {
                 ..nothing()
             });
         }
-        if let StatementKind::Definition(_) = &statement.kind {
+        if let StatementKind::Definition(_) | StatementKind::Copy(_) = &statement.kind {
             return Ok(nothing());
         }
         let cancel = CancellationToken::new();
@@ -217,6 +217,10 @@ impl Connection {
                         self.define(definition, &watch, false).await?;
                         return Ok(PortalState::Done);
                     }
+                    StatementKind::Copy(copy) => {
+                        self.copy(copy, statement, &watch).await?;
+                        return Ok(PortalState::Done);
+                    }
                     _ => {
                         let binding = Binding {
                             statement,
@@ -259,7 +263,7 @@ impl Connection {
         if portal.prepared.description.columns.is_empty()
             && matches!(
                 statement.kind,
-                StatementKind::Session(_) | StatementKind::Definition(_)
+                StatementKind::Session(_) | StatementKind::Definition(_) | StatementKind::Copy(_)
             )
         {
             return Err(Failure::error(

@@ -19,6 +19,7 @@ pub(super) enum Tag {
     Select,
     Explain,
     Show,
+    Copy,
 }
 
 impl Tag {
@@ -27,6 +28,7 @@ impl Tag {
         match statement.kind {
             StatementKind::Query(_) => Self::Select,
             StatementKind::Explain { .. } => Self::Explain,
+            StatementKind::Copy(_) => Self::Copy,
             // Of the statements without a query only SHOW has rows.
             StatementKind::Session(_) | StatementKind::Definition(_) => Self::Show,
         }
@@ -38,6 +40,7 @@ impl Tag {
             Self::Select => format!("SELECT {n_rows}"),
             Self::Explain => "EXPLAIN".to_owned(),
             Self::Show => "SHOW".to_owned(),
+            Self::Copy => format!("COPY {n_rows}"),
         }
     }
 }
@@ -119,29 +122,42 @@ impl Rows {
         max_rows: u64,
     ) -> Step<Progress> {
         let mut n_rows = 0;
-        loop {
-            if let Some(encoder) = &mut self.batch {
-                while encoder.n_rows_left() > 0 {
-                    let limit = Limit {
-                        n_rows_max: usize::try_from(max_rows - n_rows).unwrap_or(usize::MAX),
-                        n_bytes: OUTPUT_BYTES,
-                    };
-                    let n_encoded = encoder.encode(limit, &mut client.output)?;
-                    n_rows += u64::try_from(n_encoded).unwrap_or(0);
-                    if client.output.len() >= OUTPUT_BYTES {
-                        watch.flush(client).await?;
-                    }
-                    if n_rows == max_rows {
-                        return Ok(Progress::Suspended);
-                    }
-                }
-                self.batch = None;
+        while let Some(encoder) = self.current(client, watch, presentation).await? {
+            let limit = Limit {
+                n_rows_max: usize::try_from(max_rows - n_rows).unwrap_or(usize::MAX),
+                n_bytes: OUTPUT_BYTES,
+            };
+            let n_encoded = encoder.encode(limit, &mut client.output)?;
+            n_rows += u64::try_from(n_encoded).unwrap_or(0);
+            if client.output.len() >= OUTPUT_BYTES {
+                watch.flush(client).await?;
             }
-            self.prepare(client, watch, presentation).await?;
-            if self.batch.is_none() {
-                return Ok(Progress::Complete(n_rows));
+            if n_rows == max_rows {
+                return Ok(Progress::Suspended);
             }
         }
+        Ok(Progress::Complete(n_rows))
+    }
+
+    /// The rows that are next to be sent; `None` after the last.
+    ///
+    /// # Errors
+    /// The statement failed or was stopped.
+    pub(super) async fn current(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+        presentation: &Presentation,
+    ) -> Step<Option<&mut RowEncoder>> {
+        let is_sent = |encoder: &RowEncoder| encoder.n_rows_left() == 0;
+        while self.batch.as_ref().is_none_or(is_sent) {
+            self.batch = None;
+            self.prepare(client, watch, presentation).await?;
+            if self.batch.is_none() {
+                break;
+            }
+        }
+        Ok(self.batch.as_mut())
     }
 
     /// Waits for the next batch, so that sending can begin at once.

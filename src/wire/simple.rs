@@ -47,6 +47,7 @@ impl Connection {
             StatementKind::Definition(definition) => {
                 return self.define(definition, &watch, !has_siblings).await;
             }
+            StatementKind::Copy(copy) => return self.copy(copy, statement, &watch).await,
             _ => {
                 let binding = Binding {
                     statement,

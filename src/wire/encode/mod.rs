@@ -29,7 +29,7 @@ use column::EncodedColumn;
 use datetime::Offsets;
 pub(super) use datetime::Zone;
 use run::Run;
-use value::set_length;
+pub(super) use value::set_length;
 
 /// Bytes of a row before its values: type, length, number of values.
 const HEADER_BYTES: usize = 7;
@@ -164,13 +164,9 @@ impl RowEncoder {
         })
     }
 
-    /// The same rows in messages of another type. A row of COPY in binary differs from DataRow in
-    /// nothing else.
-    pub(super) fn with_message_type(self, message_type: u8) -> Self {
-        Self {
-            message_type,
-            ..self
-        }
+    /// Writes the rows that are left in messages of this type instead of DataRow.
+    pub(super) fn set_message_type(&mut self, message_type: u8) {
+        self.message_type = message_type;
     }
 
     /// How many rows are not written yet.

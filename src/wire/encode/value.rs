@@ -20,7 +20,7 @@ pub(super) fn with_length(
 }
 
 /// Sets the length field at `at` to the bytes behind it, less `n_uncounted`.
-pub(super) fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
+pub(in crate::wire) fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
     let length = i32::try_from(out.len() - at - n_uncounted).map_err(|_| {
         Error::new(
             ErrorKind::ConfigurationLimitExceeded,
