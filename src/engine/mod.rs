@@ -214,10 +214,11 @@ impl Inner {
     ) -> Result<Answer> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = self.pin(query, &statement.lines, context).await?;
-        if let StatementKind::Copy(copy) = &statement.kind {
-            copy::check_relation(copy, &pinned)?;
-        }
+        let pinned = self.pin(query, &statement.lines, context).await;
+        let pinned = match &statement.kind {
+            StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
+            _ => pinned?,
+        };
         let types: Vec<_> = parameters
             .iter()
             .map(|value| Some(value.data_type()))

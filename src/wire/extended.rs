@@ -17,6 +17,7 @@ use super::simple::{Binding, within_width};
 use super::sqlstate::WireCondition;
 use crate::engine::{Column, Description, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
+use crate::types::PgType;
 
 impl Connection {
     /// Answers a message of the extended protocol.
@@ -82,8 +83,15 @@ impl Connection {
                 ..nothing()
             });
         }
-        if let StatementKind::Definition(_) | StatementKind::Copy(_) = &statement.kind {
+        if let StatementKind::Definition(_) = &statement.kind {
             return Ok(nothing());
+        }
+        // Not looked into before it is run; what was declared is kept, and useless.
+        if let StatementKind::Copy(_) = &statement.kind {
+            return Ok(Description {
+                parameters: declared.iter().copied().map(PgType::of).collect(),
+                ..nothing()
+            });
         }
         let cancel = CancellationToken::new();
         let watch = self.watch(&cancel);

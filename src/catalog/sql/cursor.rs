@@ -185,7 +185,7 @@ pub fn is_word_or_sign(token: &TokenWithSpan) -> bool {
 /// PostgreSQL's `syntax error at or near "x"` (scan.l, `scanner_yyerror`).
 pub fn near(lines: &Lines, token: &TokenWithSpan) -> Error {
     if token.token == Token::EOF {
-        return Error::new(ErrorKind::SyntaxError, "syntax error at end of input");
+        return Error::new(ErrorKind::SyntaxError, "syntax error at end of input").at(lines.end());
     }
     let message = format!("syntax error at or near \"{}\"", token.token);
     Error::new(ErrorKind::SyntaxError, message).at(lines.position(token.span.start))

@@ -11,18 +11,21 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 pub struct Lines {
     /// Characters and bytes before each line.
     starts: Vec<(usize, usize)>,
+    /// Characters of the whole.
+    n_chars: usize,
 }
 
 impl Lines {
     /// The lines of a text.
     pub fn of(text: &str) -> Arc<Self> {
         let mut starts = vec![(0, 0)];
-        for (n_chars, (byte, character)) in text.char_indices().enumerate() {
+        let n_chars = text.chars().count();
+        for (n_before, (byte, character)) in text.char_indices().enumerate() {
             if character == '\n' {
-                starts.push((n_chars + 1, byte + 1));
+                starts.push((n_before + 1, byte + 1));
             }
         }
-        Arc::new(Self { starts })
+        Arc::new(Self { starts, n_chars })
     }
 
     fn start(&self, location: Location) -> (usize, usize) {
@@ -35,6 +38,12 @@ impl Lines {
     pub fn position(&self, location: Location) -> usize {
         let column = usize::try_from(location.column).unwrap_or(1);
         self.start(location).0 + column.max(1)
+    }
+
+    /// The place behind the last character, counted from 1: where PostgreSQL's scanner finds the
+    /// end of input.
+    pub fn end(&self) -> usize {
+        self.n_chars + 1
     }
 
     /// The byte of a place in `text`.

@@ -2,6 +2,7 @@
 
 use super::options::{Argument, CopyOption, Given};
 use crate::error::{Error, ErrorKind, Result};
+use crate::types::Encoding;
 
 /// How the rows of COPY are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,11 +201,13 @@ fn columns(option: &CopyOption) -> Result<Vec<String>> {
 
 fn encoding(option: &CopyOption) -> Result<()> {
     let name = option.text()?;
-    // As `pg_char_to_encoding` compares names.
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    match letters.to_ascii_lowercase().as_str() {
-        "utf8" | "unicode" => Ok(()),
-        _ => Err(Error::unsupported(format!("COPY in encoding \"{name}\""))),
+    match Encoding::of(&name) {
+        Some(Encoding::Utf8) => Ok(()),
+        Some(Encoding::Other) => Err(Error::unsupported(format!("COPY in encoding \"{name}\""))),
+        None => {
+            let message = "argument to option \"encoding\" must be a valid encoding name";
+            Err(option.error(ErrorKind::InvalidParameterValue, message))
+        }
     }
 }
 

@@ -124,10 +124,96 @@ fn number(cursor: &mut Cursor<'_>) -> Result<String> {
     }
 }
 
+/// The keywords that are no word of `opt_boolean_or_string` (`SELECT word FROM pg_get_keywords()
+/// WHERE catcode = 'R'`, without `true`, `false` and `on`).
+const RESERVED: &[&str] = &[
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "column",
+    "constraint",
+    "create",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "fetch",
+    "for",
+    "foreign",
+    "from",
+    "grant",
+    "group",
+    "having",
+    "in",
+    "initially",
+    "intersect",
+    "into",
+    "lateral",
+    "leading",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "not",
+    "null",
+    "offset",
+    "only",
+    "or",
+    "order",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "select",
+    "session_user",
+    "some",
+    "symmetric",
+    "system_user",
+    "table",
+    "then",
+    "to",
+    "trailing",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "when",
+    "where",
+    "window",
+    "with",
+];
+
 /// `opt_boolean_or_string`: a word or a string.
 fn text(cursor: &mut Cursor<'_>) -> Result<String> {
     match cursor.first().map(|token| &token.token) {
-        Some(Token::Word(_)) => cursor.name(),
+        Some(Token::Word(word)) => {
+            let lower = word.value.to_lowercase();
+            match word.quote_style.is_none() && RESERVED.contains(&lower.as_str()) {
+                true => Err(cursor.unexpected()),
+                false => cursor.name(),
+            }
+        }
         _ => cursor.string(),
     }
 }

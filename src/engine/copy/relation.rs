@@ -4,14 +4,16 @@ use super::{Copy, CopyLayout, ForceQuote};
 use crate::engine::pin::{Pinned, PinnedRelation};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Checks a relation and the columns named with it, as `CopyGetAttnums` and `BeginCopyTo` do.
+/// Checks a relation that is pinned, and the columns named with it, as `CopyGetAttnums` and `BeginCopyTo` do.
 ///
 /// # Errors
-/// `UndefinedColumn`, `DuplicateColumn`; `WrongObjectType`: it is a view.
-pub(in crate::engine) fn check(copy: &Copy, pinned: &Pinned) -> Result<()> {
+/// It could not be pinned; `UndefinedColumn`, `DuplicateColumn`; `WrongObjectType`: it is a view.
+pub(in crate::engine) fn check(copy: &Copy, pinned: Result<Pinned>) -> Result<Pinned> {
     let Some(name) = &copy.relation else {
-        return Ok(());
+        return pinned;
     };
+    // The name is no expression: `DoCopy` knows no place of it.
+    let pinned = pinned.map_err(Error::without_position)?;
     for relation in pinned.relations.values() {
         let known = |column: &str| match relation {
             PinnedRelation::Table(table) => table.provider.schema().field_with_name(column).is_ok(),
@@ -35,7 +37,7 @@ pub(in crate::engine) fn check(copy: &Copy, pinned: &Pinned) -> Result<()> {
                 .with_hint("Try the COPY (SELECT ...) TO variant."));
         }
     }
-    Ok(())
+    Ok(pinned)
 }
 
 /// As `BeginCopyTo` checks the columns of FORCE_QUOTE against those that are copied.
