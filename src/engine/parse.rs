@@ -186,6 +186,7 @@ fn parse_copy(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Box<Copy>>
         query,
         relation,
         columns,
+        parameter,
         layout,
     } = copy::parse(lines, tokens)?;
     let first = query.first().expect("copy::parse refuses an empty query");
@@ -199,6 +200,7 @@ fn parse_copy(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Box<Copy>>
             query,
             relation,
             columns,
+            parameter,
             layout,
         })),
         _ => Err(near(lines, first)),

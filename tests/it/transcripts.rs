@@ -348,7 +348,7 @@ fn differences(expected: &str, came: &str) -> Vec<String> {
     (0..n_lines)
         .map(|at| (expected.lines().nth(at), came.lines().nth(at)))
         .filter(|(expected, came)| expected != came)
-        .take(60)
+        .take(4)
         .map(|(expected, came)| {
             format!("  - {}\n  + {}", expected.unwrap_or(""), came.unwrap_or(""))
         })

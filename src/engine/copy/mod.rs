@@ -23,6 +23,8 @@ pub struct Copy {
     pub relation: Option<String>,
     /// The columns named with the relation; none means all.
     pub(super) columns: Vec<String>,
+    /// The error for a parameter in the query, if there is one: it has no value.
+    pub(super) parameter: Option<Error>,
     /// How the rows are written. What is wrong with it is said when the statement is run, as
     /// `DoCopy` does, and not when it is parsed.
     pub layout: Result<CopyLayout>,
@@ -35,6 +37,7 @@ pub(super) struct Parsed {
     pub(super) query: Vec<TokenWithSpan>,
     pub(super) relation: Option<String>,
     pub(super) columns: Vec<String>,
+    pub(super) parameter: Option<Error>,
     pub(super) layout: Result<CopyLayout>,
 }
 
@@ -57,7 +60,7 @@ pub(super) fn parse(lines: &Lines, tokens: &[TokenWithSpan]) -> Result<Parsed> {
     if !is_from {
         cursor.expect("TO")?;
     }
-    let end = end(&mut cursor)?;
+    let end = end(lines, &mut cursor)?;
     let mut given = options::Given::new(lines);
     if is_binary {
         given.add_word("format", "binary", binary);
@@ -67,19 +70,15 @@ pub(super) fn parse(lines: &Lines, tokens: &[TokenWithSpan]) -> Result<Parsed> {
     }
     options::parse(&mut cursor, &mut given)?;
     if !is_query && !is_from && cursor.peek().as_deref() == Some("WHERE") {
-        let at = cursor.first().map(|token| lines.position(token.span.start));
         let message = "WHERE clause not allowed with COPY TO";
-        let error = Error::new(ErrorKind::SyntaxError, message);
-        return Err(match at {
-            Some(at) => error.at(at),
-            None => error,
-        });
+        return Err(syntax_error_at(lines, cursor.first(), message));
     }
     if !is_from {
         cursor.expect_end()?;
     }
     refuse_end(end, is_from)?;
     Ok(Parsed {
+        parameter: parameter(lines, &query),
         query,
         relation,
         columns,
@@ -110,20 +109,39 @@ enum End {
     Program,
 }
 
-fn end(cursor: &mut Cursor<'_>) -> Result<End> {
+fn end(lines: &Lines, cursor: &mut Cursor<'_>) -> Result<End> {
+    let at = cursor.first();
     if cursor.skip_any(&["PROGRAM"]) {
-        return match cursor.peek().as_deref() {
-            Some("STDIN" | "STDOUT") => Err(Error::new(
-                ErrorKind::SyntaxError,
-                "STDIN/STDOUT not allowed with PROGRAM",
-            )),
-            _ => cursor.string().map(|_| End::Program),
-        };
+        if cursor.skip_any(&["STDIN", "STDOUT"]) {
+            let message = "STDIN/STDOUT not allowed with PROGRAM";
+            return Err(syntax_error_at(lines, at, message));
+        }
+        return cursor.string().map(|_| End::Program);
     }
     if cursor.skip_any(&["STDIN", "STDOUT"]) {
         return Ok(End::Client);
     }
     cursor.string().map(|_| End::File)
+}
+
+fn syntax_error_at(lines: &Lines, token: Option<&TokenWithSpan>, message: &str) -> Error {
+    let error = Error::new(ErrorKind::SyntaxError, message);
+    match token {
+        Some(token) => error.at(lines.position(token.span.start)),
+        None => error,
+    }
+}
+
+/// The error for a parameter in a query: COPY takes none (`transformParamRef` in parse_expr.c).
+fn parameter(lines: &Lines, query: &[TokenWithSpan]) -> Option<Error> {
+    query.iter().find_map(|token| match &token.token {
+        Token::Placeholder(name) => {
+            let message = format!("there is no parameter {name}");
+            let error = Error::new(ErrorKind::UndefinedParameter, message);
+            Some(error.at(lines.position(token.span.start)))
+        }
+        _ => None,
+    })
 }
 
 /// As `DoCopy` refuses those without the roles for files of the server: nobody has them here.

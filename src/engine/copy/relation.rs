@@ -4,13 +4,16 @@ use super::{Copy, CopyLayout, ForceQuote};
 use crate::engine::pin::{Pinned, PinnedRelation};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Checks a relation that is pinned, and the columns named with it, as `CopyGetAttnums` and `BeginCopyTo` do.
+/// Checks what is pinned: a query has no parameters; a relation has the columns named with it, as `CopyGetAttnums` and `BeginCopyTo` do.
 ///
 /// # Errors
 /// It could not be pinned; `UndefinedColumn`, `DuplicateColumn`; `WrongObjectType`: it is a view.
 pub(in crate::engine) fn check(copy: &Copy, pinned: Result<Pinned>) -> Result<Pinned> {
     let Some(name) = &copy.relation else {
-        return pinned;
+        return match &copy.parameter {
+            Some(error) => pinned.and(Err(error.clone())),
+            None => pinned,
+        };
     };
     // The name is no expression: `DoCopy` knows no place of it.
     let pinned = pinned.map_err(Error::without_position)?;

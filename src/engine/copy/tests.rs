@@ -1,3 +1,5 @@
+//! Copies in every spelling, and what is wrong with them.
+
 use super::*;
 use crate::catalog::sql;
 
