@@ -36,10 +36,11 @@ soak: tools ## MINUTES of mixed load with clients that misbehave: memory and ans
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 
-bench: tools ## Start, large catalogs and idle memory, in turns with peers.
+bench: tools ## Start, large catalogs, idle memory and pulling a table, in turns with peers.
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	$(PYTHON) benches/pull.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
 tools:
 	@scripts/install_test_tools

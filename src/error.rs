@@ -57,6 +57,8 @@ pub enum ErrorKind {
     DuplicateSchema,
     /// A relation with two columns of one name.
     DuplicateColumn,
+    /// A column that is there, but not where it is named.
+    InvalidColumnReference,
     /// A relation of another kind than the statement is for.
     WrongObjectType,
     /// A definition that cannot be: a view that reads itself.

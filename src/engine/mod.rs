@@ -10,6 +10,7 @@ mod bind;
 mod columns;
 mod constant;
 mod context;
+mod copy;
 mod execute;
 mod explain;
 mod failure;
@@ -41,6 +42,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
+pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use moment::Moment;
 pub use parameters::Parameter;
 pub use references::{references_of, stars_of};
@@ -260,8 +262,12 @@ impl Inner {
     ) -> Result<Answer> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = self.pin(query, &statement.lines, context).await?;
-        let is_fixed = parameters.is_empty();
+        let pinned = self.pin(query, &statement.lines, context).await;
+        let pinned = match &statement.kind {
+            StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
+            _ => pinned?,
+        };
+        let is_fixed = parameters.is_empty() && matches!(statement.kind, StatementKind::Query(_));
         let fields = parameters.iter().map(|it| Some(it.field())).collect();
         let scene = Scene {
             query,
@@ -316,6 +322,7 @@ struct Scene<'a> {
 fn query_of(statement: &Statement) -> Result<&Query> {
     match &statement.kind {
         StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
+        StatementKind::Copy(copy) => Ok(&copy.query),
         _ => {
             let message = "a statement without rows reached the engine's answers";
             Err(Error::internal(std::io::Error::other(message)))

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
+use super::copy::{self, Copy};
 use super::rules::{elements, fetch, length, literals, never_run, normalize};
 use super::statement::{Statement, StatementKind};
 use super::{named, output_name, refuse, session_command};
@@ -32,7 +33,6 @@ const REFUSED: &[&str] = &[
     "CALL",
     "CHECKPOINT",
     "CLUSTER",
-    "COPY",
     "DO",
     "LOAD",
     "LOCK",
@@ -130,6 +130,7 @@ pub(super) fn parse_one(
     let (start, end) = sql::extent(text, lines, tokens);
     let kind = match classify(first) {
         Command::Query => parse_query(lines, tokens)?,
+        Command::Copy => StatementKind::Copy(parse_copy(lines, tokens)?),
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
         Command::Named => named::parse(text, lines, tokens)?,
         Command::Writing(name) => match sql::definition(text, lines, tokens) {
@@ -174,6 +175,7 @@ fn command_name(first: &str, tokens: &[TokenWithSpan]) -> String {
 /// What the first word of a statement says about it.
 enum Command {
     Query,
+    Copy,
     Session,
     Named,
     Writing(&'static str),
@@ -189,6 +191,8 @@ fn classify(first: &TokenWithSpan) -> Command {
     };
     if ["SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN"].contains(&word.as_str()) {
         Command::Query
+    } else if word == "COPY" {
+        Command::Copy
     } else if session_command::COMMANDS.contains(&word.as_str()) {
         Command::Session
     } else if named::COMMANDS.contains(&word.as_str()) {
@@ -199,6 +203,32 @@ fn classify(first: &TokenWithSpan) -> Command {
         Command::Refused(name)
     } else {
         Command::Unknown
+    }
+}
+
+fn parse_copy(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Box<Copy>> {
+    let copy::Parsed {
+        query,
+        relation,
+        columns,
+        parameter,
+        layout,
+    } = copy::parse(lines, tokens)?;
+    let first = query.first().expect("copy::parse refuses an empty query");
+    let query = match classify(first) {
+        Command::Query => parse_query(lines, &query)?,
+        Command::Writing(name) => return Err(writing(&command_name(name, &query))),
+        _ => return Err(near(lines, first)),
+    };
+    match query {
+        StatementKind::Query(query) => Ok(Box::new(Copy {
+            query,
+            relation,
+            columns,
+            parameter,
+            layout,
+        })),
+        _ => Err(near(lines, first)),
     }
 }
 

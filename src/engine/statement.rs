@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast;
 
+use super::copy::Copy;
 use crate::catalog::sql::{Definition, Lines};
 
 /// One statement of a message.
@@ -32,6 +33,8 @@ pub enum StatementKind {
         /// Whether every operator's properties are shown.
         verbose: bool,
     },
+    /// COPY TO STDOUT: rows in messages of their own.
+    Copy(Box<Copy>),
     /// A change of the views folder. The door collects those of a transaction, and gives them to
     /// [`super::Engine::define`].
     Definition(Definition),

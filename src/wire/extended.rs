@@ -19,6 +19,7 @@ use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{Column, Description, Direction, Parameter, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
+use crate::types::PgType;
 
 impl Connection {
     /// Answers a message of the extended protocol.
@@ -99,6 +100,13 @@ impl Connection {
                 let Description { parameters, .. } = query.await?;
                 return Ok(Description {
                     parameters,
+                    ..nothing()
+                });
+            }
+            // Not looked into before it is run; what was declared is kept, and useless.
+            StatementKind::Copy(_) => {
+                return Ok(Description {
+                    parameters: declared.iter().copied().map(PgType::of).collect(),
                     ..nothing()
                 });
             }

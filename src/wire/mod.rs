@@ -3,12 +3,15 @@
 //!
 //! In the order a connection meets them: `startup` makes a `session`; `connection` takes its
 //! messages by `frame` and `message`; `simple` and `extended` answer them, by `command` where the
-//! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`.
+//! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`, those of
+//! COPY in messages of `copy`.
 
 mod cancel;
 mod client;
 mod command;
 mod connection;
+mod copy;
+mod copy_line;
 mod cursor;
 mod decode;
 mod define;

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::Message;
+use pgwire::messages::copy::{CopyDone, CopyOutResponse};
 use pgwire::messages::data::{FieldDescription, NoData, ParameterDescription, RowDescription};
 use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
@@ -108,6 +109,23 @@ pub(super) fn command_complete(output: &mut BytesMut, tag: impl Into<String>) {
 pub(super) fn parameter_description(output: &mut BytesMut, parameters: &[PgType]) {
     let oids = parameters.iter().map(|parameter| parameter.oid).collect();
     put(output, &ParameterDescription::new(oids));
+}
+
+/// CopyOutResponse; every column has the format.
+pub(super) fn copy_out(output: &mut BytesMut, format: Format, n_columns: usize) {
+    let format_byte = i8::try_from(format.code()).unwrap_or(0);
+    // `within_width` has counted them.
+    let n_columns = i16::try_from(n_columns).unwrap_or(i16::MAX);
+    let formats = (0..n_columns).map(|_| format.code()).collect();
+    put(
+        output,
+        &CopyOutResponse::new(format_byte, n_columns, formats),
+    );
+}
+
+/// CopyDone.
+pub(super) fn copy_done(output: &mut BytesMut) {
+    put(output, &CopyDone::new());
 }
 
 /// RowDescription; `formats` has one for each column.

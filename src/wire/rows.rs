@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::client::{Client, OUTPUT_BYTES};
 use super::cursor::Fetching;
-use super::encode::{Format, RowEncoder, Style};
+use super::encode::{Format, Limit, RowEncoder, Style};
 use super::failure::Step;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Statement, StatementKind};
@@ -20,6 +20,7 @@ pub(super) enum Tag {
     Explain,
     Show,
     Fetch,
+    Copy,
 }
 
 impl Tag {
@@ -27,6 +28,7 @@ impl Tag {
     pub(super) fn of(statement: &Statement) -> Self {
         match statement.kind {
             StatementKind::Explain { .. } => Self::Explain,
+            StatementKind::Copy(_) => Self::Copy,
             _ => Self::Select,
         }
     }
@@ -38,6 +40,7 @@ impl Tag {
             Self::Explain => "EXPLAIN".to_owned(),
             Self::Show => "SHOW".to_owned(),
             Self::Fetch => format!("FETCH {n_rows}"),
+            Self::Copy => format!("COPY {n_rows}"),
         }
     }
 }
@@ -52,6 +55,8 @@ pub(super) struct Rows {
     source: Source,
     /// What was taken off the source and is not sent.
     rest: Option<RecordBatch>,
+    /// The batch being sent; at most one is held here.
+    batch: Option<RowEncoder>,
 }
 
 #[derive(Debug)]
@@ -98,6 +103,7 @@ impl Rows {
             format: Format::Text,
             source,
             rest: None,
+            batch: None,
         }
     }
 
@@ -112,18 +118,41 @@ impl Rows {
         presentation: &Presentation,
     ) -> Step<u64> {
         let mut n_rows = 0;
-        while let Some(batch) = self.take(client, watch, u64::MAX).await? {
-            let Presentation { formats, style } = presentation;
-            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
-            for row in 0..encoder.n_rows() {
-                encoder.encode(row, &mut client.output)?;
-                n_rows += 1;
-                if client.output.len() >= OUTPUT_BYTES {
-                    watch.flush(client).await?;
-                }
+        while let Some(encoder) = self.current(client, watch, presentation).await? {
+            let limit = Limit {
+                n_rows_max: usize::MAX,
+                n_bytes: OUTPUT_BYTES,
+            };
+            let n_encoded = encoder.encode(limit, &mut client.output)?;
+            n_rows += n_encoded as u64;
+            if client.output.len() >= OUTPUT_BYTES {
+                watch.flush(client).await?;
             }
         }
         Ok(n_rows)
+    }
+
+    /// The rows that are next to be sent; `None` after the last.
+    ///
+    /// # Errors
+    /// The statement failed or was stopped.
+    pub(super) async fn current(
+        &mut self,
+        client: &mut Client,
+        watch: &Watch,
+        presentation: &Presentation,
+    ) -> Step<Option<&mut RowEncoder>> {
+        let is_sent = |encoder: &RowEncoder| encoder.n_rows_left() == 0;
+        while self.batch.as_ref().is_none_or(is_sent) {
+            self.batch = None;
+            let Some(batch) = self.take(client, watch, u64::MAX).await? else {
+                break;
+            };
+            let Presentation { formats, style } = presentation;
+            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
+            self.batch = Some(encoder);
+        }
+        Ok(self.batch.as_mut())
     }
 
     /// Waits for the first rows, so that sending can begin at once.

@@ -70,6 +70,17 @@ impl Connection {
                 Ok(None)
             }
             StatementKind::Fetch(fetch) => self.fetch(fetch, watch).await,
+            StatementKind::Copy(copy) => {
+                let parameters = Vec::new();
+                let expected = None;
+                let binding = Binding {
+                    parameters,
+                    expected,
+                    ..binding
+                };
+                self.copy(copy, binding, watch).await?;
+                Ok(None)
+            }
             StatementKind::Query(_) | StatementKind::Explain { .. } => {
                 self.answer(binding, watch).await.map(Some)
             }

@@ -74,6 +74,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::DuplicateTable => "42P07",
         ErrorKind::DuplicateSchema => "42P06",
         ErrorKind::DuplicateColumn => "42701",
+        ErrorKind::InvalidColumnReference => "42P10",
         ErrorKind::WrongObjectType => "42809",
         ErrorKind::InvalidObjectDefinition => "42P17",
         ErrorKind::DependentObjectsStillExist => "2BP01",

@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use bytes::{Buf, BytesMut};
 
-use super::encode::{Format, RowEncoder, Style, Zone};
+use super::encode::{Format, Limit, RowEncoder, Style, Zone};
 use crate::engine::Column;
 use crate::error::Result;
 use crate::types::oid;
@@ -18,15 +18,19 @@ pub fn rows(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<Vec<Option<St
         extra_float_digits: 1,
     };
     let formats = vec![Format::Text; columns.len()];
-    let encoder = RowEncoder::new(batch, columns, &formats, style)?;
+    let mut encoder = RowEncoder::new(batch, columns, &formats, style)?;
     let mut message = BytesMut::new();
-    (0..encoder.n_rows())
-        .map(|row| {
-            message.clear();
-            encoder.encode(row, &mut message)?;
-            Ok(values(&message))
-        })
-        .collect()
+    let one = Limit {
+        n_rows_max: 1,
+        n_bytes: usize::MAX,
+    };
+    let mut rows = Vec::with_capacity(batch.num_rows());
+    while encoder.n_rows_left() > 0 {
+        message.clear();
+        encoder.encode(one, &mut message)?;
+        rows.push(values(&message));
+    }
+    Ok(rows)
 }
 
 /// The values of a DataRow message of our own making.

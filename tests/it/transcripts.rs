@@ -247,6 +247,9 @@ fn shown(message: &Message, fields: &str) -> (String, String) {
         b'3' => ("CloseComplete", None),
         b'C' => ("CommandComplete", Some(json!(body.text()))),
         b'D' => ("DataRow", Some(row(message))),
+        b'H' => ("CopyOutResponse", Some(copy_formats(&mut body))),
+        b'd' => ("CopyData", Some(text_or_hex(message.body.clone()))),
+        b'c' => ("CopyDone", None),
         b'E' => ("ErrorResponse", Some(report(message, fields))),
         b'N' => ("NoticeResponse", Some(report(message, fields))),
         b'I' => ("EmptyQueryResponse", None),
@@ -271,13 +274,26 @@ fn shown(message: &Message, fields: &str) -> (String, String) {
 fn row(message: &Message) -> Value {
     let show = |value: Option<Vec<u8>>| match value {
         None => Value::Null,
-        Some(bytes) => match String::from_utf8(bytes) {
-            Ok(text) if !text.contains(|it: char| it.is_control() && it != '\n') => json!(text),
-            Ok(text) => json!({ "hex": hex(text.as_bytes()) }),
-            Err(error) => json!({ "hex": hex(error.as_bytes()) }),
-        },
+        Some(bytes) => text_or_hex(bytes),
     };
     message.values().into_iter().map(show).collect()
+}
+
+/// Bytes as a text where they are one that can be read.
+fn text_or_hex(bytes: Vec<u8>) -> Value {
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains(|it: char| it.is_control() && it != '\n') => json!(text),
+        Ok(text) => json!({ "hex": hex(text.as_bytes()) }),
+        Err(error) => json!({ "hex": hex(error.as_bytes()) }),
+    }
+}
+
+/// The format of the whole, and that of each column.
+fn copy_formats(body: &mut Body<'_>) -> Value {
+    let whole = body.bytes(1)[0];
+    let n_columns = body.int16();
+    let columns: Vec<_> = (0..n_columns).map(|_| body.int16()).collect();
+    json!([whole, columns])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,8 +2,9 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::Style;
+use super::value::{binary_value, text_value, with_length};
 use super::values::{List, Values};
-use super::{Style, binary_value, text_value};
 use crate::error::{Error, Result};
 
 /// Appends a list as `array_out` does: `{1,NULL,"a b"}`.
@@ -125,7 +126,7 @@ fn elements(out: &mut BytesMut, list: &List, row: usize, style: &Style) -> Resul
         match &list.elements {
             Values::List(inner) => elements(out, inner, element, style)?,
             values if values.is_null(element) => out.put_i32(-1),
-            values => super::with_length(out, |out| {
+            values => with_length(out, |out| {
                 binary_value(out, values, element, list.element_oid, style)
             })?,
         }

@@ -9,7 +9,7 @@ use super::number::integer;
 /// Days from 1970-01-01, Arrow's day 0, to 2000-01-01, PostgreSQL's.
 const EPOCH_DAYS: i64 = 10_957;
 const MICROS_PER_SECOND: i64 = 1_000_000;
-const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+pub(super) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
 /// The zone in which a session sees instants.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,57 @@ impl Zone {
                 i64::from(offset.local_minus_utc())
             }
         }
+    }
+}
+
+/// The offsets of a zone, remembered by day.
+#[derive(Debug)]
+pub(super) struct Offsets {
+    zone: Zone,
+    /// At the place of a day's number modulo [`DAYS_KEPT`]: a day on which the offset does not
+    /// change, and the offset. Zones do not change: what is remembered stays true.
+    days: Vec<(i64, i64)>,
+}
+
+/// Days remembered at a time: some three years.
+const DAYS_KEPT: i64 = 1024;
+/// No day of the calendar.
+const NO_DAY: i64 = i64::MAX;
+
+impl Offsets {
+    /// Of a zone, with nothing remembered.
+    pub(super) fn of(zone: Zone) -> Self {
+        Self {
+            zone,
+            days: Vec::new(),
+        }
+    }
+
+    /// Seconds east of Greenwich at an instant.
+    pub(super) fn seconds(&mut self, micros: i64) -> i64 {
+        if let Zone::Fixed(seconds) = self.zone {
+            return seconds;
+        }
+        if self.days.is_empty() {
+            self.days = vec![(NO_DAY, 0); 1024];
+        }
+        let day = micros.div_euclid(MICROS_PER_DAY);
+        let place = usize::try_from(day.rem_euclid(DAYS_KEPT)).unwrap_or(0);
+        if self.days[place].0 == day {
+            return self.days[place].1;
+        }
+        // No zone has ever changed its offset and changed it back within six hours.
+        let quarter = |quarter: i64| {
+            let micros = day.saturating_mul(MICROS_PER_DAY);
+            self.zone
+                .offset_seconds(micros.saturating_add(quarter * MICROS_PER_DAY / 4))
+        };
+        let first = quarter(0);
+        if (1..=4).all(|later| quarter(later) == first) {
+            self.days[place] = (day, first);
+            return first;
+        }
+        self.zone.offset_seconds(micros)
     }
 }
 

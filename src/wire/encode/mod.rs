@@ -1,23 +1,51 @@
-//! Rows as DataRow messages: each column is looked through once a batch, each value is written
-//! straight into the out-buffer.
+//! Rows as DataRow messages. Each column is looked through once a batch; then, a block of rows at
+//! a time, its numbers and dates are written into runs, column by column, and the rows are put
+//! together from runs and from texts as they lie in the batch.
 
 mod array;
+mod binary_runs;
+mod column;
+mod copy;
 mod datetime;
+mod datetime_runs;
+mod digits;
 mod interval;
 mod number;
 mod numeric;
+mod run;
+mod text_runs;
+mod value;
 mod values;
+
+use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, MESSAGE_TYPE_BYTE_DATA_ROW};
 
 use crate::engine::Column;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::oid;
+use crate::error::Result;
+use column::EncodedColumn;
+use datetime::Offsets;
 pub(super) use datetime::Zone;
-use interval::Interval;
-use values::Values;
+use run::Run;
+pub(super) use value::set_length;
+
+/// Bytes of a row before its values: type, length, number of values.
+const HEADER_BYTES: usize = 7;
+
+/// Rows of a block: enough that each column's loop is worth its start, and few enough that the
+/// runs are still in the processor's nearest cache when they are read.
+const BLOCK_ROWS_MAX: usize = 64;
+
+/// Values of a block, however wide the rows are: 160 KiB of them.
+const BLOCK_VALUES_MAX: usize = 4096;
+
+/// Bytes of the out-buffer that are made ready for each value; longer rows take those of others.
+const ROOM_BYTES: usize = 24;
+
+/// Bytes of the out-buffer made ready beyond: a text is copied in whole steps.
+const SPARE_BYTES: usize = 512;
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,19 +84,53 @@ pub(super) struct Style {
     pub(super) extra_float_digits: i32,
 }
 
-/// The rows of one batch.
+/// How much is written at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// Rows; no more are written.
+    pub(super) n_rows_max: usize,
+    /// Bytes of the out-buffer; the row that reaches them is the last.
+    pub(super) n_bytes: usize,
+}
+
+/// The rows of one batch, from the first on.
 #[derive(Debug)]
 pub(super) struct RowEncoder {
     columns: Vec<EncodedColumn>,
+    /// What a row is made of, in its order.
+    pieces: Vec<Piece>,
+    /// Whether a column's values are all written one at a time.
+    is_slow: bool,
+    /// The type byte of each row's message.
+    message_type: u8,
     style: Style,
+    offsets: Offsets,
     n_rows: usize,
+    next_row: usize,
+    /// The rows that the runs hold.
+    block: Range<usize>,
 }
 
+/// A part of a row.
 #[derive(Debug)]
-struct EncodedColumn {
-    values: Values,
-    format: Format,
-    oid: u32,
+enum Piece {
+    /// Neighbouring columns of short values.
+    Run(Run),
+    /// The column at this place.
+    Column(usize),
+}
+
+/// The pieces of a row of these columns.
+fn pieces(columns: &[EncodedColumn]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for (index, column) in columns.iter().enumerate() {
+        match pieces.last_mut() {
+            Some(Piece::Run(run)) if column.is_in_run() => run.columns.end = index + 1,
+            _ if column.is_in_run() => pieces.push(Piece::Run(Run::of(index..index + 1))),
+            _ => pieces.push(Piece::Column(index)),
+        }
+    }
+    pieces
 }
 
 impl RowEncoder {
@@ -82,223 +144,148 @@ impl RowEncoder {
         formats: &[Format],
         style: Style,
     ) -> Result<Self> {
-        let encoded = batch
+        let encoded: Vec<_> = batch
             .columns()
             .iter()
             .zip(columns)
             .zip(formats)
-            .map(|((array, column), format)| {
-                Ok(EncodedColumn {
-                    values: Values::of(array, column.pg_type.oid)?,
-                    format: *format,
-                    oid: column.pg_type.oid,
-                })
-            })
+            .map(|((array, column), format)| EncodedColumn::of(array, column.pg_type.oid, *format))
             .collect::<Result<_>>()?;
         Ok(Self {
+            pieces: pieces(&encoded),
+            is_slow: encoded.iter().any(EncodedColumn::is_slow),
             columns: encoded,
+            message_type: MESSAGE_TYPE_BYTE_DATA_ROW,
             style,
+            offsets: Offsets::of(style.zone),
             n_rows: batch.num_rows(),
+            next_row: 0,
+            block: 0..0,
         })
     }
 
-    /// How many rows there are.
-    pub(super) fn n_rows(&self) -> usize {
-        self.n_rows
+    /// Writes the rows that are left in messages of this type instead of DataRow.
+    pub(super) fn set_message_type(&mut self, message_type: u8) {
+        self.message_type = message_type;
     }
 
-    /// Appends a row. After an error `out` is as it was.
+    /// How many rows are not written yet.
+    pub(super) fn n_rows_left(&self) -> usize {
+        self.n_rows - self.next_row
+    }
+
+    /// Appends the next rows; how many they are. After an error `out` ends with the row before
+    /// the one that failed.
     ///
     /// # Errors
     /// A value that PostgreSQL's type cannot hold.
-    pub(super) fn encode(&self, row: usize, out: &mut BytesMut) -> Result<()> {
+    pub(super) fn encode(&mut self, limit: Limit, out: &mut BytesMut) -> Result<usize> {
+        let first = self.next_row;
+        let end = first + self.n_rows_left().min(limit.n_rows_max);
+        while self.next_row < end && out.len() < limit.n_bytes {
+            if self.block.end <= self.next_row {
+                self.fill_block();
+            }
+            let n_bytes_max = limit.n_bytes - out.len();
+            self.quick_rows(end.min(self.block.end), n_bytes_max, out);
+            if self.next_row < end.min(self.block.end) && out.len() < limit.n_bytes {
+                self.one_row(out)?;
+            }
+        }
+        Ok(self.next_row - first)
+    }
+
+    /// Fills the runs with the next rows.
+    fn fill_block(&mut self) {
+        let n_rows = (BLOCK_VALUES_MAX / self.columns.len().max(1)).clamp(1, BLOCK_ROWS_MAX);
+        self.block = self.next_row..self.n_rows.min(self.next_row + n_rows);
+        for piece in &mut self.pieces {
+            if let Piece::Run(run) = piece {
+                run.start(self.block.len());
+                for column in &self.columns[run.columns.clone()] {
+                    column.append_to(run, self.block.clone(), &self.style, &mut self.offsets);
+                }
+            }
+        }
+    }
+
+    /// Writes rows as long as each is made of runs and of values sent as they are, up to the row
+    /// `end` and about `n_bytes_max` bytes. What is not so simple is left to [`Self::one_row`].
+    fn quick_rows(&mut self, end: usize, n_bytes_max: usize, out: &mut BytesMut) {
+        if self.is_slow {
+            return;
+        }
         let start = out.len();
-        let encoded = self.encode_columns(row, out, start);
-        if encoded.is_err() {
-            out.truncate(start);
+        let n_expected = (end - self.next_row) * (HEADER_BYTES + ROOM_BYTES * self.columns.len());
+        out.resize(start + n_expected.min(n_bytes_max) + SPARE_BYTES, 0);
+        let mut at = start;
+        let room = out.as_mut();
+        while self.next_row < end && at - start < n_bytes_max {
+            let Some(n_bytes) = self.quick_row(&mut room[at..]) else {
+                break;
+            };
+            at += n_bytes;
+            self.next_row += 1;
+        }
+        out.truncate(at);
+    }
+
+    /// Writes the next row into `out`; its bytes, or `None` if it is not that simple.
+    #[inline(always)]
+    fn quick_row(&self, out: &mut [u8]) -> Option<usize> {
+        let in_block = self.next_row - self.block.start;
+        let mut at = HEADER_BYTES;
+        for piece in &self.pieces {
+            let room = out.get_mut(at..)?;
+            at += match piece {
+                Piece::Run(run) => {
+                    let (bytes, length) = run.from_row(in_block)?;
+                    copy::run(bytes, length, room)?
+                }
+                Piece::Column(index) => self.columns.get(*index)?.copy_to(self.next_row, room)?,
+            };
+        }
+        let length = u32::try_from(at - 1).ok()?;
+        let n_columns = u16::try_from(self.columns.len()).ok()?;
+        let header = out.first_chunk_mut::<HEADER_BYTES>()?;
+        header[0] = self.message_type;
+        header[1..5].copy_from_slice(&length.to_be_bytes());
+        header[5..].copy_from_slice(&n_columns.to_be_bytes());
+        Some(at)
+    }
+
+    /// Appends the next row, whatever it is.
+    fn one_row(&mut self, out: &mut BytesMut) -> Result<()> {
+        let start = out.len();
+        let encoded = self.append_row(out, start);
+        match encoded {
+            Ok(()) => self.next_row += 1,
+            Err(_) => out.truncate(start),
         }
         encoded
     }
 
-    fn encode_columns(&self, row: usize, out: &mut BytesMut, start: usize) -> Result<()> {
-        out.put_u8(MESSAGE_TYPE_BYTE_DATA_ROW);
+    fn append_row(&self, out: &mut BytesMut, start: usize) -> Result<()> {
+        out.put_u8(self.message_type);
         out.put_i32(0);
         out.put_u16(u16::try_from(self.columns.len()).unwrap_or(u16::MAX));
-        for column in &self.columns {
-            if column.values.is_null(row) {
-                out.put_i32(-1);
-                continue;
+        let in_block = self.next_row - self.block.start;
+        for piece in &self.pieces {
+            let columns = match piece {
+                Piece::Run(run) => match run.row(in_block) {
+                    Some(bytes) => {
+                        out.put_slice(bytes);
+                        continue;
+                    }
+                    None => run.columns.clone(),
+                },
+                Piece::Column(index) => *index..*index + 1,
+            };
+            for column in &self.columns[columns] {
+                column.append(self.next_row, &self.style, out)?;
             }
-            with_length(out, |out| match column.format {
-                Format::Text => text_value(out, &column.values, row, &self.style),
-                Format::Binary => binary_value(out, &column.values, row, column.oid, &self.style),
-            })?;
         }
         set_length(out, start + 1, 0)
-    }
-}
-
-/// Appends what `write` writes, and its length before it.
-fn with_length(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<()> {
-    let at = out.len();
-    out.put_i32(0);
-    write(out)?;
-    set_length(out, at, 4)
-}
-
-/// Sets the length field at `at` to the bytes behind it, less `n_uncounted`.
-fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
-    let length = i32::try_from(out.len() - at - n_uncounted).map_err(|_| {
-        Error::new(
-            ErrorKind::ConfigurationLimitExceeded,
-            "row is too long: no message may have 2 GiB",
-        )
-    })?;
-    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
-    Ok(())
-}
-
-/// Appends a value that is not null, as PostgreSQL's output function does.
-fn text_value(out: &mut BytesMut, values: &Values, row: usize, style: &Style) -> Result<()> {
-    match values {
-        Values::Null => {}
-        Values::Bool(array) => out.put_u8(if array.value(row) { b't' } else { b'f' }),
-        Values::Int2(array) => number::integer(out, array.value(row)),
-        Values::Int4(array) => number::integer(out, array.value(row)),
-        Values::Int8(array) => number::integer(out, array.value(row)),
-        Values::Oid(array) => number::integer(out, array.value(row)),
-        Values::Float4(array) => number::float4(out, array.value(row), style.extra_float_digits),
-        Values::Float8(array) => number::float8(out, array.value(row), style.extra_float_digits),
-        Values::Decimal128(array, scale) => numeric::text(out, array.value(row), *scale),
-        Values::Decimal256(array, scale) => numeric::text(out, array.value(row), *scale),
-        Values::Date(array) => datetime::date(out, array.value(row)),
-        Values::Time(array) => datetime::time(out, array.value(row)),
-        Values::Timestamp(array) => datetime::timestamp(out, array.value(row)),
-        Values::Timestamptz(array) => datetime::timestamptz(out, array.value(row), style.zone),
-        Values::Interval(_) | Values::Duration(_) => interval::text(out, interval_of(values, row)),
-        Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::LargeText(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::TextView(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::Bytes(array) => hex(out, array.value(row)),
-        Values::LargeBytes(array) => hex(out, array.value(row)),
-        Values::BytesView(array) => hex(out, array.value(row)),
-        Values::FixedBytes(array) => hex(out, array.value(row)),
-        Values::List(list) => array::text(out, list, row, style)?,
-    }
-    Ok(())
-}
-
-/// Appends a value that is not null, as PostgreSQL's send function does.
-fn binary_value(
-    out: &mut BytesMut,
-    values: &Values,
-    row: usize,
-    pg_oid: u32,
-    style: &Style,
-) -> Result<()> {
-    match values {
-        Values::Null => {}
-        Values::Bool(array) => out.put_u8(u8::from(array.value(row))),
-        Values::Int2(array) => out.put_i16(array.value(row)),
-        Values::Int4(array) => out.put_i32(array.value(row)),
-        Values::Int8(array) | Values::Time(array) => out.put_i64(array.value(row)),
-        Values::Oid(array) => out.put_u32(array.value(row)),
-        Values::Float4(array) => out.put_f32(array.value(row)),
-        Values::Float8(array) => out.put_f64(array.value(row)),
-        Values::Decimal128(array, scale) => numeric::binary(out, array.value(row), *scale),
-        Values::Decimal256(array, scale) => numeric::binary(out, array.value(row), *scale),
-        Values::Date(array) => {
-            out.put_i32(in_range(datetime::date_binary(array.value(row)), "date")?);
-        }
-        Values::Timestamp(array) | Values::Timestamptz(array) => {
-            out.put_i64(in_range(
-                datetime::timestamp_binary(array.value(row)),
-                "timestamp",
-            )?);
-        }
-        Values::Interval(_) | Values::Duration(_) => {
-            interval::binary(out, interval_of(values, row));
-        }
-        Values::Text(array) => binary_text(out, array.value(row), pg_oid)?,
-        Values::LargeText(array) => binary_text(out, array.value(row), pg_oid)?,
-        Values::TextView(array) => binary_text(out, array.value(row), pg_oid)?,
-        Values::Bytes(array) => out.put_slice(array.value(row)),
-        Values::LargeBytes(array) => out.put_slice(array.value(row)),
-        Values::BytesView(array) => out.put_slice(array.value(row)),
-        Values::FixedBytes(array) => out.put_slice(array.value(row)),
-        Values::List(list) => array::binary(out, list, row, style)?,
-    }
-    Ok(())
-}
-
-fn in_range<T>(value: Option<T>, type_name: &str) -> Result<T> {
-    value.ok_or_else(|| {
-        Error::new(
-            ErrorKind::NumericValueOutOfRange,
-            format!("{type_name} out of range"),
-        )
-    })
-}
-
-fn interval_of(values: &Values, row: usize) -> Interval {
-    match values {
-        Values::Interval(array) => {
-            let value = array.value(row);
-            Interval {
-                months: value.months,
-                days: value.days,
-                micros: value.nanoseconds / 1000,
-            }
-        }
-        Values::Duration(array) => Interval {
-            months: 0,
-            days: 0,
-            micros: array.value(row),
-        },
-        _ => Interval {
-            months: 0,
-            days: 0,
-            micros: 0,
-        },
-    }
-}
-
-/// A few types that Lakegate keeps as text are not sent as text.
-fn binary_text(out: &mut BytesMut, text: &str, pg_oid: u32) -> Result<()> {
-    match pg_oid {
-        oid::JSONB => {
-            // The version of the format.
-            out.put_u8(1);
-            out.put_slice(text.as_bytes());
-        }
-        oid::CHAR => out.put_u8(text.bytes().next().unwrap_or(0)),
-        oid::UUID => {
-            let mut nibbles = text.bytes().filter(|byte| *byte != b'-');
-            for _ in 0..16 {
-                let byte = nibbles.next().zip(nibbles.next()).and_then(|(high, low)| {
-                    let digit = |byte: u8| char::from(byte).to_digit(16);
-                    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
-                });
-                out.put_u8(byte.ok_or_else(|| {
-                    Error::new(
-                        ErrorKind::InvalidTextRepresentation,
-                        format!("invalid input syntax for type uuid: \"{text}\""),
-                    )
-                })?);
-            }
-        }
-        _ => out.put_slice(text.as_bytes()),
-    }
-    Ok(())
-}
-
-fn hex(out: &mut BytesMut, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(2 + 2 * bytes.len());
-    out.put_slice(b"\\x");
-    for byte in bytes {
-        out.put_u8(DIGITS[usize::from(byte >> 4)]);
-        out.put_u8(DIGITS[usize::from(byte & 15)]);
     }
 }
 

@@ -1,15 +1,15 @@
 //! Numbers as PostgreSQL prints them.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 /// Appends a whole number.
-pub(super) fn integer(out: &mut BytesMut, value: impl itoa::Integer) {
+pub(super) fn integer(out: &mut impl BufMut, value: impl itoa::Integer) {
     out.put_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends a float8. With `extra_float_digits` above 0 the shortest digits that read back as the
 /// same number, otherwise 15 of them and that many fewer (`float8out_internal` in float.c).
-pub(super) fn float8(out: &mut BytesMut, value: f64, extra_float_digits: i32) {
+pub(super) fn float8(out: &mut impl BufMut, value: f64, extra_float_digits: i32) {
     if special(out, value) {
         return;
     }
@@ -22,7 +22,7 @@ pub(super) fn float8(out: &mut BytesMut, value: f64, extra_float_digits: i32) {
 }
 
 /// Appends a float4.
-pub(super) fn float4(out: &mut BytesMut, value: f32, extra_float_digits: i32) {
+pub(super) fn float4(out: &mut impl BufMut, value: f32, extra_float_digits: i32) {
     if special(out, f64::from(value)) {
         return;
     }
@@ -34,7 +34,7 @@ pub(super) fn float4(out: &mut BytesMut, value: f32, extra_float_digits: i32) {
     }
 }
 
-fn special(out: &mut BytesMut, value: f64) -> bool {
+fn special(out: &mut impl BufMut, value: f64) -> bool {
     let text = if value.is_nan() {
         "NaN"
     } else if value == f64::INFINITY {
@@ -49,7 +49,7 @@ fn special(out: &mut BytesMut, value: f64) -> bool {
 }
 
 /// As printf's `%.*g`.
-fn rounded(out: &mut BytesMut, value: f64, n_digits: i32) {
+fn rounded(out: &mut impl BufMut, value: f64, n_digits: i32) {
     let n_digits = n_digits.max(1);
     let precision = usize::try_from(n_digits - 1).unwrap_or(0);
     decimal(out, &format!("{value:.precision$e}"), n_digits);
@@ -57,7 +57,7 @@ fn rounded(out: &mut BytesMut, value: f64, n_digits: i32) {
 
 /// Appends a number written by another hand (`1.5`, `1e20`, `1.25e-7`): in plain digits if its
 /// exponent is at least -4 and less than `exponent_max`, else as `d.ddde+dd`.
-fn decimal(out: &mut BytesMut, text: &str, exponent_max: i32) {
+fn decimal(out: &mut impl BufMut, text: &str, exponent_max: i32) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (sign, mantissa) = match mantissa.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -84,7 +84,7 @@ fn decimal(out: &mut BytesMut, text: &str, exponent_max: i32) {
 }
 
 /// `digits` with the decimal point after the first `point` of them.
-fn plain(out: &mut BytesMut, digits: &str, point: i32) {
+fn plain(out: &mut impl BufMut, digits: &str, point: i32) {
     match usize::try_from(point) {
         Ok(point) if point >= digits.len() => {
             out.put_slice(digits.as_bytes());
@@ -103,7 +103,7 @@ fn plain(out: &mut BytesMut, digits: &str, point: i32) {
     }
 }
 
-fn scientific(out: &mut BytesMut, digits: &str, exponent: i32) {
+fn scientific(out: &mut impl BufMut, digits: &str, exponent: i32) {
     let (first, rest) = digits.split_at(1);
     out.put_slice(first.as_bytes());
     if !rest.is_empty() {
@@ -119,6 +119,8 @@ fn scientific(out: &mut BytesMut, digits: &str, exponent: i32) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::*;
 
     fn check8(value: f64, extra: i32, expected: &str) {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use bytes::{BufMut, BytesMut};
 
 /// Appends a decimal whose unscaled value is `unscaled`.
-pub(super) fn text(out: &mut BytesMut, unscaled: impl Display, scale: i8) {
+pub(super) fn text(out: &mut impl BufMut, unscaled: impl Display, scale: i8) {
     let written = unscaled.to_string();
     let (is_negative, digits) = split_sign(&written);
     if is_negative {

@@ -8,6 +8,7 @@ use arrow::array::{
     Int32Array, Int64Array, IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray,
     ListArray, StringArray, StringViewArray, UInt32Array,
 };
+use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type,
@@ -110,7 +111,15 @@ impl Values {
             DataType::LargeBinary => Self::LargeBytes(array.as_binary().clone()),
             DataType::BinaryView => Self::BytesView(array.as_binary_view().clone()),
             DataType::FixedSizeBinary(_) => Self::FixedBytes(array.as_fixed_size_binary().clone()),
-            DataType::Dictionary(_, values) => return Self::of(&cast(array, values)?, pg_oid),
+            DataType::Dictionary(_, values) => {
+                // Views of a dictionary's texts are made without copying one of them.
+                let plain = match **values {
+                    DataType::Utf8 => &DataType::Utf8View,
+                    DataType::Binary => &DataType::BinaryView,
+                    _ => &**values,
+                };
+                return Self::of(&cast(array, plain)?, pg_oid);
+            }
             DataType::RunEndEncoded(_, values) => {
                 return Self::of(&cast(array, values.data_type())?, pg_oid);
             }
@@ -168,6 +177,12 @@ impl Values {
     /// Whether a row's value is null.
     pub(super) fn is_null(&self, row: usize) -> bool {
         self.array().is_none_or(|array| array.is_null(row))
+    }
+
+    /// Where its nulls are, if it has any.
+    pub(super) fn nulls(&self) -> Option<NullBuffer> {
+        let nulls = self.array()?.nulls()?;
+        (nulls.null_count() > 0).then(|| nulls.clone())
     }
 
     fn array(&self) -> Option<&dyn Array> {

@@ -4,6 +4,7 @@ use super::list::Setting;
 use super::time_zone;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
+use crate::types::Encoding;
 use crate::wire::failure::Failure;
 
 /// The values a setting takes.
@@ -229,63 +230,11 @@ pub(in crate::wire) fn duration_of(value: &str) -> Option<std::time::Duration> {
     Some(std::time::Duration::from_millis(milliseconds))
 }
 
-/// Encodings of PostgreSQL other than UTF-8, without signs.
-const OTHER_ENCODINGS: &[&str] = &[
-    "sqlascii",
-    "latin1",
-    "latin2",
-    "latin3",
-    "latin4",
-    "latin5",
-    "latin6",
-    "latin7",
-    "latin8",
-    "latin9",
-    "latin10",
-    "iso88591",
-    "iso88595",
-    "iso88596",
-    "iso88597",
-    "iso88598",
-    "win1250",
-    "win1251",
-    "win1252",
-    "win1253",
-    "win1254",
-    "win1255",
-    "win1256",
-    "win1257",
-    "win1258",
-    "win866",
-    "win874",
-    "windows1252",
-    "koi8r",
-    "koi8u",
-    "eucjp",
-    "euckr",
-    "euccn",
-    "euctw",
-    "sjis",
-    "shiftjis",
-    "big5",
-    "gbk",
-    "gb18030",
-    "uhc",
-    "johab",
-    "muleinternal",
-];
-
 fn client_encoding(setting: &Setting, value: &str) -> Result<String, Refused> {
-    // As pg_char_to_encoding: case, quotes and signs do not matter.
-    let plain: String = value
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|character| character.to_ascii_lowercase())
-        .collect();
-    match plain.as_str() {
-        "utf8" | "unicode" => Ok("UTF8".to_owned()),
-        other if OTHER_ENCODINGS.contains(&other) => Err(unsupported(setting, value)),
-        _ => Err(invalid(setting, value)),
+    match Encoding::of(value) {
+        Some(Encoding::Utf8) => Ok("UTF8".to_owned()),
+        Some(Encoding::Other) => Err(unsupported(setting, value)),
+        None => Err(invalid(setting, value)),
     }
 }
 

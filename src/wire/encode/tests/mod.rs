@@ -1,20 +1,22 @@
 //! Rows of every type, as PostgreSQL sends them.
 
+mod random;
+
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, DictionaryArray, DurationSecondArray,
     FixedSizeBinaryArray, Float32Array, Int32Array, Int64Array, IntervalDayTimeArray,
-    IntervalYearMonthArray, ListArray, ListBuilder, NullArray, RecordBatch, RunArray, StringArray,
-    StringViewArray, StructArray, Time32SecondArray, TimestampNanosecondArray,
-    TimestampSecondArray, UInt8Array, UInt32Array, UInt64Array,
+    IntervalYearMonthArray, ListArray, ListBuilder, NullArray, RecordBatch, RecordBatchOptions,
+    RunArray, StringArray, StringViewArray, StructArray, Time32SecondArray,
+    TimestampNanosecondArray, TimestampSecondArray, UInt8Array, UInt32Array, UInt64Array,
 };
 use arrow::array::{Int32Builder, StringBuilder};
 use arrow::datatypes::{Field, Int32Type, IntervalDayTime, Schema};
 use bytes::{Buf, BytesMut};
 
 use super::*;
-use crate::types::{PgType, of_field};
+use crate::types::{PgType, of_field, oid};
 
 /// The fields of the first row, or the error's message.
 fn row(
@@ -32,10 +34,14 @@ fn row(
         zone: Zone::of("Asia/Kolkata"),
         extra_float_digits: 1,
     };
-    let encoder = RowEncoder::new(&batch, &columns, &[format], style)
+    let mut encoder = RowEncoder::new(&batch, &columns, &[format], style)
         .map_err(|error| error.message().to_owned())?;
     let mut out = BytesMut::new();
-    if let Err(error) = encoder.encode(0, &mut out) {
+    let limit = Limit {
+        n_rows_max: 1,
+        n_bytes: usize::MAX,
+    };
+    if let Err(error) = encoder.encode(limit, &mut out) {
         assert!(out.is_empty(), "a failed row left bytes behind");
         return Err(error.message().to_owned());
     }
