@@ -17,10 +17,15 @@ def executor(connection: Any) -> answers.Execute:
             except psycopg2.Error as error:
                 raise answers.Failed(error.pgcode) from error
             columns = [tuple(column) for column in cursor.description]
-            # Bytes come as a view of memory, which repr() does not show.
-            rows = [[bytes(it) if isinstance(it, memoryview) else it for it in row] for row in cursor.fetchall()]
-            return columns, rows
+            return columns, [[readable(value) for value in row] for row in cursor.fetchall()]
     return execute
+
+
+def readable(value: Any) -> Any:
+    """Bytes come as a view of memory, which repr() does not show."""
+    if isinstance(value, list):
+        return [readable(element) for element in value]
+    return bytes(value) if isinstance(value, memoryview) else value
 
 
 def in_transactions(connection: Any) -> list:
