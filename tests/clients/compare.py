@@ -27,7 +27,7 @@ SECONDS_MAX = 100
 JAVA = ["java", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar"]
 PROGRAMS = {
     **{name: [sys.executable, HERE / f"with_{name}.py"]
-       for name in ("libpq", "psycopg2", "asyncpg", "pg8000", "sqlalchemy", "adbc", "connectorx")},
+       for name in ("libpq", "psycopg", "psycopg2", "asyncpg", "pg8000", "sqlalchemy", "adbc", "connectorx")},
     "odbc": [sys.executable, HERE / "with_odbc.py", "prepare"],
     "odbc_declare_fetch": [sys.executable, HERE / "with_odbc.py", "declare_fetch"],
     "node_pg": ["node", HERE / "with_node_pg.cjs"],

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::clients::programs::gateway;
+use crate::clients::programs::every_type;
 use crate::clients::run;
 use crate::gateway::{Gateway, given};
 
@@ -31,7 +31,7 @@ fn bench(gateway: &Gateway, protocol: &str, script: &str) {
 
 #[test]
 fn pgbench_selects_in_each_protocol() {
-    let gateway = gateway(&[]);
+    let gateway = Gateway::start(&every_type(), &[]);
     for protocol in ["simple", "extended", "prepared"] {
         bench(&gateway, protocol, "tests/clients/select_only.sql");
     }
@@ -39,7 +39,7 @@ fn pgbench_selects_in_each_protocol() {
 
 #[test]
 fn pgbench_pipelines() {
-    let gateway = gateway(&[]);
+    let gateway = Gateway::start(&every_type(), &[]);
     for protocol in ["extended", "prepared"] {
         bench(&gateway, protocol, "tests/clients/pipeline.sql");
     }

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::clients::{python, run};
+use crate::clients::run;
 use crate::gateway::{Gateway, given, given_if_set, postgres};
 
-/// A gateway over the lake whose one table PostgreSQL has too.
-pub(super) fn gateway(arguments: &[&str]) -> Gateway {
-    Gateway::start(&PathBuf::from(given("LAKEGATE_TEST_EVERY_TYPE")), arguments)
+/// The lake whose one table both PostgreSQL have too.
+pub(super) fn every_type() -> PathBuf {
+    PathBuf::from(given("LAKEGATE_TEST_EVERY_TYPE"))
 }
 
-/// Has a program compared; what differs, and is not listed, fails the test.
-fn compare(program: &str, gateway: &Gateway, theirs: &str) {
+/// The command that compares a program's answers of both servers.
+fn compare(program: &str, gateway: &Gateway, theirs: &str) -> Command {
     let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
     command
         .args(["tests/clients/compare.py", program])
@@ -21,27 +21,37 @@ fn compare(program: &str, gateway: &Gateway, theirs: &str) {
     if given_if_set("LAKEGATE_CLIENTS_FILL").is_some() {
         command.arg("--fill");
     }
+    command
+}
+
+/// What differs, and is not listed, fails the test.
+fn assert_agreed(mut command: Command) {
     let failure = run(&mut command).err();
     assert!(failure.is_none(), "{}", failure.unwrap_or_default());
 }
 
+fn agrees_in_plain(program: &str) {
+    let gateway = Gateway::start(&every_type(), &[]);
+    assert_agreed(compare(program, &gateway, &postgres().to_string()));
+}
+
 /// One test a program.
-macro_rules! in_plain {
-    ($($program:ident),*) => {
+macro_rules! programs {
+    ($($program:ident),* $(,)?) => {
         mod in_plain {
             $(
                 #[test]
                 fn $program() {
-                    let gateway = super::gateway(&[]);
-                    super::compare(stringify!($program), &gateway, &super::postgres().to_string());
+                    super::agrees_in_plain(stringify!($program));
                 }
             )*
         }
     };
 }
 
-in_plain!(
+programs!(
     libpq,
+    psycopg,
     psycopg2,
     asyncpg,
     pg8000,
@@ -49,10 +59,5 @@ in_plain!(
     odbc,
     node_pg,
     postgres_js,
-    jdbc
+    jdbc,
 );
-
-#[test]
-fn python_drivers_read_the_same_values_as_from_postgres() {
-    python("tests/clients/drivers.py", &Gateway::of_test_lake());
-}
