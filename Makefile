@@ -7,7 +7,7 @@ endif
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PYTHON := .venv/bin/python
 
-.PHONY: demo test check slt slt-fix transcripts-fix soak bench tools
+.PHONY: demo test check slt slt-fix transcripts-fix clients-fix soak bench tools
 
 demo: ## Builds, makes a lake of 200 MB in demo-lake, and serves it on 127.0.0.1:5433.
 	scripts/build_close
@@ -31,6 +31,9 @@ slt-fix: ## Writes the answers into tests/slt. Read the difference before you co
 transcripts-fix: tools ## Writes what came back into tests/wire.
 	LAKEGATE_TRANSCRIPTS_FILL=1 scripts/with_servers cargo nextest run --test it \
 	  transcripts::postgres_answers transcripts::lakegate_answers_as_its_own
+
+clients-fix: tools ## Brings the list of what clients see answered otherwise up to date: tests/clients/different.txt.
+	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs
 
 soak: tools ## MINUTES of mixed load with clients that misbehave: memory and answers are watched.
 	scripts/build_close

@@ -28,6 +28,7 @@ mod scope;
 mod session_command;
 mod session_state;
 mod statement;
+mod table_arguments;
 mod type_planner;
 mod views;
 

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::TableFunctionArgs;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DataFusionError, ScalarValue, TableReference};
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
@@ -30,6 +30,7 @@ use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::in_view;
 use super::rules::json_uses;
+use super::table_arguments;
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
 use crate::error::{Error, ErrorKind, Result};
@@ -273,16 +274,6 @@ fn in_session_zone(
     })
 }
 
-/// Whether an argument is an integer by PostgreSQL's reading: `generate_series(1, 3)` is of those.
-fn is_integer(argument: &Expr) -> bool {
-    let value = match argument {
-        Expr::Literal(ScalarValue::Int64(Some(value)), _) => *value,
-        Expr::Literal(ScalarValue::Int32(_), _) => return true,
-        _ => return false,
-    };
-    i32::try_from(value).is_ok()
-}
-
 /// A relation with some of its columns cast to another type.
 fn cast_columns(
     provider: &Arc<dyn TableProvider>,
@@ -325,7 +316,7 @@ impl ContextProvider for Names<'_> {
             let error = failure::undefined_function(name);
             DataFusionError::External(Box::new(error))
         })?;
-        let narrow = arguments.iter().all(is_integer);
+        let (arguments, narrow) = table_arguments::folded(arguments, self.state)?;
         let arguments = TableFunctionArgs::new(&arguments, self.state);
         let provider = function.create_table_provider_with_args(arguments)?;
         let provider = match narrow {

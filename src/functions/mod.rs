@@ -1,5 +1,6 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
+mod array_bounds;
 mod casts;
 pub mod encoding;
 mod format_type;
@@ -104,6 +105,7 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
+    functions.extend(array_bounds::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions
