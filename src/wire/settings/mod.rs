@@ -37,12 +37,14 @@ pub(super) struct Settings {
 
 impl Settings {
     /// The settings that a session of this user starts with.
-    pub(super) fn new(user: &str, connections_max: usize) -> Self {
+    pub(super) fn new(user: &str, is_superuser: bool, connections_max: usize) -> Self {
         let mut values: BTreeMap<String, String> = SETTINGS
             .iter()
             .map(|setting| (setting.name.to_lowercase(), setting.default.to_owned()))
             .collect();
         values.insert("session_authorization".to_owned(), user.to_owned());
+        let superuser = if is_superuser { "on" } else { "off" };
+        values.insert("is_superuser".to_owned(), superuser.to_owned());
         values.insert("max_connections".to_owned(), connections_max.to_string());
         let values = Arc::new(values);
         Self {
@@ -283,7 +285,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new("bob", 100)
+        Settings::new("bob", true, 100)
     }
 
     #[test]
