@@ -32,14 +32,16 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 	LAKEGATE_TRANSCRIPTS_FILL=1 scripts/with_servers cargo nextest run --test it \
 	  transcripts::postgres_answers transcripts::lakegate_answers_as_its_own
 
-soak: tools ## MINUTES of mixed load with clients that misbehave: memory and answers are watched.
+soak: tools ## A million broken messages, then MINUTES of clients that misbehave: memory and answers are watched.
+	LAKEGATE_TEST_GARBAGE_MESSAGES=1000000 cargo nextest run --test it --no-capture garbage::
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 
-bench: tools ## Start, large catalogs and idle memory, in turns with peers.
+bench: tools ## Start, logins, large catalogs and idle memory, in turns with peers.
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	$(PYTHON) benches/connect.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
 tools:
 	@scripts/install_test_tools
