@@ -89,19 +89,24 @@ pub(super) async fn open(client: &mut Client, guard: &Guard) -> Result<Opening, 
             CANCEL_REQUEST => return cancel_request(packet).ok_or(End::Gone),
             SSL_REQUEST if !asked.ssl => {
                 asked.ssl = true;
-                refuse_smuggled(client, "SSL")?;
+                let smuggled = take_smuggled(client, "SSL");
                 match &certificate {
                     Some(certificate) => {
                         respond::accept_encryption(&mut client.output);
                         client.flush().await?;
                         client.encrypt(certificate).await?;
+                        // Only now, so that nobody in between can make it look harmless.
+                        smuggled?;
                     }
-                    None => decline(client).await?,
+                    None => {
+                        smuggled?;
+                        decline(client).await?;
+                    }
                 }
             }
             GSS_REQUEST if !asked.gss && !client.is_encrypted() => {
                 asked.gss = true;
-                refuse_smuggled(client, "GSSAPI encryption")?;
+                take_smuggled(client, "GSSAPI encryption")?;
                 decline(client).await?;
             }
             _ => {
@@ -139,11 +144,13 @@ async fn open_directly(client: &mut Client, certificate: Option<&Certificate>) -
 }
 
 /// As ProcessStartupPacket: what was sent behind the request, before the answer to it, may be from
-/// somebody in between, and would later count as encrypted (CVE-2021-23214).
-fn refuse_smuggled(client: &Client, what: &str) -> Result<(), End> {
+/// somebody in between, and would later count as encrypted (CVE-2021-23214). It is thrown away, and
+/// the connection is to end.
+fn take_smuggled(client: &mut Client, what: &str) -> Result<(), End> {
     if client.input.is_empty() {
         return Ok(());
     }
+    client.input.clear();
     let message = format!("received unencrypted data after {what} request");
     let mut failure = Failure::fatal(WireCondition::ProtocolViolation, message);
     failure.detail = Some(

@@ -256,7 +256,7 @@ fn postgres_wants_the_same_form_of_start_up() {
     for packet in [
         startup(&[]),
         [&12_u32.to_be_bytes()[..], &[0, 3, 0, 0], b"user"].concat(),
-        [&9_u32.to_be_bytes()[..], &[0, 2, 0, 0, 0]].concat(),
+        [&9_u32.to_be_bytes()[..], &[0, 4, 0, 0, 0]].concat(),
     ] {
         let told = [gateway.address(), postgres()].map(|address| {
             let mut stream = Stream(connect(address));

@@ -1,6 +1,7 @@
 //! Roles: made over the wire, kept as files, and who gets in by them.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use lakegate::auth::Verifier;
 use tempfile::TempDir;
 
 use crate::gateway::{Gateway, program, test_lake};
-use crate::login::{log_in, plain};
+use crate::login::{Stream, log_in, plain};
 use crate::wire::{Report, Wire, startup};
 
 /// A gateway whose state is in a folder that the test looks into.
@@ -98,85 +99,74 @@ fn the_first_role_ends_trust_at_once() {
     log_in(&restarted, "bi", "geheim-2").expect("roles are kept");
 }
 
-#[test]
-fn superusers_alone_define_roles() {
-    let state = TempDir::new().expect("a temporary folder can be made");
-    let running = gateway(&state);
-    let mut trusted = Wire::connect(running.address());
+/// A gateway whose roles are `ada`, a superuser, and `bi`, with the same password; and a session of
+/// `ada`.
+fn with_roles(state: &TempDir) -> (Gateway, Stream<TcpStream>) {
+    let running = gateway(state);
     let verifier = Verifier::of_password("geheim").to_string();
-    trusted
+    Wire::connect(running.address())
         .query(&format!(
             "create role ada superuser login password '{verifier}'"
         ))
         .expect("a verifier is taken");
-    let kept = fs::read_to_string(role_file(&state, "ada.sql")).expect("the file is there");
+    let kept = fs::read_to_string(role_file(state, "ada.sql")).expect("the file is there");
     assert!(kept.contains(&verifier), "{kept}");
     let mut ada = log_in(&running, "ada", "geheim").expect("the password is right");
-    check(
-        ada.query("create role bi login password 'geheim' connection limit 1"),
-        Ok(&[]),
-    );
-    check(
-        ada.query("create role bi"),
-        Err(("42710", "role \"bi\" already exists")),
-    );
-    check(
-        ada.query("create role x createdb"),
-        Err(("0A000", "the role option CREATEDB")),
-    );
+    let made = ada.query("create role bi login password 'geheim' connection limit 1");
+    check(made, Ok(&[]));
+    (running, ada)
+}
+
+#[test]
+fn superusers_alone_define_roles() {
+    let state = TempDir::new().expect("a temporary folder can be made");
+    let (running, mut ada) = with_roles(&state);
+    let exists = "role \"bi\" already exists";
+    check(ada.query("create role bi"), Err(("42710", exists)));
+    let option = "the role option CREATEDB";
+    check(ada.query("create role x createdb"), Err(("0A000", option)));
     check(ada.query("grant bi to ada"), Err(("0A000", "GRANT")));
-    check(
-        ada.query("drop role ada"),
-        Err(("55006", "current user cannot be dropped")),
-    );
+    let current = "current user cannot be dropped";
+    check(ada.query("drop role ada"), Err(("55006", current)));
+    let lonely = "at least one role";
     check(
         ada.query("alter role ada nosuperuser"),
-        Err(("42P17", "at least one role")),
+        Err(("42P17", lonely)),
     );
     check(ada.query("drop role if exists nobody"), Ok(&[]));
     let mut bi = log_in(&running, "bi", "geheim").expect("the password is right");
     check(bi.query("show is_superuser"), Ok(&["off"]));
-    check(
-        bi.query("create role x"),
-        Err(("42501", "permission denied to create role")),
-    );
-    check(
-        bi.query("drop role ada"),
-        Err(("42501", "permission denied to drop role")),
-    );
-    check(
-        bi.query("alter role bi superuser"),
-        Err(("42501", "permission denied to alter role")),
-    );
-    check(
-        bi.query("alter role ada password 'x'"),
-        Err(("42501", "permission denied")),
-    );
-    check(
-        bi.query("alter role bi password 'neu' superuser"),
-        Err(("42501", "permission denied")),
-    );
-    check(
-        bi.query("select rolname || ' ' || rolsuper::text from pg_roles order by rolname"),
-        Ok(&["ada true", "bi false"]),
-    );
-    check(
-        bi.query("select distinct rolpassword from pg_authid"),
-        Ok(&["********"]),
-    );
-    // CONNECTION LIMIT, which is not the superuser's.
-    let refused = log_in(&running, "bi", "geheim")
-        .err()
-        .expect("it is one too many");
+    for (statement, verb) in [
+        ("create role x", "create"),
+        ("drop role ada", "drop"),
+        ("alter role bi superuser", "alter"),
+        ("alter role ada password 'x'", "alter"),
+        ("alter role bi password 'neu' superuser", "alter"),
+    ] {
+        let denied = format!("permission denied to {verb} role");
+        check(bi.query(statement), Err(("42501", &denied)));
+    }
+    let listed = "select rolname || ' ' || rolsuper::text from pg_roles order by rolname";
+    check(bi.query(listed), Ok(&["ada true", "bi false"]));
+    let masked = "select distinct rolpassword from pg_authid";
+    check(bi.query(masked), Ok(&["********"]));
+}
+
+#[test]
+fn what_a_role_may_changes_at_once() {
+    let state = TempDir::new().expect("a temporary folder can be made");
+    let (running, mut ada) = with_roles(&state);
+    let mut bi = log_in(&running, "bi", "geheim").expect("the password is right");
+    // CONNECTION LIMIT, which does not hold for the superuser.
+    let refused = log_in(&running, "bi", "geheim").err();
+    let refused = refused.expect("it is one too many");
     assert_eq!((refused.code(), refused.field('S')), ("53300", "FATAL"));
     assert_eq!(refused.message(), "too many connections for role \"bi\"");
     check(bi.query("alter user bi password 'neu'"), Ok(&[]));
     drop(bi);
     wait_until(&running, || log_in(&running, "bi", "neu").is_ok());
-    let old = log_in(&running, "bi", "geheim")
-        .err()
-        .expect("the password is another");
-    assert_eq!(old.code(), "28P01");
+    let old = log_in(&running, "bi", "geheim").err();
+    assert_eq!(old.expect("the password is another").code(), "28P01");
     check(ada.query("begin; drop role bi; rollback"), Ok(&[]));
     wait_until(&running, || log_in(&running, "bi", "neu").is_ok());
     for change in [
@@ -185,11 +175,9 @@ fn superusers_alone_define_roles() {
         "valid until 'infinity' password null",
     ] {
         check(ada.query(&format!("alter role bi {change}")), Ok(&[]));
-        let refused = log_in(&running, "bi", "neu")
-            .err()
-            .expect("it may not log in");
+        let refused = log_in(&running, "bi", "neu").err();
         assert_eq!(
-            refused.message(),
+            refused.expect("it may not log in").message(),
             "password authentication failed for user \"bi\""
         );
     }
@@ -197,21 +185,19 @@ fn superusers_alone_define_roles() {
     assert!(!role_file(&state, "bi.sql").exists());
 }
 
+fn write_role_file(state: &TempDir, name: &str, text: &str) {
+    fs::create_dir_all(role_file(state, "")).expect("the folder can be made");
+    fs::write(role_file(state, name), text).expect("the file can be written");
+}
+
 #[test]
-fn files_of_roles_count_while_running_and_stop_the_start_if_broken() {
+fn files_of_roles_count_while_running() {
     let state = TempDir::new().expect("a temporary folder can be made");
     let running = gateway(&state);
-    let role = |name: &str, password: &str| {
-        let verifier = Verifier::of_password(password);
-        format!("create role {name} superuser login password '{verifier}';\n")
-    };
-    let write = |name: &str, text: &str| {
-        fs::create_dir_all(role_file(&state, "")).expect("the folder can be made");
-        fs::write(role_file(&state, name), text).expect("the file can be written");
-    };
     Wire::connect(running.address());
-    write("ada.sql", &role("ada", "geheim"));
-    // By hand as over the wire: it ends trust, and does not come back when the file goes.
+    let verifier = Verifier::of_password("geheim");
+    let role = format!("create role ada superuser login password '{verifier}';\n");
+    write_role_file(&state, "ada.sql", &role);
     wait_until(&running, || {
         let mut stream = plain(&running);
         stream.send(&startup(&[("user", "ada")]));
@@ -219,38 +205,29 @@ fn files_of_roles_count_while_running_and_stop_the_start_if_broken() {
         asked.body[..4] == [0, 0, 0, 10]
     });
     log_in(&running, "ada", "geheim").expect("the role is there");
-    write(
-        "ada.sql",
-        "create role ada superuser login password 'offen';\n",
-    );
-    wait_until(&running, || {
-        running
-            .log()
-            .contains("a file must hold a SCRAM-SHA-256 verifier")
-    });
+    let bare = "create role ada superuser login password 'offen';\n";
+    write_role_file(&state, "ada.sql", bare);
+    let told = "a file must hold a SCRAM-SHA-256 verifier";
+    wait_until(&running, || running.log().contains(told));
     log_in(&running, "ada", "geheim").expect("what was good stays");
+    // By hand as over the wire: trust does not come back when the file goes.
     fs::remove_file(role_file(&state, "ada.sql")).expect("the file can go");
     wait_until(&running, || log_in(&running, "ada", "geheim").is_err());
-    drop(running);
-    for (name, text, expected) in [
+}
+
+#[test]
+fn broken_files_of_roles_stop_the_start() {
+    let state = TempDir::new().expect("a temporary folder can be made");
+    for (text, expected) in [
+        ("create role ada nonsense;", "unrecognized role option"),
         (
-            "bad.sql",
-            "create role ada nonsense;",
-            "unrecognized role option",
-        ),
-        (
-            "bad.sql",
             "create role ada password 'offen';",
-            "a file must hold a SCRAM-SHA-256 verifier",
+            "a file must hold a scram-sha-256 verifier",
         ),
-        (
-            "bad.sql",
-            "grant select on all tables in schema gold to ada;",
-            "GRANT",
-        ),
-        ("bad.sql", "'", "unterminated"),
+        ("grant select on all tables in schema gold to ada;", "grant"),
+        ("'", "unterminated"),
     ] {
-        write(name, text);
+        write_role_file(&state, "bad.sql", text);
         let output = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--lake"])
             .arg(test_lake())
@@ -258,19 +235,13 @@ fn files_of_roles_count_while_running_and_stop_the_start_if_broken() {
             .arg(state.path())
             .output()
             .expect("the program runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.to_lowercase();
+        let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
         assert!(!output.status.success(), "{said}");
         assert!(said.contains("_roles/bad.sql:1:"), "{said}");
-        assert!(
-            said.contains(&expected.to_lowercase()) && !said.contains("offen"),
-            "{said}"
-        );
+        assert!(said.contains(expected) && !said.contains("offen"), "{said}");
     }
-    write("bad.sql", "-- nobody yet\n");
-    let restarted = gateway(&state);
-    assert!(
-        restarted.ready_line().contains("scram-sha-256"),
-        "a file of roles is there"
-    );
+    // A file without a role is a file of roles: nobody is trusted, and nobody can log in.
+    write_role_file(&state, "bad.sql", "-- nobody yet\n");
+    let ready = gateway(&state).ready_line().to_owned();
+    assert!(ready.contains("scram-sha-256"), "{ready}");
 }

@@ -204,20 +204,33 @@ fn cancels_are_heard_encrypted_and_plain() {
 #[test]
 fn what_is_smuggled_in_front_of_tls_ends_the_connection() {
     let secrets = Secrets::new();
-    for gateway in [trusting(&secrets, &[]), Gateway::of_test_lake()] {
+    let gateway = trusting(&secrets, &[]);
+    for (gateway, requests) in [
+        (&gateway, &[GSS_REQUEST][..]),
+        (&Gateway::of_test_lake(), &[SSL_REQUEST, GSS_REQUEST]),
+    ] {
         let smuggled = [
             startup(&[("user", "eve")]),
             message(b'Q', b"select 'smuggled'\0"),
         ]
         .concat();
-        for request in [SSL_REQUEST, GSS_REQUEST] {
-            let mut stream = plain(&gateway);
+        for request in requests {
+            let mut stream = plain(gateway);
             stream.send(&[&request[..], &smuggled].concat());
             stream.expect_refusal("08P01", "received unencrypted data after");
         }
     }
+    // Where TLS follows, the client is told within.
+    let mut socket = connect(gateway.address());
+    socket
+        .write_all(&[&SSL_REQUEST[..], &startup(&[("user", "eve")])].concat())
+        .expect("it is sent");
+    let mut answer = [0];
+    socket.read_exact(&mut answer).expect("it is answered");
+    assert_eq!(answer, *b"S");
+    let mut stream = tls(socket, secrets.client(&[&TLS13], &[]));
+    stream.expect_refusal("08P01", "received unencrypted data after SSL request");
     // The same a moment later, instead of a handshake.
-    let gateway = trusting(&secrets, &[]);
     let mut socket = connect(gateway.address());
     socket.write_all(&SSL_REQUEST).expect("it is sent");
     let mut answer = [0];

@@ -115,7 +115,11 @@ impl Editor<'_> {
             let (path, piece) = self.piece_of_role(name)?;
             self.replace(&path, piece.with_comment, "");
         }
-        self.require_administrator(|role| (!names.contains(&role.name)).then(|| role.clone()))
+        match names.iter().any(|name| self.views.roles.contains_key(name)) {
+            true => self
+                .require_administrator(|role| (!names.contains(&role.name)).then(|| role.clone())),
+            false => Ok(()),
+        }
     }
 
     /// Refuses a change that nobody could ever take back: the roles must have a superuser that can
