@@ -288,7 +288,13 @@ impl StartupPacket {
         if replication.is_some_and(|value| !matches!(value, "0" | "false" | "off" | "no")) {
             return Err(Failure::from(Error::unsupported("replication")).into_fatal());
         }
-        let mut settings = Settings::new(user, is_superuser, config.connections_max);
+        let on_off = |is_on: bool| if is_on { "on" } else { "off" };
+        let fixed = [
+            ("is_superuser", on_off(is_superuser)),
+            ("max_connections", &config.connections_max.to_string()),
+            ("ssl", on_off(config.tls.is_some())),
+        ];
+        let mut settings = Settings::new(user, &fixed);
         self.apply_settings(&mut settings)
             .map_err(Failure::into_fatal)?;
         Ok(Identity {

@@ -3,12 +3,13 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lakegate::auth::Verifier;
 use tempfile::TempDir;
 
-use crate::gateway::{Gateway, program, test_lake};
+use crate::gateway::{Gateway, given, program, test_lake};
 use crate::login::{Stream, log_in, plain};
 use crate::wire::{Report, Wire, startup};
 
@@ -183,6 +184,27 @@ fn what_a_role_may_changes_at_once() {
     }
     check(ada.query("drop user bi"), Ok(&[]));
     assert!(!role_file(&state, "bi.sql").exists());
+}
+
+/// psql's `\\password` is this call: the client asks how passwords are kept, and sends a verifier.
+#[test]
+fn libpq_changes_a_password_without_sending_it() {
+    let state = TempDir::new().expect("a temporary folder can be made");
+    let (running, _ada) = with_roles(&state);
+    let port = running.address().port();
+    let change = format!(
+        "import psycopg\n\
+         with psycopg.connect(host='127.0.0.1', port={port}, user='bi', password='geheim', \
+         dbname='lake', autocommit=True) as bi:\n    \
+         bi.pgconn.change_password(b'bi', 'n\u{ad}\u{e9}u'.encode())\n"
+    );
+    let output = Command::new(given("LAKEGATE_TEST_PYTHON"))
+        .args(["-c", &change])
+        .output()
+        .expect("Python runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    wait_until(&running, || log_in(&running, "bi", "n\u{e9}u").is_ok());
 }
 
 fn write_role_file(state: &TempDir, name: &str, text: &str) {

@@ -430,7 +430,7 @@ fn there_is_no_way_back_to_plain_text() {
     stream.send(&SSL_REQUEST);
     stream.expect_refusal("0A000", "unsupported frontend protocol 1234.5679");
     let mut wire = Wire::connect(gateway.address());
-    assert_eq!(wire.value("select 1"), "1");
+    assert_eq!(wire.value("show ssl"), "on");
     let mut unencrypted = Stream(connect(gateway.address()));
     unencrypted.send(&startup(&[("user", "ada")]));
     let tags: Vec<u8> = unencrypted
