@@ -38,11 +38,6 @@ impl Userlist {
     pub fn verifier(&self, user: &str) -> Option<&Verifier> {
         self.users.get(user)
     }
-
-    /// Whether nobody is listed.
-    pub fn is_empty(&self) -> bool {
-        self.users.is_empty()
-    }
 }
 
 /// The name and secret of a line; `None` if it is empty or a comment.

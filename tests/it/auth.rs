@@ -434,3 +434,46 @@ fn there_is_room_for_so_many() {
     let failed = second.answers().expect_err("it was cancelled");
     assert_eq!(failed.code(), "57014");
 }
+
+#[test]
+fn the_keys_of_protocol_3_2_are_long() {
+    let gateway = Gateway::of_test_lake();
+    let mut packet = startup(&[("user", "ada")]);
+    packet[7] = 2;
+    let mut stream = plain(&gateway);
+    stream.send(&packet);
+    let begun = stream.read_all();
+    assert_eq!(begun[0].tag, b'R', "nothing is negotiated");
+    let key = begun.iter().find(|message| message.tag == b'K');
+    let key = key.expect("a session has a key").body.clone();
+    assert_eq!(key.len(), 4 + 32);
+    let sql = b"select n from generate_series(1, 100000000000) as g(n)\0";
+    stream.send(&message(b'Q', sql));
+    assert_eq!(stream.read().expect("columns come first").tag, b'T');
+    let cancel = |key: &[u8]| {
+        let length = u32::try_from(8 + key.len()).expect("it is short");
+        let head = [length.to_be_bytes(), 80_877_102_u32.to_be_bytes()].concat();
+        let mut other = connect(gateway.address());
+        let sent = other.write_all(&[&head[..], key].concat());
+        sent.expect("it is sent");
+        let mut nothing = Vec::new();
+        let _ = other.read_to_end(&mut nothing);
+        assert!(nothing.is_empty());
+    };
+    // A wrong one is met with silence, and so is the beginning of the right one.
+    let mut wrong = key.clone();
+    wrong[35] ^= 1;
+    cancel(&wrong);
+    cancel(&key[..8]);
+    for _ in 0..1000 {
+        assert_eq!(stream.read().expect("rows come").tag, b'D');
+    }
+    cancel(&key);
+    let end = loop {
+        let message = stream.read().expect("the answer goes on");
+        if message.tag != b'D' {
+            break message;
+        }
+    };
+    assert_eq!(end.report().code(), "57014");
+}

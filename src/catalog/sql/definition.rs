@@ -5,7 +5,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::role::{alter_role, create_role, drop_role};
+use super::role::{alter_role, create_role, drop_role, without_secret};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
 use crate::error::{Error, Result};
@@ -197,7 +197,8 @@ fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
         () if begins("DROP", "ROLE") || begins("DROP", "USER") => drop_role(&mut cursor),
         () => return None,
     };
-    Some(parsed.and_then(|definition| cursor.expect_end().map(|()| definition)))
+    let parsed = parsed.and_then(|definition| cursor.expect_end().map(|()| definition));
+    Some(parsed.map_err(|error| without_secret(error, &cursor)))
 }
 
 fn create_view(

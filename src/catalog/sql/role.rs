@@ -39,6 +39,21 @@ pub(super) fn drop_role(cursor: &mut Cursor<'_>) -> Result<Definition> {
     Ok(Definition::DropRole { names, if_exists })
 }
 
+/// A syntax error names the token at which reading stopped; where that is a string, it may be a
+/// password at the wrong place, which must not get into a log.
+pub(super) fn without_secret(error: Error, cursor: &Cursor<'_>) -> Error {
+    let is_word = matches!(
+        cursor.first().map(|token| &token.token),
+        None | Some(Token::Word(_) | Token::Number(..))
+    );
+    match (error.kind(), error.position(), is_word) {
+        (ErrorKind::SyntaxError, Some(position), false) => {
+            Error::new(ErrorKind::SyntaxError, "syntax error at or near \"'...'\"").at(position)
+        }
+        _ => error,
+    }
+}
+
 fn role_name(cursor: &mut Cursor<'_>) -> Result<String> {
     let word = cursor.peek().unwrap_or_default();
     if ["CURRENT_USER", "CURRENT_ROLE", "SESSION_USER", "ALL"].contains(&word.as_str()) {

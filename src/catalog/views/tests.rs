@@ -371,6 +371,10 @@ fn roles_are_changed_where_they_stand() {
         Err("conflicting or redundant options"),
     );
     check(
+        "create role bob login 'geheim'",
+        Err("syntax error at or near \"'...'\""),
+    );
+    check(
         "create role bob nosense",
         Err("unrecognized role option \"nosense\""),
     );
