@@ -12,6 +12,9 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 /// <https://www.postgresql.org/docs/17/protocol-flow.html#PROTOCOL-FLOW-SSL>
 const ALPN: &[u8] = b"postgresql";
 
+/// What stands in the file of a key that cannot be read without a password.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
+
 /// A certificate with its key, checked to belong together.
 #[derive(Debug)]
 pub struct Certificate {
@@ -34,9 +37,13 @@ impl Certificate {
             .map_err(|error| format!("the certificate is damaged: {error}"))?;
         let own = chain.first().ok_or("there is no certificate in it")?;
         let binding = binding(own);
+        // In the label of PKCS #8, in a header of the older forms.
+        if key.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
+            return Err("the key is encrypted; a server needs it without a password".to_owned());
+        }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             rustls::pki_types::pem::Error::NoItemsFound => {
-                "there is no unencrypted private key in the key's file".to_owned()
+                "there is no private key in the key's file".to_owned()
             }
             error => format!("the key is damaged: {error}"),
         })?;
@@ -188,7 +195,9 @@ mod tests {
         check(&chain, &other, Err("the certificate and the key do not"));
         check("", &key, Err("there is no certificate"));
         check(&key, &key, Err("there is no certificate"));
-        check(&chain, &chain, Err("there is no unencrypted private key"));
+        check(&chain, &chain, Err("there is no private key"));
+        let encrypted = key.replace("BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE");
+        check(&chain, &encrypted, Err("the key is encrypted"));
         let cut = &chain[..chain.len() / 2];
         check(cut, &key, Err("the certificate is damaged"));
         let damaged = key.replace("MIG", "AAG");

@@ -397,7 +397,7 @@ fn broken_pairs_stop_the_start() {
     pair(
         &certificate,
         &secrets.argument("nothing.pem"),
-        "no unencrypted private key",
+        "there is no private key",
     );
     pair(
         &secrets.argument("nothing.pem"),
@@ -419,6 +419,74 @@ fn broken_pairs_stop_the_start() {
         ],
         "nobody is asked for a password",
     );
+}
+
+/// Writes a certificate and its key as `openssl` makes them.
+fn make_by_openssl(secrets: &Secrets, request: &[&str], key_form: Option<&[&str]>) {
+    let run = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).output();
+        let output = output.expect("openssl is installed");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    let (certificate, key) = (
+        secrets.argument("server.crt"),
+        secrets.argument("server.key"),
+    );
+    let made = ["-keyout", &key, "-out", &certificate];
+    let name = [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ];
+    run(&[
+        &["req", "-x509", "-nodes", "-days", "2"][..],
+        request,
+        &name,
+        &made,
+    ]
+    .concat());
+    if let Some(key_form) = key_form {
+        let other = secrets.argument("other.key");
+        run(&[key_form, &["-in", &key, "-out", &other]].concat());
+        std::fs::rename(other, key).expect("the key can be renamed");
+    }
+}
+
+#[test]
+fn keys_and_signatures_of_every_form_are_served() {
+    let secrets = Secrets::new();
+    let root = secrets.argument("server.crt");
+    let login = format!(
+        "user=ada password=geheim sslrootcert={root} sslmode=verify-full channel_binding=require"
+    );
+    let rsa = ["-newkey", "rsa:2048", "-sha384"];
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    let pss = [
+        "-newkey",
+        "rsa:2048",
+        "-sha512",
+        "-sigopt",
+        "rsa_padding_mode:pss",
+    ];
+    for (request, key_form, label) in [
+        (&rsa[..], None, "BEGIN PRIVATE KEY"),
+        (
+            &rsa,
+            Some(&["rsa", "-traditional"][..]),
+            "BEGIN RSA PRIVATE KEY",
+        ),
+        (&curve, Some(&["ec"]), "BEGIN EC PRIVATE KEY"),
+        (&pss, None, "BEGIN PRIVATE KEY"),
+    ] {
+        make_by_openssl(&secrets, request, key_form);
+        let key = std::fs::read_to_string(secrets.path("server.key")).expect("the key is text");
+        assert!(key.contains(label), "{label}");
+        let gateway = guarded(&secrets, &[]);
+        let old = format!("{login} ssl_max_protocol_version=TLSv1.2");
+        check_attempts(&gateway, &[(&login, Ok("ada")), (&old, Ok("ada"))]);
+    }
 }
 
 #[test]
