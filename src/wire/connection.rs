@@ -60,9 +60,12 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
         true => STARTUP_TIMEOUT_CLOSING,
         false => shared.config.startup_timeout,
     };
+    let deadline = Instant::now() + limit;
     let begun = tokio::select! {
-        begun = Box::pin(begin(&mut client, &shared, is_admitted)) => begun,
-        () = tokio::time::sleep(limit) => Err(End::Gone),
+        // First, so that it may say that its time is over.
+        biased;
+        begun = Box::pin(begin(&mut client, &shared, is_admitted, deadline)) => begun,
+        () = tokio::time::sleep_until(deadline) => Err(End::Gone),
         () = shared.killed.cancelled() => Err(End::Gone),
     };
     let (mut client, end) = match begun {
@@ -99,6 +102,7 @@ async fn begin(
     client: &mut Client,
     shared: &Shared,
     is_admitted: bool,
+    deadline: Instant,
 ) -> Result<Option<Begun>, End> {
     let mut packet = match open(client, &shared.guard).await? {
         Opening::Session(packet) => packet,
@@ -122,7 +126,7 @@ async fn begin(
             "sorry, too many clients already",
         )));
     }
-    let login = log_in(client, shared, &packet).await?;
+    let login = log_in(client, shared, &packet, deadline).await?;
     let has_long_secret = packet.takes_long_secrets();
     let identity = packet.identify(&shared.config, login.is_superuser);
     let identity = identity.map_err(End::Fatal)?;
@@ -154,6 +158,7 @@ async fn log_in(
     client: &mut Client,
     shared: &Shared,
     packet: &StartupPacket,
+    deadline: Instant,
 ) -> Result<LoggedIn, End> {
     let user = packet.user().map_err(End::Fatal)?;
     if shared.guard.is_tls_required && !client.is_encrypted() {
@@ -178,7 +183,16 @@ async fn log_in(
     }
     let login = shared.guard.login(user, &known.roles);
     let role = login.role.as_ref().map(Arc::clone);
-    authenticate(client, user, login).await?;
+    let proving = authenticate(client, user, login);
+    match tokio::time::timeout_at(deadline, proving).await {
+        Ok(proved) => proved?,
+        // As ClientAuthentication: who has come this far is told.
+        Err(_) => {
+            let message = "canceling authentication due to timeout";
+            let error = Error::new(ErrorKind::QueryCanceled, message);
+            return Err(End::Fatal(Failure::from(error).into_fatal()));
+        }
+    }
     Ok(LoggedIn {
         is_proved: true,
         is_superuser: role.as_ref().is_some_and(|role| role.is_superuser),
