@@ -35,14 +35,16 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 clients-fix: tools ## Brings the list of what clients see answered otherwise up to date: tests/clients/different.txt.
 	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs
 
-soak: tools ## MINUTES of mixed load with clients that misbehave: memory and answers are watched.
+soak: tools ## A million broken messages, then MINUTES of clients that misbehave: memory and answers are watched.
+	LAKEGATE_TEST_GARBAGE_MESSAGES=1000000 cargo nextest run --test it --no-capture garbage::
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 
-bench: tools ## Start, large catalogs, idle memory and pulling a table, in turns with peers.
+bench: tools ## Start, logins, large catalogs, idle memory and pulling a table, in turns with peers.
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	$(PYTHON) benches/connect.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/pull.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
 tools:

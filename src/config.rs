@@ -2,11 +2,16 @@
 //!
 //! The only room that reads the environment.
 
+mod tls;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use tls::{TlsFiles, TlsMode};
 
 /// The command line as given. Every flag has a twin in the environment, `LAKEGATE_*`.
 #[derive(Debug, Parser)]
@@ -138,9 +143,34 @@ pub struct DoorArguments {
     )]
     pub listen: SocketAddr,
 
-    /// Serve beyond this machine although nobody is asked for a password and nothing is encrypted
+    /// Serve beyond this machine even if nobody is asked for a password or nothing is encrypted
     #[arg(long, env = "LAKEGATE_INSECURE")]
     pub insecure: bool,
+
+    /// The server's certificate, PEM, with those that lead to its authority behind it
+    #[arg(long, env = "LAKEGATE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, PEM, not encrypted
+    #[arg(long, env = "LAKEGATE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Who may, or must, use TLS [default: allow with a certificate, else off]
+    #[arg(long, env = "LAKEGATE_TLS", value_enum, value_name = "MODE")]
+    pub tls: Option<TlsMode>,
+
+    /// Users and their SCRAM-SHA-256 verifiers, in the form of PgBouncer's userlist.txt
+    #[arg(long, env = "LAKEGATE_AUTH_FILE", value_name = "FILE")]
+    pub auth_file: Option<PathBuf>,
+
+    /// Seconds a client gets until it has logged in
+    #[arg(
+        long,
+        env = "LAKEGATE_LOGIN_SECONDS",
+        default_value_t = 60,
+        value_name = "SECONDS"
+    )]
+    pub login_seconds: u64,
 
     /// Connections at a time
     #[arg(
@@ -234,11 +264,19 @@ pub struct Config {
     pub lake: LakeConfig,
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
+    /// Whether to serve beyond this machine without passwords or without encryption.
+    pub is_insecure: bool,
+    /// Certificate and key; `None` if nobody can use TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether everybody must use TLS.
+    pub is_tls_required: bool,
+    /// The file of users and their verifiers.
+    pub auth_file: Option<PathBuf>,
     /// Connections served at a time.
     pub connections_max: usize,
     /// The largest message a client may send, in bytes.
     pub message_bytes_max: usize,
-    /// Time for start-up, until the first ReadyForQuery.
+    /// Time for start-up: TLS, authentication, until the first ReadyForQuery.
     pub startup_timeout: Duration,
     /// Time a write to a client may be blocked.
     pub write_timeout: Duration,
@@ -316,23 +354,30 @@ impl DemoArguments {
 
 impl DoorArguments {
     fn check(&self, lake: LakeConfig) -> Result<Config, String> {
-        if !self.listen.ip().is_loopback() && !self.insecure {
-            return Err(format!(
-                "--listen {} is reachable from other machines, and there are neither roles nor TLS; \
-                 listen on 127.0.0.1, or say --insecure",
-                self.listen
-            ));
-        }
+        let (tls, is_tls_required) = self.check_tls()?;
         if self.connections == 0 || self.message_mib == 0 {
             return Err("--connections and --message-mib must be at least 1".to_owned());
+        }
+        if self.login_seconds == 0 {
+            return Err("--login-seconds must be at least 1".to_owned());
+        }
+        if !self.listen.ip().is_loopback() && tls.is_none() && !self.insecure {
+            return Err(format!(
+                "--listen {} is reachable from other machines, and nothing is encrypted; \
+                 give --tls-cert and --tls-key, listen on 127.0.0.1, or say --insecure",
+                self.listen
+            ));
         }
         Ok(Config {
             lake,
             listen: self.listen,
+            is_insecure: self.insecure,
+            tls,
+            is_tls_required,
+            auth_file: self.auth_file.clone(),
             connections_max: self.connections,
             message_bytes_max: self.message_mib.saturating_mul(1 << 20),
-            // PostgreSQL's authentication_timeout.
-            startup_timeout: Duration::from_secs(60),
+            startup_timeout: Duration::from_secs(self.login_seconds),
             write_timeout: Duration::from_secs(15 * 60),
             drain_timeout: Duration::from_secs(self.drain_seconds),
         })
@@ -374,7 +419,7 @@ fn available_memory() -> usize {
 mod tests {
     use super::*;
 
-    fn check(arguments: &[&str]) -> Result<Config, String> {
+    pub(super) fn check(arguments: &[&str]) -> Result<Config, String> {
         let words = ["lakegate", "serve"].iter().chain(arguments);
         match CommandLine::try_parse_from(words)
             .expect("the flags exist")
@@ -386,9 +431,14 @@ mod tests {
     }
 
     #[test]
-    fn beyond_loopback_only_if_told() {
-        assert!(check(&["--listen", "0.0.0.0:5433"]).is_err());
-        assert!(check(&["--listen", "0.0.0.0:5433", "--insecure"]).is_ok());
+    fn beyond_loopback_only_encrypted_or_if_told() {
+        let beyond = ["--listen", "0.0.0.0:5433"];
+        let with = |more: &[&str]| check(&[&beyond[..], more].concat());
+        assert!(with(&[]).is_err());
+        assert!(with(&["--insecure"]).is_ok());
+        let pair = ["--tls-cert", "a.crt", "--tls-key", "a.key"];
+        assert!(with(&pair).is_ok());
+        assert!(with(&[&pair[..], &["--tls", "off"]].concat()).is_err());
         assert!(check(&["--listen", "[::1]:0"]).is_ok());
     }
 
@@ -396,6 +446,7 @@ mod tests {
     fn limits_are_checked() {
         assert!(check(&["--connections", "0"]).is_err());
         assert!(check(&["--memory-mib", "0"]).is_err());
+        assert!(check(&["--login-seconds", "0"]).is_err());
         let config = check(&["--memory-mib", "64"]).expect("64 MiB is enough");
         assert_eq!(config.lake.memory_bytes_max, 64 << 20);
     }

@@ -61,6 +61,12 @@ pub enum ErrorKind {
     InvalidColumnReference,
     /// A relation of another kind than the statement is for.
     WrongObjectType,
+    /// A role or other object of this name exists already.
+    DuplicateObject,
+    /// A name that is PostgreSQL's own.
+    ReservedName,
+    /// An object that is being used.
+    ObjectInUse,
     /// A definition that cannot be: a view that reads itself.
     InvalidObjectDefinition,
     /// An object that others need.

@@ -2,7 +2,7 @@
 //!
 //! The rooms, in the order a query meets them; a room may name only rooms below it
 //! (`docs/ARCHITECTURE.md` is the map, `tests/it/tidy.rs` holds it):
-//! gateway, demo, wire, engine, functions, catalog, sources, storage, types, config, observe, error.
+//! gateway, demo, wire, engine, functions, catalog, sources, storage, auth, types, config, observe, error.
 
 pub mod gateway;
 
@@ -19,6 +19,8 @@ pub mod catalog;
 pub mod sources;
 
 pub mod storage;
+
+pub mod auth;
 
 pub mod types;
 

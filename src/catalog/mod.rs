@@ -4,6 +4,7 @@ mod capture;
 mod discover;
 mod folder;
 mod inventory;
+mod roles;
 mod snapshot;
 pub mod sql;
 pub mod system;
@@ -19,6 +20,7 @@ use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
+pub use self::roles::KnownRoles;
 use self::system::Builtin;
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::error::Result;
@@ -166,6 +168,8 @@ pub struct Catalog {
 struct Known {
     discovery: Option<Arc<Discovery>>,
     views: Arc<Views>,
+    /// Whether there was ever a file of roles.
+    had_roles: bool,
     /// Made of both, once both are there.
     snapshot: Option<Arc<Snapshot>>,
     /// Of the last snapshot that was made.

@@ -54,7 +54,7 @@ pub use statement::{
 pub use views::Defined;
 
 use crate::catalog::sql::Lines;
-use crate::catalog::{Catalog, Columns};
+use crate::catalog::{Catalog, Columns, KnownRoles};
 use crate::error::{Error, ErrorKind, Result};
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
@@ -107,6 +107,11 @@ impl Engine {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// The roles as they are now.
+    pub fn roles(&self) -> KnownRoles {
+        self.inner.catalog.roles()
     }
 
     /// Splits a message into its statements. Empty statements are left out.

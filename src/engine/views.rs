@@ -177,6 +177,7 @@ impl Inner {
         let surroundings = Surroundings {
             snapshot: &before,
             search_path: &context.facts.search_path,
+            user: &context.facts.user,
         };
         let (draft, edited) = draft.define(definition, surroundings, references_of)?;
         if let Some(created) = &edited.created

@@ -3,6 +3,7 @@
 mod check;
 mod parts;
 mod query;
+mod security;
 mod views;
 
 use std::io::Write;
@@ -19,6 +20,7 @@ use crate::demo::{self, DemoLake, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Door;
 use parts::{Parts, Runtimes};
+use security::Security;
 
 /// Serves until SIGTERM or SIGINT, then lets running statements end. Writes one line to `ready`
 /// once connections are accepted.
@@ -72,16 +74,22 @@ fn serve_with(
             Error::new(ErrorKind::IoError, message).with_cause(error)
         })?;
         let address = listener.local_addr().map_err(Error::internal)?;
+        let security = Security::read(config, &parts.catalog).await?;
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
         let shown = &parts.catalog.lake().lake().shown;
-        writeln!(ready, "lakegate ready on {address} (lake {shown}, trust)")
-            .and_then(|()| ready.write_all(greeting(address).as_bytes()))
-            .and_then(|()| ready.flush())
-            .map_err(Error::internal)?;
+        let guarded = security.shown();
+        writeln!(
+            ready,
+            "lakegate ready on {address} (lake {shown}, {guarded})"
+        )
+        .and_then(|()| ready.write_all(greeting(address).as_bytes()))
+        .and_then(|()| ready.flush())
+        .map_err(Error::internal)?;
         let watching = views::watch(Arc::clone(&parts.engine), Arc::clone(&parts.catalog));
-        let door = Door::new(listener, parts.engine, Arc::new(config.clone()));
+        let guard = Arc::clone(&security.guard);
+        let door = Door::new(listener, parts.engine, Arc::new(config.clone()), guard);
         let serving = door.run(stop.clone());
         let stopping = async {
             tokio::select! {
@@ -93,6 +101,7 @@ fn serve_with(
         tokio::select! {
             ((), ()) = async { tokio::join!(serving, stopping) } => {}
             () = watching => {}
+            () = security.watch() => {}
         }
         Ok(())
     });

@@ -1,11 +1,16 @@
 //! Who may cancel what: every session's number and secret, and its running statement.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rand::Rng;
+use rand::RngCore;
+use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
+
+/// Bytes of a session's secret: what protocol 3.0 has room for, and what PostgreSQL 18 sends from
+/// 3.2 on (`MAX_CANCEL_KEY_LENGTH`).
+const SECRET_BYTES_SHORT: usize = 4;
+const SECRET_BYTES_LONG: usize = 32;
 
 /// The sessions of a door.
 #[derive(Debug, Default)]
@@ -25,7 +30,9 @@ pub(super) struct SessionKey {
     /// The session's number, which stands for a process id.
     pub(super) pid: i32,
     /// The secret.
-    pub(super) secret: i32,
+    pub(super) secret: Box<[u8]>,
+    /// Whose session it is.
+    user: String,
     running: Mutex<Option<CancellationToken>>,
 }
 
@@ -65,9 +72,14 @@ impl Drop for Registration {
 }
 
 impl Sessions {
-    /// Makes a new session known, under a number no other has.
-    pub(super) fn register(self: &Arc<Self>) -> Registration {
-        let secret = rand::rng().random();
+    /// Makes a new session of a user known, under a number no other has.
+    pub(super) fn register(self: &Arc<Self>, user: &str, has_long_secret: bool) -> Registration {
+        let n_bytes = match has_long_secret {
+            true => SECRET_BYTES_LONG,
+            false => SECRET_BYTES_SHORT,
+        };
+        let mut secret = vec![0; n_bytes].into_boxed_slice();
+        rand::rng().fill_bytes(&mut secret);
         let mut inner = self.lock();
         let pid = loop {
             inner.last_pid = inner.last_pid.checked_add(1).unwrap_or(1);
@@ -78,6 +90,7 @@ impl Sessions {
         let key = Arc::new(SessionKey {
             pid,
             secret,
+            user: user.to_owned(),
             running: Mutex::default(),
         });
         inner.by_pid.insert(pid, Arc::clone(&key));
@@ -88,11 +101,18 @@ impl Sessions {
         }
     }
 
+    /// The sessions that a user has now.
+    pub(super) fn count_of(&self, user: &str) -> usize {
+        let inner = self.lock();
+        let sessions = inner.by_pid.values();
+        sessions.filter(|session| session.user == user).count()
+    }
+
     /// Cancels what a session runs. Wrong keys are met with silence, in constant time.
     pub(super) fn cancel(&self, pid: i32, secret: &[u8]) {
         let key = self.lock().by_pid.get(&pid).map(Arc::clone);
         let Some(key) = key else { return };
-        if !same_in_constant_time(&key.secret.to_be_bytes(), secret) {
+        if !bool::from(key.secret.ct_eq(secret)) {
             return;
         }
         let running = key.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,17 +126,6 @@ impl Sessions {
     }
 }
 
-/// Compares without telling by its duration where the first difference is.
-fn same_in_constant_time(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    let difference = left.iter().zip(right).fold(0, |difference, (left, right)| {
-        black_box(difference | (left ^ right))
-    });
-    difference == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,14 +133,16 @@ mod tests {
     #[test]
     fn only_the_right_key_cancels_and_only_what_runs() {
         let sessions = Arc::new(Sessions::default());
-        let registration = sessions.register();
+        let registration = sessions.register("ada", false);
         let key = &registration.key;
         let statement = CancellationToken::new();
-        let secret = key.secret.to_be_bytes();
+        let secret = key.secret.clone();
+        let mut wrong = secret.clone();
+        wrong[3] = wrong[3].wrapping_add(1);
 
         sessions.cancel(key.pid, &secret);
         let running = key.running(&statement);
-        sessions.cancel(key.pid, &key.secret.wrapping_add(1).to_be_bytes());
+        sessions.cancel(key.pid, &wrong);
         sessions.cancel(key.pid, &secret[..3]);
         sessions.cancel(key.pid + 1, &secret);
         assert!(!statement.is_cancelled());
@@ -143,5 +154,16 @@ mod tests {
         sessions.cancel(key.pid, &secret);
         let _running = key.running(&next);
         assert!(!next.is_cancelled());
+    }
+
+    #[test]
+    fn secrets_are_as_long_as_the_protocol_lets_them_be() {
+        let sessions = Arc::new(Sessions::default());
+        let short = sessions.register("ada", false);
+        let long = sessions.register("bob", true);
+        assert_eq!((short.key.secret.len(), long.key.secret.len()), (4, 32));
+        assert_eq!((sessions.count_of("ada"), sessions.count_of("eve")), (1, 0));
+        drop(short);
+        assert_eq!(sessions.count_of("ada"), 0);
     }
 }

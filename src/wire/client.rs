@@ -2,12 +2,17 @@
 
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 
 use super::failure::End;
+use super::tls::{Progress, Tls};
+use crate::auth::Certificate;
+use crate::error::Error;
 
 /// Bytes gathered before they are sent, unless the client waits for an answer.
 /// As large as a socket takes at once; larger gains nothing.
@@ -17,13 +22,21 @@ pub(super) const OUTPUT_BYTES: usize = 64 << 10;
 /// own socket; only its going away is then noticed later, at the next write.
 const READ_AHEAD_BYTES_MAX: usize = 1 << 20;
 
-/// A buffer that held more than this is given back to the allocator when empty.
-const KEPT_BYTES_MAX: usize = 1 << 20;
+/// An out-buffer that held more than this is given back to the allocator when the client is silent:
+/// idle sessions are many, and what one answered last says nothing of its next answer.
+const KEPT_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes asked of a socket at a time.
+const READ_BYTES: usize = 8 << 10;
 
 /// A connected client.
 #[derive(Debug)]
 pub(super) struct Client {
     socket: TcpStream,
+    /// Once the client asked for it, everything goes through it.
+    tls: Option<Tls>,
+    /// The digest that the client may bind its authentication to.
+    binding: Option<Vec<u8>>,
     /// What the client sent and nobody has taken yet.
     pub(super) input: BytesMut,
     /// What the client has not been sent yet.
@@ -36,9 +49,57 @@ impl Client {
     pub(super) fn new(socket: TcpStream, write_timeout: Duration) -> Self {
         Self {
             socket,
-            input: BytesMut::with_capacity(8 << 10),
-            output: BytesMut::with_capacity(OUTPUT_BYTES + (8 << 10)),
+            tls: None,
+            binding: None,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
             write_timeout,
+        }
+    }
+
+    /// Where the client is; `None` if it is gone.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.socket.peer_addr().ok()
+    }
+
+    /// Whether what is said from now on is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The digest of the connection's certificate; `None` without TLS, or if it has none.
+    pub(super) fn binding(&self) -> Option<&Vec<u8>> {
+        self.binding.as_ref()
+    }
+
+    /// Whether the client named PostgreSQL's protocol within TLS.
+    pub(super) fn named_protocol(&self) -> bool {
+        self.tls.as_ref().is_some_and(Tls::has_protocol)
+    }
+
+    /// From now on everything is encrypted. What is in the in-buffer counts as the first records.
+    /// Not cancel safe.
+    ///
+    /// # Errors
+    /// The client is gone, or speaks no TLS that is spoken here.
+    pub(super) async fn encrypt(&mut self, certificate: &Certificate) -> Result<(), End> {
+        let tls = Tls::new(Arc::clone(&certificate.config));
+        let mut tls = tls.map_err(|error| End::Fatal(Error::internal(error).into()))?;
+        let begun = tls.take_read(&mut self.input);
+        let tls = self.tls.insert(tls);
+        if let Err(error) = begun {
+            tracing::debug!(%error, "TLS handshake");
+            // The alert that says why.
+            let _ = tls.try_write(&self.socket, &mut self.output);
+            return Err(End::Gone);
+        }
+        self.binding.clone_from(&certificate.binding);
+        loop {
+            self.flush().await?;
+            if !self.tls.as_ref().is_some_and(Tls::is_handshaking) {
+                return Ok(());
+            }
+            self.fill().await?;
         }
     }
 
@@ -47,13 +108,14 @@ impl Client {
     /// # Errors
     /// The client is gone.
     pub(super) async fn fill(&mut self) -> Result<(), End> {
-        read_some(&self.socket, &mut self.input).await
+        read_some(&self.socket, self.tls.as_mut(), &mut self.input).await
     }
 
     /// Waits for the client to go away, reading ahead meanwhile. Cancel safe.
     pub(super) async fn gone(&mut self) -> End {
         loop {
-            if let Err(end) = read_ahead(&self.socket, &mut self.input).await {
+            let tls = self.tls.as_mut();
+            if let Err(end) = read_ahead(&self.socket, tls, &mut self.input).await {
                 return end;
             }
         }
@@ -64,19 +126,52 @@ impl Client {
     /// # Errors
     /// The client is gone, or took nothing for the write timeout.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
-        while !self.output.is_empty() {
-            match self.socket.try_write(&self.output) {
-                Ok(n_bytes) => self.output.advance(n_bytes),
+        loop {
+            match self.try_write() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.writable().await?;
                 }
                 Err(_) => return Err(End::Gone),
             }
         }
-        if self.output.capacity() > KEPT_BYTES_MAX {
-            self.output = BytesMut::with_capacity(OUTPUT_BYTES + (8 << 10));
+    }
+
+    /// Sends what the socket takes now; whether that was all.
+    fn try_write(&mut self) -> io::Result<bool> {
+        if let Some(tls) = &mut self.tls {
+            tls.try_write(&self.socket, &mut self.output)?;
+        } else if !self.output.is_empty() {
+            let n_bytes = self.socket.try_write(&self.output)?;
+            self.output.advance(n_bytes);
         }
-        Ok(())
+        Ok(self.output.is_empty())
+    }
+
+    /// The client is silent: gives back what its next message does not need.
+    pub(super) fn rest(&mut self) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if self.output.is_empty() && self.output.capacity() > KEPT_BYTES_MAX {
+            self.output = BytesMut::new();
+        }
+    }
+
+    /// Says goodbye, as TLS wants it. Not cancel safe.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub(super) async fn close(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        match &mut self.tls {
+            Some(tls) => {
+                tls.close();
+                self.flush().await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn writable(&mut self) -> Result<(), End> {
@@ -86,7 +181,7 @@ impl Client {
                 tokio::select! {
                     ready = self.socket.writable() => return ready.map_err(|_| End::Gone),
                     // Read ahead, so that a client which first writes and then reads gets on.
-                    read = read_ahead(&self.socket, &mut self.input) => read?,
+                    read = read_ahead(&self.socket, self.tls.as_mut(), &mut self.input) => read?,
                 }
             }
         };
@@ -98,24 +193,44 @@ impl Client {
 }
 
 /// Reads something, unless enough is there already.
-async fn read_ahead(socket: &TcpStream, input: &mut BytesMut) -> Result<(), End> {
+async fn read_ahead(
+    socket: &TcpStream,
+    tls: Option<&mut Tls>,
+    input: &mut BytesMut,
+) -> Result<(), End> {
     if input.len() >= READ_AHEAD_BYTES_MAX {
         return pending().await;
     }
-    read_some(socket, input).await
+    read_some(socket, tls, input).await
 }
 
-async fn read_some(socket: &TcpStream, input: &mut BytesMut) -> Result<(), End> {
+async fn read_some(
+    socket: &TcpStream,
+    mut tls: Option<&mut Tls>,
+    input: &mut BytesMut,
+) -> Result<(), End> {
     loop {
         if socket.readable().await.is_err() {
             return Err(End::Gone);
         }
-        input.reserve(8 << 10);
-        match socket.try_read_buf(input) {
-            Ok(0) => return Err(End::Gone),
-            Ok(_) => return Ok(()),
+        let progress = match &mut tls {
+            Some(tls) => tls.try_read(socket, input),
+            None => {
+                input.reserve(READ_BYTES);
+                socket.try_read_buf(input).map(|n_bytes| match n_bytes {
+                    0 => Progress::End,
+                    _ => Progress::Some,
+                })
+            }
+        };
+        match progress {
+            Ok(Progress::Some) => return Ok(()),
+            Ok(Progress::End) => return Err(End::Gone),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return Err(End::Gone),
+            Err(error) => {
+                tracing::debug!(%error, "read from client");
+                return Err(End::Gone);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::authenticate::authenticate;
 use super::cancel::{Registration, SessionKey};
 use super::client::{Client, OUTPUT_BYTES};
 use super::failure::{End, Failure, Stop};
@@ -21,8 +22,9 @@ use super::message::{Message, read_message};
 use super::respond;
 use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
-use super::startup::{Opening, open};
+use super::startup::{Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
+use crate::auth::Role;
 use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
 
@@ -45,6 +47,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
+    /// Whether the client proved who it is; else it came in on trust.
+    pub(super) is_proved: bool,
     key: Arc<SessionKey>,
     mode: Mode,
 }
@@ -56,17 +60,21 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
         true => STARTUP_TIMEOUT_CLOSING,
         false => shared.config.startup_timeout,
     };
+    let deadline = Instant::now() + limit;
     let begun = tokio::select! {
-        begun = begin(&mut client, &shared, is_admitted) => begun,
-        () = tokio::time::sleep(limit) => Err(End::Gone),
+        // First, so that it may say that its time is over.
+        biased;
+        begun = Box::pin(begin(&mut client, &shared, is_admitted, deadline)) => begun,
+        () = tokio::time::sleep_until(deadline) => Err(End::Gone),
         () = shared.killed.cancelled() => Err(End::Gone),
     };
     let (mut client, end) = match begun {
-        Ok(Some((session, registration))) => {
+        Ok(Some((session, registration, is_proved))) => {
             let mut connection = Connection {
                 client,
                 session,
                 shared,
+                is_proved,
                 key: Arc::clone(&registration.key),
                 mode: Mode::Ready,
             };
@@ -76,28 +84,35 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
         Ok(None) => return,
         Err(end) => (client, end),
     };
+    if let End::Gone = end {
+        return;
+    }
     if let End::Fatal(failure) = end {
         tell(&mut client, &failure);
-        // Whether or not these words arrive, this is the end.
-        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, client.flush()).await;
     }
+    // Whether or not these words arrive, this is the end.
+    let _ = tokio::time::timeout(FAREWELL_TIMEOUT, client.close()).await;
 }
+
+/// A session, how it can be cancelled, and whether its client proved who it is.
+type Begun = (Session, Registration, bool);
 
 /// From the first byte to the first ReadyForQuery; `None` if a request to cancel was all.
 async fn begin(
     client: &mut Client,
     shared: &Shared,
     is_admitted: bool,
-) -> Result<Option<(Session, Registration)>, End> {
-    let mut packet = match open(client).await? {
+    deadline: Instant,
+) -> Result<Option<Begun>, End> {
+    let mut packet = match open(client, &shared.guard).await? {
         Opening::Session(packet) => packet,
         Opening::Cancel { pid, secret } => {
             shared.sessions.cancel(pid, &secret);
             return Ok(None);
         }
     };
-    if let Some(unknown_options) = packet.take_negotiation() {
-        respond::negotiate_protocol(&mut client.output, unknown_options);
+    if let Some(told) = packet.take_negotiation() {
+        respond::negotiate_protocol(&mut client.output, told.version, told.unknown_options);
     }
     if shared.closing.is_cancelled() {
         return Err(End::Fatal(Failure::fatal(
@@ -111,18 +126,89 @@ async fn begin(
             "sorry, too many clients already",
         )));
     }
-    let identity = packet.identify(&shared.config).map_err(End::Fatal)?;
-    let registration = shared.sessions.register();
+    let login = log_in(client, shared, &packet, deadline).await?;
+    let has_long_secret = packet.takes_long_secrets();
+    let identity = packet.identify(&shared.config, login.is_superuser);
+    let identity = identity.map_err(End::Fatal)?;
+    let registration = shared.sessions.register(&identity.user, has_long_secret);
+    if let Some(role) = &login.role {
+        within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
+    }
     let key = &registration.key;
     let mut session = Session::new(identity, key.pid);
     respond::authentication_ok(&mut client.output);
     for (name, value) in session.settings.take_changes() {
         respond::parameter_status(&mut client.output, name, &value);
     }
-    respond::backend_key(&mut client.output, key.pid, key.secret);
+    respond::backend_key(&mut client.output, key.pid, &key.secret);
     respond::ready(&mut client.output, session.transaction.status());
     client.flush().await?;
-    Ok(Some((session, registration)))
+    Ok(Some((session, registration, login.is_proved)))
+}
+
+/// Who came in.
+struct LoggedIn {
+    is_proved: bool,
+    role: Option<Arc<Role>>,
+    is_superuser: bool,
+}
+
+/// Has the client prove who it is, unless everybody is trusted.
+async fn log_in(
+    client: &mut Client,
+    shared: &Shared,
+    packet: &StartupPacket,
+    deadline: Instant,
+) -> Result<LoggedIn, End> {
+    let user = packet.user().map_err(End::Fatal)?;
+    if shared.guard.is_tls_required && !client.is_encrypted() {
+        let host = client.address().map(|address| address.ip().to_string());
+        let host = host.unwrap_or_default();
+        let database = packet.database(&shared.config);
+        return Err(End::Fatal(Failure::fatal(
+            WireCondition::InvalidAuthorizationSpecification,
+            format!(
+                "connection requires TLS: host \"{host}\", user \"{user}\", \
+                 database \"{database}\", no encryption"
+            ),
+        )));
+    }
+    let known = shared.engine.roles();
+    if shared.guard.trusts(known.ever_existed) {
+        return Ok(LoggedIn {
+            is_proved: false,
+            role: None,
+            is_superuser: true,
+        });
+    }
+    let login = shared.guard.login(user, &known.roles);
+    let role = login.role.as_ref().map(Arc::clone);
+    let proving = authenticate(client, user, login);
+    match tokio::time::timeout_at(deadline, proving).await {
+        Ok(proved) => proved?,
+        // As ClientAuthentication: who has come this far is told.
+        Err(_) => {
+            let message = "canceling authentication due to timeout";
+            let error = Error::new(ErrorKind::QueryCanceled, message);
+            return Err(End::Fatal(Failure::from(error).into_fatal()));
+        }
+    }
+    Ok(LoggedIn {
+        is_proved: true,
+        is_superuser: role.as_ref().is_some_and(|role| role.is_superuser),
+        role,
+    })
+}
+
+/// As InitializeSessionUserId: CONNECTION LIMIT does not hold for superusers.
+fn within_role_limit(role: &Role, n_sessions: usize) -> Result<(), Failure> {
+    match usize::try_from(role.connections_max) {
+        Ok(limit) if n_sessions > limit && !role.is_superuser => Err(Failure::fatal(
+            WireCondition::TooManyConnections,
+            format!("too many connections for role \"{}\"", role.name),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Sends a failure, and logs it if it is a fault of ours: here it ends.
@@ -148,6 +234,11 @@ impl Connection {
         if self.mode == Mode::Skip && !matches!(frame.tag, b'S' | b'X') {
             return Ok(());
         }
+        // The work on a message takes far more room than the wait for it, and most sessions wait.
+        Box::pin(self.work_on(frame)).await
+    }
+
+    async fn work_on(&mut self, frame: Frame) -> Result<(), End> {
         let is_simple = matches!(frame.tag, b'Q' | b'F');
         let answered = match read_message(frame) {
             Ok(Message::Query(text)) => self.query(&text).await,
@@ -203,6 +294,7 @@ impl Connection {
             if let Some(frame) = take_frame(&mut self.client.input, limit).map_err(End::Fatal)? {
                 return Ok(frame);
             }
+            self.client.rest();
             let idle = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,

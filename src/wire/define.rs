@@ -26,6 +26,7 @@ impl Connection {
             );
             return Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message).into());
         }
+        self.require_may_define(definition)?;
         let context = self.session.context(&watch.cancel);
         let defined = self.shared.engine.define(definition, &context);
         let defined: Defined = watch.over(&mut self.client, defined).await?;
@@ -38,6 +39,37 @@ impl Connection {
         }
         respond::command_complete(&mut self.client.output, definition.tag());
         Ok(())
+    }
+
+    /// Roles are the superusers' to define, once there are any; one's own password is one's own.
+    ///
+    /// # Errors
+    /// PostgreSQL's, for a user who may not.
+    fn require_may_define(&self, definition: &Definition) -> Result<(), Failure> {
+        let verb = match definition {
+            Definition::CreateRole { .. } => "create",
+            Definition::AlterRole { .. } => "alter",
+            Definition::DropRole { .. } => "drop",
+            _ => return Ok(()),
+        };
+        let known = self.shared.engine.roles();
+        let user = self.session.user();
+        let is_superuser = known.roles.get(user).is_some_and(|role| role.is_superuser);
+        let is_own_password = matches!(definition, Definition::AlterRole { name, change }
+            if name == user && change.is_password_alone());
+        // Whoever came in while everybody was trusted has proved nothing.
+        let is_known = self.is_proved && (is_superuser || is_own_password);
+        if is_known || !known.ever_existed {
+            return Ok(());
+        }
+        let message = format!("permission denied to {verb} role");
+        let detail = format!("Only roles with the SUPERUSER attribute may {verb} roles.");
+        let denied = Error::new(ErrorKind::InsufficientPrivilege, message).with_detail(detail);
+        Err(match self.is_proved {
+            true => denied,
+            false => denied.with_hint("Connect again, with a password."),
+        }
+        .into())
     }
 
     /// Writes what the transaction defined. The transaction ends either way.

@@ -9,6 +9,9 @@ use super::sqlstate::WireCondition;
 /// `PQ_SMALL_MESSAGE_LIMIT`.
 pub(super) const SMALL_MESSAGE_BYTES_MAX: usize = 10_000;
 
+/// Bytes of the longest message of an authentication: PostgreSQL's `PG_MAX_AUTH_TOKEN_LENGTH`.
+const AUTHENTICATION_BYTES_MAX: usize = 65_535;
+
 /// A whole message, its body not yet read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame {
@@ -40,11 +43,35 @@ pub(super) fn take_frame(
             ));
         }
     };
+    let body = take_body(input, limit)?;
+    Ok(body.map(|body| Frame { tag, body }))
+}
+
+/// Takes the body of a client's answer to a request for authentication off `input`; `None` if it
+/// has not wholly arrived.
+///
+/// # Errors
+/// Any other message, or one longer than any proof is: fatal, so that nothing behind it is looked
+/// at.
+pub(super) fn take_authentication(input: &mut BytesMut) -> Result<Option<Bytes>, Failure> {
+    match input.first() {
+        None => Ok(None),
+        Some(b'p') => take_body(input, AUTHENTICATION_BYTES_MAX),
+        // As CheckSASLAuth in auth-sasl.c.
+        Some(tag) => Err(Failure::fatal(
+            WireCondition::ProtocolViolation,
+            format!("expected SASL response, got message type {tag}"),
+        )),
+    }
+}
+
+/// Takes a message, and gives its body; its type is checked.
+fn take_body(input: &mut BytesMut, bytes_max: usize) -> Result<Option<Bytes>, Failure> {
     let Some(length) = input.get(1..5) else {
         return Ok(None);
     };
     let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
-    let Some(body) = body_length(length).filter(|body| *body <= limit) else {
+    let Some(body) = body_length(length).filter(|body| *body <= bytes_max) else {
         return Err(Failure::fatal(
             WireCondition::ProtocolViolation,
             "invalid message length",
@@ -54,10 +81,7 @@ pub(super) fn take_frame(
         return Ok(None);
     }
     input.advance(5);
-    Ok(Some(Frame {
-        tag,
-        body: input.split_to(body).freeze(),
-    }))
+    Ok(Some(input.split_to(body).freeze()))
 }
 
 /// Bytes after a length field, which counts itself.
@@ -121,6 +145,23 @@ mod tests {
         check(b"S\0\0\x27\x15", "invalid message length");
         check(b"p\0\0\0\x05\0", "invalid frontend message type 112");
         check(b"\x16", "invalid frontend message type 22");
+    }
+
+    #[test]
+    fn only_answers_are_heard_while_authenticating() {
+        let take = |bytes: &[u8]| {
+            take_authentication(&mut BytesMut::from(bytes)).map_err(|failure| failure.message)
+        };
+        assert_eq!(take(b""), Ok(None));
+        assert_eq!(take(b"p\0\0\0"), Ok(None));
+        let body = Bytes::from_static(b"x");
+        assert_eq!(take(b"p\0\0\0\x05x"), Ok(Some(body)));
+        assert_eq!(
+            take(b"p\0\x01\0\x04"),
+            Err("invalid message length".to_owned())
+        );
+        let other = "expected SASL response, got message type 81".to_owned();
+        assert_eq!(take(b"Q\0\0\0\x05x"), Err(other));
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! A door: PostgreSQL's wire protocol 3.0, in a connection loop of our own on pgwire's messages.
+//! A door: PostgreSQL's wire protocol 3.0 and 3.2, in a connection loop of our own on pgwire's messages.
 //! <https://www.postgresql.org/docs/16/protocol.html>
 //!
-//! In the order a connection meets them: `startup` makes a `session`; `connection` takes its
+//! In the order a connection meets them: `startup` negotiates, `tls` encrypts, `authenticate` has
+//! the client prove who it is, and a `session` begins; `connection` takes its
 //! messages by `frame` and `message`; `simple` and `extended` answer them, by `command` where the
 //! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`, those of
 //! COPY in messages of `copy`.
 
+mod authenticate;
 mod cancel;
 mod client;
 mod command;
@@ -30,6 +32,7 @@ mod simple;
 mod sqlstate;
 mod startup;
 pub mod text;
+mod tls;
 mod transaction;
 mod watch;
 
@@ -41,6 +44,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Guard;
 use crate::config::Config;
 use crate::engine::Engine;
 use cancel::Sessions;
@@ -70,6 +74,7 @@ pub struct Door {
 struct Shared {
     engine: Arc<Engine>,
     config: Arc<Config>,
+    guard: Arc<Guard>,
     sessions: Arc<Sessions>,
     /// The gateway stops: no new sessions, idle ones end.
     closing: CancellationToken,
@@ -78,14 +83,20 @@ struct Shared {
 }
 
 impl Door {
-    /// A door at this listener. It trusts every client: the listener must be on loopback.
-    pub fn new(listener: TcpListener, engine: Arc<Engine>, config: Arc<Config>) -> Self {
+    /// A door at this listener. The guard says who is let in.
+    pub fn new(
+        listener: TcpListener,
+        engine: Arc<Engine>,
+        config: Arc<Config>,
+        guard: Arc<Guard>,
+    ) -> Self {
         let connections = Arc::new(Semaphore::new(config.connections_max));
         Self {
             listener,
             shared: Arc::new(Shared {
                 engine,
                 config,
+                guard,
                 sessions: Arc::default(),
                 closing: CancellationToken::new(),
                 killed: CancellationToken::new(),

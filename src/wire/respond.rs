@@ -21,9 +21,6 @@ use super::sqlstate::sqlstate;
 use crate::engine::Column;
 use crate::types::PgType;
 
-/// Full number of the newest protocol spoken here: 3.0.
-const NEWEST_PROTOCOL: i32 = 3 << 16;
-
 /// Appends a message. pgwire refuses only messages longer than its limits, and every text that a
 /// client or a lake can lengthen goes into messages whose limit is that of the protocol.
 fn put<M: Message>(output: &mut BytesMut, message: &M) {
@@ -44,17 +41,39 @@ pub(super) fn authentication_ok(output: &mut BytesMut) {
     put(output, &Authentication::Ok);
 }
 
-/// NegotiateProtocolVersion: what of the start-up packet is not understood here.
-pub(super) fn negotiate_protocol(output: &mut BytesMut, unknown_options: Vec<String>) {
+/// AuthenticationSASL: the mechanisms, the best first.
+pub(super) fn authentication_sasl(output: &mut BytesMut, mechanisms: &[&str]) {
+    let mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();
+    put(output, &Authentication::SASL(mechanisms));
+}
+
+/// AuthenticationSASLContinue.
+pub(super) fn authentication_continue(output: &mut BytesMut, data: Vec<u8>) {
+    put(output, &Authentication::SASLContinue(data.into()));
+}
+
+/// AuthenticationSASLFinal.
+pub(super) fn authentication_final(output: &mut BytesMut, data: Vec<u8>) {
+    put(output, &Authentication::SASLFinal(data.into()));
+}
+
+/// NegotiateProtocolVersion: the version that is spoken instead (major and minor as in a start-up
+/// packet), and what of the packet is not understood here.
+pub(super) fn negotiate_protocol(
+    output: &mut BytesMut,
+    version: i32,
+    unknown_options: Vec<String>,
+) {
     put(
         output,
-        &NegotiateProtocolVersion::new(NEWEST_PROTOCOL, unknown_options),
+        &NegotiateProtocolVersion::new(version, unknown_options),
     );
 }
 
 /// BackendKeyData.
-pub(super) fn backend_key(output: &mut BytesMut, pid: i32, secret: i32) {
-    put(output, &BackendKeyData::new(pid, SecretKey::I32(secret)));
+pub(super) fn backend_key(output: &mut BytesMut, pid: i32, secret: &[u8]) {
+    let secret = SecretKey::Bytes(secret.to_vec().into());
+    put(output, &BackendKeyData::new(pid, secret));
 }
 
 /// ParameterStatus.
@@ -170,6 +189,11 @@ pub(super) fn failure(output: &mut BytesMut, failure: &Failure) {
         Severity::Error | Severity::Fatal => put(output, &ErrorResponse::new(fields)),
         Severity::Warning | Severity::Notice => put(output, &NoticeResponse::new(fields)),
     }
+}
+
+/// The answer to SSLRequest: yes. It has no header.
+pub(super) fn accept_encryption(output: &mut BytesMut) {
+    output.put_u8(b'S');
 }
 
 /// The answer to SSLRequest and GSSENCRequest: no. It has no header.

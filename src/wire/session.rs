@@ -99,6 +99,11 @@ impl Session {
         }
     }
 
+    /// Whose session it is.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// What a statement runs under.
     pub(super) fn context(&mut self, cancel: &CancellationToken) -> StatementContext {
         StatementContext {

@@ -12,8 +12,10 @@ pub(super) enum WireCondition {
     CannotConnectNow,
     /// The limit of connections is reached.
     TooManyConnections,
-    /// No user was named.
+    /// No user was named, or nobody may come in this way.
     InvalidAuthorizationSpecification,
+    /// The proof of a password failed.
+    InvalidPassword,
     /// A statement in a failed transaction block.
     InFailedSqlTransaction,
     /// What cannot be done inside a transaction block.
@@ -79,6 +81,9 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidObjectDefinition => "42P17",
         ErrorKind::DependentObjectsStillExist => "2BP01",
         ErrorKind::SerializationFailure => "40001",
+        ErrorKind::DuplicateObject => "42710",
+        ErrorKind::ReservedName => "42939",
+        ErrorKind::ObjectInUse => "55006",
         ErrorKind::DuplicateAlias => "42712",
         ErrorKind::DuplicatePreparedStatement => "42P05",
         ErrorKind::DuplicateCursor => "42P03",
@@ -115,6 +120,7 @@ fn of_wire(condition: WireCondition) -> &'static str {
         WireCondition::CannotConnectNow => "57P03",
         WireCondition::TooManyConnections => "53300",
         WireCondition::InvalidAuthorizationSpecification => "28000",
+        WireCondition::InvalidPassword => "28P01",
         WireCondition::InFailedSqlTransaction => "25P02",
         WireCondition::ActiveSqlTransaction => "25001",
         WireCondition::NoActiveSqlTransaction => "25P01",

@@ -1,6 +1,5 @@
-//! From the first byte of a connection to a session: negotiation, identity, first settings.
-//!
-//! Authentication is by trust: the gateway lets this door listen on loopback only.
+//! From the first byte of a connection to a session: negotiation, encryption, identity, first
+//! settings. Authentication comes between; see `authenticate`.
 
 use bytes::{Buf, Bytes};
 
@@ -11,6 +10,7 @@ use super::message::checked_utf8;
 use super::respond;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
+use crate::auth::{Certificate, Guard};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 
@@ -18,6 +18,12 @@ const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const CANCEL_REQUEST: u32 = 80_877_102;
 const PROTOCOL_MAJOR: u32 = 3;
+
+/// The minor versions spoken here, the newest first. 3.1 was never one.
+const PROTOCOL_MINORS: [u32; 2] = [2, 0];
+
+/// The first byte of TLS's first record.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What a client came for.
 #[derive(Debug)]
@@ -35,8 +41,19 @@ pub(super) struct StartupPacket {
     parameters: Vec<(String, String)>,
     /// Protocol options (`_pq_.`) that are not known here.
     unknown_options: Vec<String>,
-    /// Whether a minor version above 3.0 was asked for.
-    is_newer: bool,
+    /// The minor version that was asked for.
+    minor_asked: u32,
+    /// The newest that is spoken here and not newer than that.
+    minor: u32,
+}
+
+/// What a client is told of the protocol before anything else.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Negotiation {
+    /// The version that is spoken, as in a start-up packet.
+    pub(super) version: i32,
+    /// Options that are not known here.
+    pub(super) unknown_options: Vec<String>,
 }
 
 /// Who the session is.
@@ -47,13 +64,18 @@ pub(super) struct Identity {
     pub(super) settings: Settings,
 }
 
-/// Reads up to the start-up packet, declining encryption.
+/// Reads up to the start-up packet, and encrypts if the client asks for it. Not cancel safe.
 ///
 /// # Errors
 /// The connection ends: the client is gone, or does not speak this protocol.
-pub(super) async fn open(client: &mut Client) -> Result<Opening, End> {
-    let mut declined = Declined::default();
+pub(super) async fn open(client: &mut Client, guard: &Guard) -> Result<Opening, End> {
+    let certificate = guard.certificate();
+    let mut asked = Asked::default();
     loop {
+        if client.input.first() == Some(&TLS_HANDSHAKE) && asked == Asked::default() {
+            asked.ssl = true;
+            open_directly(client, certificate.as_deref()).await?;
+        }
         let mut packet = match take_startup_packet(&mut client.input) {
             Ok(Some(packet)) => packet,
             Ok(None) => {
@@ -65,24 +87,78 @@ pub(super) async fn open(client: &mut Client) -> Result<Opening, End> {
         let code = packet.get_u32();
         match code {
             CANCEL_REQUEST => return cancel_request(packet).ok_or(End::Gone),
-            SSL_REQUEST if !declined.ssl => declined.ssl = true,
-            GSS_REQUEST if !declined.gss => declined.gss = true,
+            SSL_REQUEST if !asked.ssl => {
+                asked.ssl = true;
+                let smuggled = take_smuggled(client, "SSL");
+                match &certificate {
+                    Some(certificate) => {
+                        respond::accept_encryption(&mut client.output);
+                        client.flush().await?;
+                        client.encrypt(certificate).await?;
+                        // Only now, so that nobody in between can make it look harmless.
+                        smuggled?;
+                    }
+                    None => {
+                        smuggled?;
+                        decline(client).await?;
+                    }
+                }
+            }
+            GSS_REQUEST if !asked.gss && !client.is_encrypted() => {
+                asked.gss = true;
+                take_smuggled(client, "GSSAPI encryption")?;
+                decline(client).await?;
+            }
             _ => {
                 return start_up(code, &packet)
                     .map(Opening::Session)
                     .map_err(End::Fatal);
             }
         }
-        respond::refuse_encryption(&mut client.output);
-        client.flush().await?;
     }
 }
 
 /// Each kind of encryption is asked for once at most.
-#[derive(Debug, Default)]
-struct Declined {
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Asked {
     ssl: bool,
     gss: bool,
+}
+
+async fn decline(client: &mut Client) -> Result<(), End> {
+    respond::refuse_encryption(&mut client.output);
+    client.flush().await
+}
+
+/// TLS from the first byte, as PostgreSQL 17 has it: only with the name of the protocol, so that
+/// no client of another one is led here.
+async fn open_directly(client: &mut Client, certificate: Option<&Certificate>) -> Result<(), End> {
+    client.encrypt(certificate.ok_or(End::Gone)?).await?;
+    match client.named_protocol() {
+        true => Ok(()),
+        false => Err(End::Fatal(Failure::fatal(
+            WireCondition::ProtocolViolation,
+            "received direct SSL connection request without ALPN protocol negotiation extension",
+        ))),
+    }
+}
+
+/// As ProcessStartupPacket: what was sent behind the request, before the answer to it, may be from
+/// somebody in between, and would later count as encrypted (CVE-2021-23214). It is thrown away, and
+/// the connection is to end.
+fn take_smuggled(client: &mut Client, what: &str) -> Result<(), End> {
+    if client.input.is_empty() {
+        return Ok(());
+    }
+    client.input.clear();
+    let message = format!("received unencrypted data after {what} request");
+    let mut failure = Failure::fatal(WireCondition::ProtocolViolation, message);
+    failure.detail = Some(
+        "This could be either a client-software bug or evidence of an attempted \
+         man-in-the-middle attack."
+            .to_owned(),
+    );
+    Err(End::Fatal(failure))
 }
 
 fn cancel_request(mut packet: Bytes) -> Option<Opening> {
@@ -99,12 +175,14 @@ fn start_up(code: u32, packet: &[u8]) -> Result<StartupPacket, Failure> {
     if major != PROTOCOL_MAJOR {
         return Err(Failure::from(Error::new(
             ErrorKind::FeatureNotSupported,
-            format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"),
+            format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.2"),
         ))
         .into_fatal());
     }
+    let spoken = PROTOCOL_MINORS.into_iter().find(|known| *known <= minor);
     let mut startup = StartupPacket {
-        is_newer: minor > 0,
+        minor_asked: minor,
+        minor: spoken.unwrap_or_default(),
         ..StartupPacket::default()
     };
     let mut rest = Strings(packet);
@@ -152,30 +230,53 @@ impl Strings<'_> {
 
 impl StartupPacket {
     /// What must be said of the protocol before anything else; `None` if all is understood.
-    pub(super) fn take_negotiation(&mut self) -> Option<Vec<String>> {
-        let needed = self.is_newer || !self.unknown_options.is_empty();
-        needed.then(|| std::mem::take(&mut self.unknown_options))
+    pub(super) fn take_negotiation(&mut self) -> Option<Negotiation> {
+        let needed = self.minor != self.minor_asked || !self.unknown_options.is_empty();
+        let version = PROTOCOL_MAJOR << 16 | self.minor;
+        needed.then(|| Negotiation {
+            version: version.cast_signed(),
+            unknown_options: std::mem::take(&mut self.unknown_options),
+        })
     }
 
-    /// Makes the session that the packet asks for.
+    /// Whether the client can keep a secret of more than four bytes.
+    pub(super) fn takes_long_secrets(&self) -> bool {
+        self.minor >= 2
+    }
+
+    fn find(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().rev().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Who the client says it is.
     ///
     /// # Errors
-    /// A fatal failure: no user, another database, an unknown setting.
-    pub(super) fn identify(self, config: &Config) -> Result<Identity, Failure> {
-        let find = |name: &str| {
-            let found = self.parameters.iter().rev().find(|(key, _)| key == name);
-            found
-                .map(|(_, value)| value.as_str())
-                .filter(|value| !value.is_empty())
-        };
-        let user = find("user").ok_or_else(|| {
+    /// A fatal failure: it does not say.
+    pub(super) fn user(&self) -> Result<&str, Failure> {
+        self.find("user").ok_or_else(|| {
             Failure::fatal(
                 WireCondition::InvalidAuthorizationSpecification,
                 "no PostgreSQL user name specified in startup packet",
             )
-        })?;
+        })
+    }
+
+    /// The database that the client names; the lake's if it names none.
+    pub(super) fn database<'a>(&'a self, config: &'a Config) -> &'a str {
+        self.find("database").unwrap_or(&config.lake.database)
+    }
+
+    /// Makes the session that the packet asks for, of a client that has proved who it is.
+    ///
+    /// # Errors
+    /// A fatal failure: another database, an unknown setting.
+    pub(super) fn identify(self, config: &Config, is_superuser: bool) -> Result<Identity, Failure> {
+        let user = self.user()?;
         // So that a bare `psql -h host` works, three other names mean the lake as well.
-        let database = find("database").unwrap_or(&config.lake.database);
+        let database = self.database(config);
         if ![config.lake.database.as_str(), "postgres", user].contains(&database) {
             return Err(Failure::from(Error::new(
                 ErrorKind::InvalidCatalogName,
@@ -183,10 +284,17 @@ impl StartupPacket {
             ))
             .into_fatal());
         }
-        if find("replication").is_some_and(|value| !matches!(value, "0" | "false" | "off" | "no")) {
+        let replication = self.find("replication");
+        if replication.is_some_and(|value| !matches!(value, "0" | "false" | "off" | "no")) {
             return Err(Failure::from(Error::unsupported("replication")).into_fatal());
         }
-        let mut settings = Settings::new(user, config.connections_max);
+        let on_off = |is_on: bool| if is_on { "on" } else { "off" };
+        let fixed = [
+            ("is_superuser", on_off(is_superuser)),
+            ("max_connections", &config.connections_max.to_string()),
+            ("ssl", on_off(config.tls.is_some())),
+        ];
+        let mut settings = Settings::new(user, &fixed);
         self.apply_settings(&mut settings)
             .map_err(Failure::into_fatal)?;
         Ok(Identity {
@@ -310,8 +418,23 @@ mod tests {
 
     #[test]
     fn newer_protocols_are_negotiated() {
-        let mut startup = start_up(3 << 16 | 2, b"_pq_.x\x001\0\0").unwrap();
-        assert_eq!(startup.take_negotiation(), Some(vec!["_pq_.x".to_owned()]));
+        let negotiate = |minor: u32, packet: &[u8]| {
+            let startup = start_up(3 << 16 | minor, packet);
+            startup.expect("the packet is whole").take_negotiation()
+        };
+        let told = |minor: i32, options: &[&str]| {
+            Some(Negotiation {
+                version: 3 << 16 | minor,
+                unknown_options: options.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        assert_eq!(negotiate(0, b"\0"), None);
+        assert_eq!(negotiate(2, b"\0"), None);
+        assert_eq!(negotiate(1, b"\0"), told(0, &[]));
+        assert_eq!(negotiate(9999, b"\0"), told(2, &[]));
+        let with_option = b"_pq_.x\x001\0\0";
+        assert_eq!(negotiate(0, with_option), told(0, &["_pq_.x"]));
+        assert_eq!(negotiate(2, with_option), told(2, &["_pq_.x"]));
         assert!(start_up(2 << 16, &[]).is_err());
     }
 }

@@ -56,6 +56,8 @@ pub(crate) fn postgres() -> SocketAddr {
 pub(crate) struct Gateway {
     child: Child,
     address: SocketAddr,
+    /// The line it printed when it was ready.
+    ready_line: String,
     log: NamedTempFile,
     /// What it keeps, views among it, away from the lake; `None` if the test keeps it.
     _state: Option<TempDir>,
@@ -94,10 +96,11 @@ impl Gateway {
         let mut gateway = Self {
             child,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ready_line: String::new(),
             log,
             _state: None,
         };
-        gateway.address = ready
+        (gateway.address, gateway.ready_line) = ready
             .recv_timeout(START_MAX)
             .unwrap_or_else(|_| panic!("no ready line; the log:\n{}", gateway.log()));
         gateway
@@ -105,6 +108,11 @@ impl Gateway {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it said of itself when it was ready.
+    pub(crate) fn ready_line(&self) -> &str {
+        &self.ready_line
     }
 
     pub(crate) fn connect(&self) -> Wire {
@@ -185,9 +193,9 @@ impl Drop for Gateway {
     }
 }
 
-/// The address of the ready line, as soon as it is printed. Reads on to the end, so that the
+/// The ready line and its address, as soon as it is printed. Reads on to the end, so that the
 /// program never writes into a closed pipe.
-fn ready_address(stdout: impl BufRead + Send + 'static) -> mpsc::Receiver<SocketAddr> {
+fn ready_address(stdout: impl BufRead + Send + 'static) -> mpsc::Receiver<(SocketAddr, String)> {
     let (sender, receiver) = mpsc::channel();
     let pattern = Regex::new(r"ready on (127\.0\.0\.1:\d+)").expect("valid");
     std::thread::spawn(move || {
@@ -195,7 +203,7 @@ fn ready_address(stdout: impl BufRead + Send + 'static) -> mpsc::Receiver<Socket
             if let Some(found) = pattern.captures(&line) {
                 let address = found[1].parse().expect("an address");
                 // Nobody listens any more once the test gave up.
-                let _ = sender.send(address);
+                let _ = sender.send((address, line));
             }
         }
     });

@@ -1,13 +1,19 @@
 //! The one integration test executable: the gateway as its users meet it, and the rules of the house.
 
+mod certificates;
 mod gateway;
+mod login;
 mod wire;
 
+mod auth;
 mod broken;
 mod clients;
+mod garbage;
+mod roles;
 mod slt;
 mod stopping;
 mod stores;
 mod tidy;
+mod tls;
 mod transcripts;
 mod views;

@@ -9,7 +9,7 @@ use std::process::Command;
 use regex::Regex;
 
 /// The rooms from the top down. A room may name only rooms after it.
-const ROOMS: [&str; 9] = [
+const ROOMS: [&str; 10] = [
     "gateway",
     "demo",
     "wire",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 9] = [
     "catalog",
     "sources",
     "storage",
+    "auth",
     "types",
 ];
 

@@ -1,11 +1,13 @@
-//! Parses the statements that define what exists: views, schemas and comments.
+//! Parses the statements that define what exists: views, schemas, comments and roles.
 //!
 //! Their grammar is PostgreSQL's (manual, part VI, at each command's page). A view's query is kept
 //! as the text that was written.
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::role::{alter_role, create_role, drop_role, without_secret};
 use super::{Cursor, Lines};
+use crate::auth::RoleChange;
 use crate::error::{Error, Result};
 
 /// The name of a relation, with or without its schema.
@@ -83,6 +85,27 @@ pub enum Definition {
         /// Whether what is in it goes too.
         cascade: bool,
     },
+    /// CREATE ROLE, and CREATE USER.
+    CreateRole {
+        /// The role.
+        name: String,
+        /// What differs from a role of which nothing is said.
+        change: RoleChange,
+    },
+    /// ALTER ROLE, and ALTER USER.
+    AlterRole {
+        /// The role.
+        name: String,
+        /// What changes.
+        change: RoleChange,
+    },
+    /// DROP ROLE, and DROP USER.
+    DropRole {
+        /// The roles.
+        names: Vec<String>,
+        /// Whether one that is not there is passed over.
+        if_exists: bool,
+    },
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -114,8 +137,19 @@ impl Definition {
             Self::RenameView { .. } | Self::MoveView { .. } => "ALTER VIEW",
             Self::CreateSchema { .. } => "CREATE SCHEMA",
             Self::DropSchema { .. } => "DROP SCHEMA",
+            Self::CreateRole { .. } => "CREATE ROLE",
+            Self::AlterRole { .. } => "ALTER ROLE",
+            Self::DropRole { .. } => "DROP ROLE",
             Self::Comment { .. } => "COMMENT",
         }
+    }
+
+    /// Whether it says who may come in.
+    pub fn is_about_roles(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateRole { .. } | Self::AlterRole { .. } | Self::DropRole { .. }
+        )
     }
 }
 
@@ -139,10 +173,32 @@ pub fn definition(
         () if cursor.skip_all(&["CREATE", "SCHEMA"]) => create_schema,
         () if cursor.skip_all(&["DROP", "SCHEMA"]) => drop_schema,
         () if cursor.skip_all(&["COMMENT", "ON"]) => comment,
-        () => return None,
+        () => return role(cursor),
     };
     let parsed = parse(&mut cursor);
     Some(parsed.and_then(|definition| cursor.expect_end().map(|()| definition)))
+}
+
+/// CREATE USER MAPPING is no statement about a role.
+fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
+    let mut begins = |command: &str, kind: &str| {
+        let place = cursor.place();
+        let found = cursor.skip_all(&[command, kind]);
+        let is_mapping = kind == "USER" && cursor.peek().as_deref() == Some("MAPPING");
+        if found && is_mapping {
+            cursor.go_back(place);
+        }
+        found && !is_mapping
+    };
+    let is_user = begins("CREATE", "USER");
+    let parsed = match () {
+        () if is_user || begins("CREATE", "ROLE") => create_role(&mut cursor, is_user),
+        () if begins("ALTER", "ROLE") || begins("ALTER", "USER") => alter_role(&mut cursor),
+        () if begins("DROP", "ROLE") || begins("DROP", "USER") => drop_role(&mut cursor),
+        () => return None,
+    };
+    let parsed = parsed.and_then(|definition| cursor.expect_end().map(|()| definition));
+    Some(parsed.map_err(|error| without_secret(error, &cursor)))
 }
 
 fn create_view(

@@ -5,6 +5,7 @@ mod cursor;
 mod definition;
 mod lines;
 mod quote;
+mod role;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};

@@ -10,6 +10,7 @@ mod descriptions;
 mod information_schema;
 mod lakegate;
 mod relations;
+mod roles;
 mod server;
 mod table;
 
@@ -62,12 +63,7 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Inventory,
         attributes::pg_attribute,
     ),
-    (
-        "pg_catalog",
-        "pg_authid",
-        Needs::Snapshot,
-        server::pg_authid,
-    ),
+    ("pg_catalog", "pg_authid", Needs::Snapshot, roles::pg_authid),
     (
         "pg_catalog",
         "pg_class",
@@ -92,21 +88,21 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         relations::pg_namespace,
     ),
-    ("pg_catalog", "pg_roles", Needs::Snapshot, server::pg_roles),
+    ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
     (
         "pg_catalog",
         "pg_settings",
         Needs::Snapshot,
         server::pg_settings,
     ),
-    ("pg_catalog", "pg_shadow", Needs::Snapshot, server::pg_user),
+    ("pg_catalog", "pg_shadow", Needs::Snapshot, roles::pg_user),
     (
         "pg_catalog",
         "pg_tables",
         Needs::Snapshot,
         relations::pg_tables,
     ),
-    ("pg_catalog", "pg_user", Needs::Snapshot, server::pg_user),
+    ("pg_catalog", "pg_user", Needs::Snapshot, roles::pg_user),
     (
         "pg_catalog",
         "pg_views",

@@ -1,4 +1,4 @@
-//! The database, its role and the session's settings.
+//! The database and the session's settings.
 
 use super::data::Builtin;
 use super::table::Table;
@@ -25,51 +25,6 @@ pub(super) fn pg_database(_: &Builtin, view: &SystemView, table: &mut Table) -> 
         ("dattablespace", DEFAULT_TABLESPACE_OID.into()),
         ("datcollate", "C.UTF-8".into()),
         ("datctype", "C.UTF-8".into()),
-    ])
-}
-
-/// The session's user, who may do everything that is possible.
-pub(super) fn pg_authid(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    table.push(&[
-        ("oid", OWNER_OID.into()),
-        ("rolname", view.user.as_str().into()),
-        ("rolsuper", true.into()),
-        ("rolinherit", true.into()),
-        ("rolcreaterole", true.into()),
-        ("rolcreatedb", true.into()),
-        ("rolcanlogin", true.into()),
-        ("rolreplication", true.into()),
-        ("rolbypassrls", true.into()),
-        ("rolconnlimit", (-1).into()),
-    ])
-}
-
-/// As [`pg_authid`], without passwords.
-pub(super) fn pg_roles(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    table.push(&[
-        ("rolname", view.user.as_str().into()),
-        ("rolsuper", true.into()),
-        ("rolinherit", true.into()),
-        ("rolcreaterole", true.into()),
-        ("rolcreatedb", true.into()),
-        ("rolcanlogin", true.into()),
-        ("rolreplication", true.into()),
-        ("rolconnlimit", (-1).into()),
-        ("rolpassword", "********".into()),
-        ("rolbypassrls", true.into()),
-        ("oid", OWNER_OID.into()),
-    ])
-}
-
-/// As [`pg_authid`], in the columns of `pg_user` and `pg_shadow`.
-pub(super) fn pg_user(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    table.push(&[
-        ("usename", view.user.as_str().into()),
-        ("usesysid", OWNER_OID.into()),
-        ("usecreatedb", true.into()),
-        ("usesuper", true.into()),
-        ("userepl", true.into()),
-        ("usebypassrls", true.into()),
     ])
 }
 

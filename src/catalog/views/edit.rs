@@ -21,6 +21,8 @@ pub struct Surroundings<'a> {
     pub snapshot: &'a Snapshot,
     /// Schemas searched for unqualified names.
     pub search_path: &'a [String],
+    /// Who defines it.
+    pub user: &'a str,
 }
 
 /// The files after a statement.
@@ -91,6 +93,9 @@ pub(super) fn edit(
             }
         }
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
+        Definition::CreateRole { name, change } => editor.create_role(name, change)?,
+        Definition::AlterRole { name, change } => editor.alter_role(name, change)?,
+        Definition::DropRole { names, if_exists } => editor.drop_roles(names, *if_exists)?,
     }
     Ok(editor.edited)
 }
@@ -102,9 +107,9 @@ pub(super) enum Found {
 }
 
 pub(super) struct Editor<'a> {
-    views: &'a Views,
-    surroundings: Surroundings<'a>,
-    edited: Edited,
+    pub(super) views: &'a Views,
+    pub(super) surroundings: Surroundings<'a>,
+    pub(super) edited: Edited,
 }
 
 impl Editor<'_> {
@@ -403,7 +408,7 @@ impl Editor<'_> {
         }
     }
 
-    fn replace(&mut self, path: &str, bytes: std::ops::Range<usize>, statement: &str) {
+    pub(super) fn replace(&mut self, path: &str, bytes: std::ops::Range<usize>, statement: &str) {
         let text = self.edited.files.text(path).map_or("", AsRef::as_ref);
         let (before, after) = (&text[..bytes.start], &text[bytes.end..]);
         let text = match statement {

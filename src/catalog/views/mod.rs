@@ -11,6 +11,7 @@ mod good;
 mod names;
 mod order;
 mod read;
+mod roles;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,8 +22,12 @@ pub use good::Good;
 pub use order::in_order;
 pub use read::read;
 
+use crate::auth::Roles;
 use crate::error::{Error, Result};
 use crate::storage::Files;
+
+/// The folder of roles, below the views folder.
+pub const ROLES_FOLDER: &str = "_roles/";
 
 /// A schema and a relation's name.
 pub type FullName = (String, String);
@@ -140,6 +145,8 @@ pub struct Problem {
     pub location: Location,
     /// The view it is about; `None` if about the file.
     pub view: Option<FullName>,
+    /// Whether it leaves open who may come in.
+    pub is_about_roles: bool,
     /// What.
     pub error: Error,
 }
@@ -157,6 +164,10 @@ pub struct Views {
     pub tables: BTreeMap<FullName, String>,
     /// COMMENT ON COLUMN.
     pub columns: BTreeMap<(FullName, String), String>,
+    /// The roles.
+    pub roles: Arc<Roles>,
+    /// The file of each role.
+    pub role_paths: BTreeMap<String, String>,
     /// What could not be understood, or not be planned.
     pub problems: Vec<Problem>,
 }
@@ -182,6 +193,7 @@ impl Views {
             self.problems.push(Problem {
                 location,
                 view: Some(name.clone()),
+                is_about_roles: false,
                 error,
             });
         }

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::file::{Piece, pieces};
-use super::{FullName, Location, Place, Problem, ReferencesOf, View, Views, line_and_column};
+use super::{
+    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, line_and_column,
+    roles,
+};
+use crate::auth::RoleChange;
 use crate::catalog::PUBLIC;
 use crate::catalog::sql::{Commented, Definition, Name};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
 
 /// What the files mean. Never fails: what cannot be understood is a problem of its file, and of
@@ -32,6 +36,9 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
     }
     reading.views.files = files;
     let mut views = reading.finish();
+    if let Some(before) = before {
+        roles::take_back_broken(&mut views, before, &broken);
+    }
     let kept = before.into_iter().flat_map(Views::iter);
     for (name, view) in kept.filter(|(_, view)| broken.contains(&view.place.path)) {
         let unnamed = !views.views.contains_key(name);
@@ -73,6 +80,7 @@ impl Reading {
                 column,
             },
             view: None,
+            is_about_roles: path.starts_with(ROLES_FOLDER),
             error,
         });
     }
@@ -90,7 +98,18 @@ impl Reading {
 
     fn piece(&mut self, path: &str, text: &str, piece: Piece) {
         let schema = schema_of(path);
+        if let Ok(definition) = &piece.definition
+            && path.starts_with(ROLES_FOLDER) != definition.is_about_roles()
+        {
+            self.misplaced(path, text, definition, piece.position);
+            return;
+        }
         match piece.definition {
+            Ok(Definition::CreateRole { name, change }) => {
+                if let Err(error) = self.role(path, &name, change) {
+                    self.problem(path, text, error.at(piece.position));
+                }
+            }
             Ok(Definition::CreateView {
                 name,
                 columns,
@@ -138,6 +157,33 @@ impl Reading {
         }
     }
 
+    /// Roles stand in a folder of their own, so that none is overlooked in a file that cannot be
+    /// read.
+    fn misplaced(&mut self, path: &str, text: &str, definition: &Definition, position: usize) {
+        let tag = definition.tag();
+        let error = match definition.is_about_roles() {
+            true => Error::unsupported(format!("{tag} outside of \"{ROLES_FOLDER}\""))
+                .with_hint("Move it into a file of that folder."),
+            false => Error::unsupported(format!("{tag} in \"{ROLES_FOLDER}\"")),
+        };
+        self.problem(path, text, error.at(position));
+        if let Some(told) = self.views.problems.last_mut() {
+            told.is_about_roles = true;
+        }
+    }
+
+    fn role(&mut self, path: &str, name: &str, change: RoleChange) -> Result<()> {
+        let role = roles::of_file(name, change)?;
+        if let Some(other) = self.views.role_paths.get(name) {
+            let message = format!("role \"{name}\" is ambiguous: \"{other}\" defines it as well");
+            return Err(Error::new(ErrorKind::DuplicateObject, message));
+        }
+        let path = path.to_owned();
+        self.views.role_paths.insert(name.to_owned(), path);
+        Arc::make_mut(&mut self.views.roles).insert(name.to_owned(), Arc::new(role));
+        Ok(())
+    }
+
     fn comment(&mut self, schema: &str, on: Commented, text: Option<String>) {
         match on {
             Commented::Schema(name) => {
@@ -172,6 +218,7 @@ impl Reading {
                     self.views.problems.push(Problem {
                         location: view.locate(1),
                         view: Some(name.clone()),
+                        is_about_roles: false,
                         error: error.clone(),
                     });
                 }

@@ -52,6 +52,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let surroundings = Surroundings {
         snapshot: &snapshot,
         search_path: &["gold".to_owned()],
+        user: "ada",
     };
     let draft = Draft::new(views);
     let (draft, _) = draft.define(&definition, surroundings, references_of)?;
@@ -292,4 +293,124 @@ fn check_order(views: &Views, n_views: usize, edges: &BTreeSet<(usize, usize)>) 
             "{edges:?} {ordered:?}"
         );
     }
+}
+
+/// Verifiers are made with a salt of their own: what follows `password` is not compared.
+fn check_roles(texts: &[(&str, &str)], statement: &str, expected: std::result::Result<&str, &str>) {
+    let got = after(texts, statement).map_err(|error| error.message().to_owned());
+    let masked = got.map(|files| {
+        let verifier = regex::Regex::new(r"'SCRAM-SHA-256\$[^']*'").expect("valid");
+        verifier.replace_all(&files, "V").into_owned()
+    });
+    assert_eq!(
+        masked,
+        expected.map(str::to_owned).map_err(str::to_owned),
+        "{statement}"
+    );
+}
+
+const VERIFIER: &str = "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
+
+#[test]
+fn roles_are_written_with_verifiers() {
+    check_roles(
+        &[],
+        "create user \"a b\" superuser password 'geheim' connection limit 3",
+        Ok(
+            "_roles/a%20b.sql: create role \"a b\" superuser login\n  password V\n  connection limit 3;\n",
+        ),
+    );
+    let given = format!("create role x superuser login encrypted password '{VERIFIER}'");
+    let written = after(&[], &given).expect("a verifier is taken");
+    assert!(written.contains(VERIFIER), "{written}");
+    let first = "the first role must be a superuser that can log in with a password";
+    check_roles(&[], "create role x login password 'geheim'", Err(first));
+    check_roles(&[], "create role x superuser password 'geheim'", Err(first));
+    check_roles(&[], "create role x superuser login", Err(first));
+    check_roles(&[], "create role x superuser login password ''", Err(first));
+}
+
+#[test]
+fn roles_are_changed_where_they_stand() {
+    let ada = format!("-- the first\ncreate role ada superuser login password '{VERIFIER}';\n");
+    let texts = [("_roles/all.sql", ada.as_str())];
+    let check = |statement: &str, expected: std::result::Result<&str, &str>| {
+        check_roles(&texts, statement, expected);
+    };
+    check(
+        "create role bob valid until '2030-01-01'",
+        Ok(
+            "_roles/all.sql: -- the first\ncreate role ada superuser login password V;\n\n---\n\
+            _roles/bob.sql: create role bob nologin\n  valid until '2030-01-01 00:00:00+00';\n",
+        ),
+    );
+    check(
+        "alter role ada connection limit 5",
+        Ok(
+            "_roles/all.sql: -- the first\ncreate role ada superuser login\n  password V\n  connection limit 5;\n",
+        ),
+    );
+    let lonely = "at least one role must be a superuser that can log in with a password";
+    check("alter user ada nosuperuser", Err(lonely));
+    check("alter role ada password null", Err(lonely));
+    check("drop role ada", Err("current user cannot be dropped"));
+    check("drop role bob", Err("role \"bob\" does not exist"));
+    check("alter role bob login", Err("role \"bob\" does not exist"));
+    check("create role ada", Err("role \"ada\" already exists"));
+    check("create role pg_x", Err("role name \"pg_x\" is reserved"));
+    check(
+        "create role bob createdb",
+        Err("the role option CREATEDB is not supported"),
+    );
+    check(
+        "create role bob in role ada",
+        Err("the role option IN is not supported"),
+    );
+    check(
+        "create role bob login nologin",
+        Err("conflicting or redundant options"),
+    );
+    check(
+        "create role bob login 'geheim'",
+        Err("syntax error at or near \"'...'\""),
+    );
+    check(
+        "create role bob nosense",
+        Err("unrecognized role option \"nosense\""),
+    );
+    check(
+        "create role bob connection limit -2",
+        Err("invalid connection limit: -2"),
+    );
+    check(
+        "create role bob valid until 'soon'",
+        Err("invalid input syntax for type timestamp with time zone: \"soon\""),
+    );
+}
+
+#[test]
+fn broken_files_of_roles_leave_what_was() {
+    let ada = format!("create role ada superuser login password '{VERIFIER}';");
+    let before = views_of(&[("_roles/ada.sql", &ada)]);
+    assert!(before.role_problem().is_none());
+    for (path, text) in [
+        (
+            "_roles/ada.sql",
+            "create role ada superuser login password 'geheim';",
+        ),
+        ("_roles/ada.sql", "create role ada nonsense;"),
+        ("_roles/ada.sql", "create role ada 'x"),
+        ("_roles/ada.sql", "grant a to b;"),
+        ("_roles/ada.sql", "create view a as select 1;"),
+    ] {
+        let views = read(files(&[(path, text)]), Some(&before), references_of);
+        assert!(views.role_problem().is_some(), "{text}");
+        assert_eq!(views.roles, before.roles, "{text}");
+    }
+    let misplaced = views_of(&[("gold/ada.sql", &ada)]);
+    assert!(misplaced.role_problem().is_some() && misplaced.roles.is_empty());
+    let twice = views_of(&[("_roles/a.sql", &ada), ("_roles/b.sql", &ada)]);
+    assert!(twice.role_problem().is_some());
+    let gone = read(files(&[]), Some(&before), references_of);
+    assert!(gone.roles.is_empty());
 }

@@ -46,14 +46,17 @@ struct Asked {
 }
 
 impl Settings {
-    /// The settings that a session of this user starts with.
-    pub(super) fn new(user: &str, connections_max: usize) -> Self {
+    /// The settings that a session of this user starts with; `fixed` are those that the server
+    /// itself decides, by their names in lower case.
+    pub(super) fn new(user: &str, fixed: &[(&str, &str)]) -> Self {
         let mut values: BTreeMap<String, String> = SETTINGS
             .iter()
             .map(|setting| (setting.name.to_lowercase(), setting.default.to_owned()))
             .collect();
         values.insert("session_authorization".to_owned(), user.to_owned());
-        values.insert("max_connections".to_owned(), connections_max.to_string());
+        for (name, value) in fixed {
+            values.insert((*name).to_owned(), (*value).to_owned());
+        }
         let values = Arc::new(values);
         Self {
             defaults: Arc::clone(&values),
@@ -367,7 +370,7 @@ mod tests {
     use super::*;
 
     fn settings() -> Settings {
-        Settings::new("bob", 100)
+        Settings::new("bob", &[])
     }
 
     #[test]

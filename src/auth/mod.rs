@@ -1,0 +1,18 @@
+//! Who may come in, and by what proof: roles and their verifiers, SCRAM, certificates.
+//!
+//! Pure: nothing here opens a socket or a file. The wire carries the messages of an exchange, the
+//! gateway reads the files, the catalog reads roles from the views folder.
+
+mod certificate;
+mod guard;
+mod role;
+mod scram;
+mod userlist;
+mod verifier;
+
+pub use certificate::Certificate;
+pub use guard::{Guard, Login};
+pub use role::{Role, RoleChange, Roles, Until};
+pub use scram::{Exchange, MECHANISM, MECHANISM_PLUS, Refusal, RefusalKind, Reply};
+pub use userlist::Userlist;
+pub use verifier::{Password, Verifier};
