@@ -174,20 +174,23 @@ class Postgres(Server):
 
 
 class Hyper(Server):
-    """Hyper's server over a file made from the same Parquet; it speaks PostgreSQL's protocol."""
+    """Hyper's server, which speaks PostgreSQL's protocol, with the same Parquet loaded into the session's own table."""
 
     def __init__(self, folder: Path, parquet: Path):
         import tableauhyperapi as hyper
 
-        path = folder / "lineitem.hyper"
-        with hyper.HyperProcess(hyper.Telemetry.DO_NOT_SEND_USAGE_DATA_TO_TABLEAU) as process:
-            with hyper.Connection(process.endpoint, str(path), hyper.CreateMode.CREATE_AND_REPLACE) as connection:
-                connection.execute_command(f"create table lineitem as (select * from external('{parquet}'))")
         program = next(Path(hyper.__file__).parent.glob("bin/hyper/hyperd*"))
         port = free_port()
+        self.parquet = parquet
         super().__init__("Hyper", [program, "run", "--no-password", "--skip-license", "--init-user=postgres",
-                                   f"--listen-connection=tab.tcp://localhost:{port},auto",
-                                   f"--log-dir={folder}"], port, str(path))
+                                   f"--listen-connection=tab.tcp://localhost:{port}",
+                                   f"--log-dir={folder}"], port, "postgres")
+
+    def connect(self) -> None:
+        super().connect()
+        tail = self.client.query(f"create temporary table lineitem as (select * from external('{self.parquet}'))")[2]
+        if b"SELECT" not in tail and b"CREATE" not in tail:
+            raise RuntimeError(bytes(tail))
 
 
 def lakegate(program: str, lake: Path) -> Server:
@@ -227,11 +230,14 @@ def generate(folder: Path, scale: float, form: str) -> Path:
 
 
 def start(make, *arguments) -> Server | None:
+    server = None
     try:
         server = make(*arguments)
         server.connect()
         return server
-    except Exception as error:
+    except (OSError, RuntimeError, ImportError, StopIteration, subprocess.CalledProcessError) as error:
+        if server:
+            server.stop()
         print(f"left out: {getattr(make, '__name__', make)}: {error}", file=sys.stderr)
         return None
 

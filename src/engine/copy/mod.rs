@@ -57,10 +57,15 @@ pub(super) fn parse(lines: &Lines, tokens: &[TokenWithSpan]) -> Result<Parsed> {
         false => table(&mut cursor)?,
     };
     let is_from = !is_query && cursor.skip_any(&["FROM"]);
+    let to = cursor.first();
     if !is_from {
         cursor.expect("TO")?;
     }
-    let end = end(lines, &mut cursor)?;
+    let end = end(&mut cursor).map_err(|error| match (is_query, error.position(), to) {
+        // Of all places `gram.y` has that of TO.
+        (true, None, Some(to)) => error.at(lines.position(to.span.start)),
+        _ => error,
+    })?;
     let mut given = options::Given::new(lines);
     if is_binary {
         given.add_word("format", "binary", binary);
@@ -71,7 +76,9 @@ pub(super) fn parse(lines: &Lines, tokens: &[TokenWithSpan]) -> Result<Parsed> {
     options::parse(&mut cursor, &mut given)?;
     if !is_query && !is_from && cursor.peek().as_deref() == Some("WHERE") {
         let message = "WHERE clause not allowed with COPY TO";
-        return Err(syntax_error_at(lines, cursor.first(), message));
+        let error = Error::new(ErrorKind::SyntaxError, message);
+        let at = cursor.first().map(|token| lines.position(token.span.start));
+        return Err(at.map_or(error.clone(), |at| error.at(at)));
     }
     if !is_from {
         cursor.expect_end()?;
@@ -109,12 +116,11 @@ enum End {
     Program,
 }
 
-fn end(lines: &Lines, cursor: &mut Cursor<'_>) -> Result<End> {
-    let at = cursor.first();
+fn end(cursor: &mut Cursor<'_>) -> Result<End> {
     if cursor.skip_any(&["PROGRAM"]) {
         if cursor.skip_any(&["STDIN", "STDOUT"]) {
             let message = "STDIN/STDOUT not allowed with PROGRAM";
-            return Err(syntax_error_at(lines, at, message));
+            return Err(Error::new(ErrorKind::SyntaxError, message));
         }
         return cursor.string().map(|_| End::Program);
     }
@@ -122,14 +128,6 @@ fn end(lines: &Lines, cursor: &mut Cursor<'_>) -> Result<End> {
         return Ok(End::Client);
     }
     cursor.string().map(|_| End::File)
-}
-
-fn syntax_error_at(lines: &Lines, token: Option<&TokenWithSpan>, message: &str) -> Error {
-    let error = Error::new(ErrorKind::SyntaxError, message);
-    match token {
-        Some(token) => error.at(lines.position(token.span.start)),
-        None => error,
-    }
 }
 
 /// The error for a parameter in a query: COPY takes none (`transformParamRef` in parse_expr.c).

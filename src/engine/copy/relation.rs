@@ -1,13 +1,15 @@
-//! What COPY asks of a relation that is copied by name.
+//! What COPY asks of what it copies.
 
 use super::{Copy, CopyLayout, ForceQuote};
 use crate::engine::pin::{Pinned, PinnedRelation};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Checks what is pinned: a query has no parameters; a relation has the columns named with it, as `CopyGetAttnums` and `BeginCopyTo` do.
+/// Checks what is pinned, as `CopyGetAttnums` and `BeginCopyTo` do: a relation is a table and has
+/// the columns named with it, a query has no parameters.
 ///
 /// # Errors
-/// It could not be pinned; `UndefinedColumn`, `DuplicateColumn`; `WrongObjectType`: it is a view.
+/// It could not be pinned; `UndefinedColumn`, `DuplicateColumn`, `InvalidColumnReference`;
+/// `WrongObjectType`: it is a view; `UndefinedParameter`.
 pub(in crate::engine) fn check(copy: &Copy, pinned: Result<Pinned>) -> Result<Pinned> {
     let Some(name) = &copy.relation else {
         return match &copy.parameter {

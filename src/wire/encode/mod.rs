@@ -239,7 +239,7 @@ impl RowEncoder {
             let room = out.get_mut(at..)?;
             at += match piece {
                 Piece::Run(run) => {
-                    let (bytes, length) = run.from_row(in_block)?;
+                    let (bytes, length) = run.row_onwards(in_block)?;
                     copy::run(bytes, length, room)?
                 }
                 Piece::Column(index) => self.columns.get(*index)?.copy_to(self.next_row, room)?,

@@ -62,7 +62,7 @@ impl Run {
     /// The bytes from a row's part on, and how many of them are the part's; `None` if its values
     /// must be written one at a time.
     #[inline(always)]
-    pub(super) fn from_row(&self, row: usize) -> Option<(&[u8], usize)> {
+    pub(super) fn row_onwards(&self, row: usize) -> Option<(&[u8], usize)> {
         let length = *self.ends.get(row)?;
         let bytes = self.bytes.get(row * self.row_bytes()..)?;
         (length != BROKEN).then_some((bytes, length))
