@@ -4,6 +4,7 @@ mod peers;
 mod pgbench;
 mod programs;
 mod psql;
+mod secured;
 mod tokio_postgres;
 
 use std::path::Path;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::clients::run;
+use crate::clients::secured::{Tls, secured_gateway};
 use crate::gateway::{Gateway, given, given_if_set, postgres};
 
 /// The lake whose one table both PostgreSQL have too.
@@ -35,7 +36,17 @@ fn agrees_in_plain(program: &str) {
     assert_agreed(compare(program, &gateway, &postgres().to_string()));
 }
 
-/// One test a program.
+fn agrees_over_tls(program: &str) {
+    let gateway = secured_gateway();
+    let tls = Tls::given();
+    let mut command = compare(program, &gateway, &tls.postgres);
+    command
+        .env("PGPASSWORD", &tls.password)
+        .args(["--root-certificate", &tls.certificate]);
+    assert_agreed(command);
+}
+
+/// Two tests a program.
 macro_rules! programs {
     ($($program:ident),* $(,)?) => {
         mod in_plain {
@@ -43,6 +54,14 @@ macro_rules! programs {
                 #[test]
                 fn $program() {
                     super::agrees_in_plain(stringify!($program));
+                }
+            )*
+        }
+        mod over_tls {
+            $(
+                #[test]
+                fn $program() {
+                    super::agrees_over_tls(stringify!($program));
                 }
             )*
         }
