@@ -75,6 +75,7 @@ programs!(
     asyncpg,
     pg8000,
     sqlalchemy,
+    connectorx,
     odbc,
     node_pg,
     postgres_js,
