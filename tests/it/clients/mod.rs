@@ -1,5 +1,6 @@
 //! The tools people come with, run as they are; and the peers that read the same files.
 
+mod foreign_server;
 mod peers;
 mod pgbench;
 mod programs;

@@ -77,6 +77,7 @@ programs!(
     sqlalchemy,
     connectorx,
     odbc,
+    odbc_declare_fetch,
     node_pg,
     postgres_js,
     jdbc,
