@@ -75,6 +75,7 @@ programs!(
     asyncpg,
     pg8000,
     sqlalchemy,
+    adbc,
     connectorx,
     odbc,
     odbc_declare_fetch,
