@@ -64,6 +64,9 @@ fn row_column(query: &Query) -> Option<Option<String>> {
     }
 }
 
+/// DataFusion calls its column `value`.
+const SERIES: &str = "generate_series";
+
 struct Rewriter;
 
 impl VisitorMut for Rewriter {
@@ -71,6 +74,15 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         let rewritten = match factor {
+            TableFactor::Table {
+                name,
+                args: Some(_),
+                alias,
+                ..
+            } if last_part(name) == SERIES => {
+                *alias = Some(with_column(alias.as_ref(), SERIES));
+                return ControlFlow::Continue(());
+            }
             TableFactor::Table {
                 name,
                 args: Some(given),
