@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::statement::{Execute, Statement, StatementKind};
-use super::{Engine, Parameter, StatementContext, failure, parse};
+use super::{Engine, Parameter, Shown, StatementContext, failure, parse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{PgType, format_type};
 
@@ -41,7 +41,9 @@ impl Engine {
             kind: StatementKind::Query(parse::checked(row_of(&execute.arguments, types)?)?),
             lines: Arc::clone(&execute.lines),
         });
-        let mut answer = self.answer(&statement, Vec::new(), None, context).await?;
+        let mut answer = self
+            .answer(&statement, Vec::new(), None, Shown::Binary, context)
+            .await?;
         let mut values = Vec::with_capacity(n_expected);
         while let Some(batch) = answer.next().await {
             let batch = batch?;

@@ -27,6 +27,7 @@ mod rules;
 mod scope;
 mod session_command;
 mod session_state;
+mod spelled;
 mod statement;
 mod table_arguments;
 mod type_planner;
@@ -48,6 +49,7 @@ pub use moment::Moment;
 pub use parameters::Parameter;
 pub use references::{references_of, stars_of};
 pub use session_state::base as base_state;
+pub use spelled::Shown;
 pub use statement::{
     Declare, Direction, Execute, Fetch, Mode, Prepare, SessionCommand, Statement, StatementKind,
 };
@@ -56,10 +58,12 @@ pub use views::Defined;
 use crate::catalog::sql::Lines;
 use crate::catalog::{Catalog, Columns, KnownRoles};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions;
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
 use moka::sync::Cache;
 use pin::Pinned;
+use plan::Plan;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
 #[derive(Clone, Debug)]
@@ -162,7 +166,7 @@ impl Engine {
     /// Runs a statement on the query runtime. `parameters` are the values of `$1`, `$2` ..., of
     /// the types [`Engine::describe`] gave. `expected` are the columns that were described to the
     /// client, if any: another set now is an error (PostgreSQL's "cached plan must not change
-    /// result type"). Cancel safe.
+    /// result type"). `shown` says which of them it reads as text. Cancel safe.
     ///
     /// # Errors
     /// Whatever planning finds wrong; failures while running come from [`Answer::next`].
@@ -171,6 +175,7 @@ impl Engine {
         statement: &Arc<Statement>,
         parameters: Vec<Parameter>,
         expected: Option<&[Column]>,
+        shown: Shown,
         context: &StatementContext,
     ) -> Result<Answer> {
         if parameters.is_empty()
@@ -186,7 +191,7 @@ impl Engine {
         let (statement, own) = (Arc::clone(statement), context.clone());
         let expected = expected.map(<[Column]>::to_vec);
         let step = async move {
-            let answer = inner.answer(&statement, parameters, &own).await?;
+            let answer = inner.answer(&statement, parameters, &shown, &own).await?;
             match expected {
                 Some(expected) => same_columns(answer, &expected),
                 None => Ok(answer),
@@ -264,6 +269,7 @@ impl Inner {
         &self,
         statement: &Statement,
         parameters: Vec<Parameter>,
+        shown: &Shown,
         context: &StatementContext,
     ) -> Result<Answer> {
         let query = query_of(statement)?;
@@ -290,6 +296,19 @@ impl Inner {
             .map_err(|error| failure::from_datafusion(&error))?;
         let analyzed = execute::analyzed(&plan, &state)?;
         let columns = columns::of_plan(&plan.logical, &analyzed);
+        let session = || {
+            let pinned = &scene.pinned;
+            functions::of_session(
+                &context.facts,
+                &pinned.snapshot,
+                &pinned.builtin,
+                pinned.inventory.as_ref(),
+            )
+        };
+        let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
+            Some(logical) => execute::analyzed(&Plan { logical }, &state)?,
+            None => analyzed,
+        };
         let physical = execute::physical(analyzed, &state).await?;
         match statement.kind {
             StatementKind::Explain {

@@ -95,13 +95,19 @@ pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<Parameter
             None => found.types.get(&number).cloned(),
         });
     }
+    let named: Vec<u32> = (1..=n_parameters)
+        .map(|number| declared(number).or_else(|| found.named.get(&number).copied()))
+        .map(Option::unwrap_or_default)
+        .collect();
     if known.iter().any(Option::is_none) {
-        infer(&mut known, scene)?;
+        infer(&mut known, &named, scene)?;
     }
-    let parameters = known.into_iter().zip(1..).map(|(known, number)| {
+    let parameters = known.into_iter().zip(named).map(|(known, named)| {
         let data_type = known.unwrap_or(DataType::Utf8);
-        let named = declared(number).or_else(|| found.named.get(&number).copied());
-        let pg_type = named.map_or_else(|| types::of_arrow(&data_type), PgType::of);
+        let pg_type = match named {
+            0 => types::of_arrow(&data_type),
+            named => PgType::of(named),
+        };
         ParameterType { data_type, pg_type }
     });
     Ok(parameters.collect())
@@ -112,10 +118,11 @@ fn arrow_type(oid: u32) -> Result<DataType> {
 }
 
 /// Asks DataFusion what it would take the open parameters for, by what they are compared with.
-fn infer(known: &mut [Option<DataType>], scene: &Scene<'_>) -> Result<()> {
+fn infer(known: &mut [Option<DataType>], named: &[u32], scene: &Scene<'_>) -> Result<()> {
     let fields: Vec<Option<FieldRef>> = known
         .iter()
-        .map(|known| known.as_ref().map(|data_type| field(data_type, 0)))
+        .zip(named)
+        .map(|(known, named)| known.as_ref().map(|data_type| field(data_type, *named)))
         .collect();
     let plan = plan::plan(scene, fields)?;
     let inferred = plan
@@ -128,7 +135,11 @@ fn infer(known: &mut [Option<DataType>], scene: &Scene<'_>) -> Result<()> {
         .filter(|(_, known)| known.is_none())
     {
         let inferred = inferred.get(&format!("${}", index + 1)).cloned().flatten();
-        *known = inferred.and_then(|inferred| types::arrow_type(types::of_arrow(&inferred).oid));
+        *known = inferred.and_then(|inferred| match inferred {
+            // One OID has lists of every depth.
+            DataType::List(_) => Some(inferred),
+            _ => types::arrow_type(types::of_arrow(&inferred).oid),
+        });
     }
     Ok(())
 }
@@ -147,6 +158,7 @@ const CASTING: &[(&str, u32)] = &[
     ("json", oid::JSON),
     ("jsonb", oid::JSONB),
     ("name", oid::NAME),
+    ("numeric", oid::NUMERIC),
     ("uuid", oid::UUID),
 ];
 

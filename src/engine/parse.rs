@@ -135,9 +135,9 @@ pub(super) fn parse_one(
         Command::Named => named::parse(text, lines, tokens)?,
         Command::Writing(name) => match sql::definition(text, lines, tokens) {
             Some(definition) => StatementKind::Definition(definition?),
-            None => return Err(writing(&command_name(name, tokens))),
+            None => StatementKind::Refused(writing(&command_name(name, tokens))),
         },
-        Command::Refused(name) => return Err(Error::unsupported(name)),
+        Command::Refused(name) => StatementKind::Refused(Error::unsupported(name)),
         Command::Unknown => return Err(near(lines, first)),
     };
     Ok(Statement {

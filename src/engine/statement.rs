@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::copy::Copy;
 use crate::catalog::sql::{Definition, Lines};
+use crate::error::Error;
 
 /// One statement of a message.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub enum StatementKind {
     /// A change of the views folder. The door collects those of a transaction, and gives them to
     /// [`super::Engine::define`].
     Definition(Definition),
+    /// What is known and not run: an error when it would be, and what was sent before it is run.
+    Refused(Error),
     /// A statement kept under a name.
     Prepare(Prepare),
     /// A kept statement, to be run.

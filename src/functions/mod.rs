@@ -8,6 +8,7 @@ pub mod input;
 pub mod integers;
 pub mod json;
 mod names;
+mod numeric;
 mod objects;
 mod quote;
 mod refused;
@@ -15,6 +16,8 @@ mod reg;
 mod scalar;
 mod session;
 mod sum;
+mod type_of;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,6 +91,12 @@ pub fn of_session(
     functions
 }
 
+/// The function of [`of_session`] that spells the values of a type as text; `None` for types whose
+/// values are no objects.
+pub fn spelling(type_oid: u32) -> Option<&'static str> {
+    reg::output_of(type_oid)
+}
+
 /// Aggregates that take the place of DataFusion's, registered once.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let variance = datafusion::functions_aggregate::variance::var_samp_udaf();
@@ -105,6 +114,9 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
+    functions.extend(waiting::functions());
+    functions.push(type_of::function());
+    functions.push(numeric::function());
     functions.extend(array_bounds::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));

@@ -21,6 +21,12 @@ const REGROLE: u32 = 4096;
 /// The OID of type `regprocedure`.
 const REGPROCEDURE: u32 = 2202;
 
+/// The function that spells the values of a type; `None` if they are no objects.
+pub(super) fn output_of(type_oid: u32) -> Option<&'static str> {
+    let kind = KINDS.iter().find(|kind| kind.type_oid == type_oid)?;
+    Some(kind.functions[2])
+}
+
 /// A kind of object that a type names.
 #[derive(Clone, Copy)]
 struct Kind {

@@ -8,7 +8,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 
 use super::parts::Parts;
 use crate::config::{Format, LakeConfig};
-use crate::engine::{Answer, StatementContext, StatementKind};
+use crate::engine::{Answer, Shown, StatementContext, StatementKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::text;
 
@@ -29,6 +29,7 @@ pub(super) async fn query(
                 continue;
             }
             StatementKind::Query(_) | StatementKind::Explain { .. } => {}
+            StatementKind::Refused(error) => return Err(error.clone()),
             _ => {
                 let message = "a statement about the session, without a server";
                 return Err(Error::unsupported(message));
@@ -36,7 +37,7 @@ pub(super) async fn query(
         }
         let answer = parts
             .engine
-            .answer(statement, Vec::new(), None, &context)
+            .answer(statement, Vec::new(), None, Shown::Text, &context)
             .await?;
         write_answer(answer, format, out).await?;
     }

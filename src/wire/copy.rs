@@ -1,6 +1,8 @@
 //! COPY TO STDOUT: the rows of a statement in CopyData messages, as fast as the client takes them.
 //! <https://www.postgresql.org/docs/16/protocol-flow.html#PROTOCOL-COPY>
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, BytesMut};
 use pgwire::messages::copy::MESSAGE_TYPE_BYTE_COPY_DATA;
 
@@ -11,9 +13,9 @@ use super::encode::{Format, Limit};
 use super::failure::Step;
 use super::respond;
 use super::rows::{Presentation, Rows};
-use super::run::Binding;
+use super::run::{Binding, Sent};
 use super::watch::Watch;
-use crate::engine::{Copy, CopyLayout};
+use crate::engine::{Copy, CopyLayout, Shown, Statement};
 
 /// What the file begins with: its signature, no flags, no further header
 /// (<https://www.postgresql.org/docs/16/sql-copy.html>, "Binary Format").
@@ -34,11 +36,26 @@ const FULL_BUFFER: Limit = Limit {
 impl Connection {
     /// Runs a COPY. As `DoCopyTo` in copyto.c: an error in the midst of the rows is an
     /// ErrorResponse without CopyDone.
-    pub(super) async fn copy(&mut self, copy: &Copy, binding: Binding<'_>, watch: &Watch) -> Step {
+    pub(super) async fn copy(
+        &mut self,
+        copy: &Copy,
+        statement: &Arc<Statement>,
+        watch: &Watch,
+    ) -> Step {
         // As `DoCopy`: a relation is looked up before the options are read, a query is not.
         if copy.relation.is_none() {
             copy.layout.clone()?;
         }
+        let binding = Binding {
+            statement,
+            parameters: Vec::new(),
+            expected: None,
+            shown: match copy.layout {
+                Ok(CopyLayout::Binary) => Shown::Binary,
+                _ => Shown::Text,
+            },
+            sent: Sent::Extended,
+        };
         let mut rows = self.answer(binding, watch).await?;
         let layout = copy.layout.clone()?;
         let format = match layout {

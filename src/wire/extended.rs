@@ -17,7 +17,7 @@ use super::run::{Binding, Sent, within_width};
 use super::session::{Life, Portal, PortalState, Prepared};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::engine::{Column, Description, Direction, Parameter, Statement, StatementKind};
+use crate::engine::{Column, Description, Direction, Parameter, Shown, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
 use crate::types::PgType;
 
@@ -84,7 +84,9 @@ impl Connection {
     ) -> Step<Description> {
         let columns = match &statement.kind {
             StatementKind::Session(command) => command::columns(&self.session, command)?,
-            StatementKind::Definition(_) | StatementKind::Prepare(_) => Vec::new(),
+            StatementKind::Definition(_)
+            | StatementKind::Prepare(_)
+            | StatementKind::Refused(_) => Vec::new(),
             // As `UtilityTupleDescriptor` in utility.c: what does not exist has no columns.
             StatementKind::Execute(execute) => {
                 let prepared = self.session.statement(&execute.name);
@@ -283,6 +285,13 @@ impl Connection {
             statement,
             parameters: std::mem::take(&mut portal.parameters),
             expected: Some(&portal.prepared.description.columns),
+            shown: Shown::ByColumn(
+                portal
+                    .formats
+                    .iter()
+                    .map(|format| *format == Format::Text)
+                    .collect(),
+            ),
             sent: Sent::Extended,
         };
         let Some(rows) = self.start(binding, watch).await? else {

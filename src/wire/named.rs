@@ -14,7 +14,7 @@ use super::run::{Binding, Sent};
 use super::session::{Life, Portal, PortalState, Prepared, no_cursor};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::engine::{Declare, Description, Direction, Execute, Fetch, Parameter, Prepare};
+use crate::engine::{Declare, Description, Direction, Execute, Fetch, Parameter, Prepare, Shown};
 
 impl Connection {
     /// PREPARE: what is wrong with the statement is said now.
@@ -42,6 +42,7 @@ impl Connection {
     pub(super) async fn execute_named(
         &mut self,
         execute: &Execute,
+        shown: Shown,
         sent: Sent,
         watch: &Watch,
     ) -> Step<Rows> {
@@ -63,6 +64,7 @@ impl Connection {
             statement,
             parameters,
             expected: Some(&prepared.description.columns),
+            shown,
             sent,
         };
         self.answer(binding, watch).await
@@ -92,6 +94,10 @@ impl Connection {
             statement: &declare.query,
             parameters,
             expected: None,
+            shown: match declare.is_binary {
+                true => Shown::Binary,
+                false => Shown::Text,
+            },
             sent,
         };
         let rows = self.answer(binding, watch).await?;

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::failure::{Failure, Step};
 use super::rows::{Rows, Tag};
 use super::watch::Watch;
-use crate::engine::{Answer, Column, Parameter, Statement, StatementKind};
+use crate::engine::{Answer, Column, Parameter, Shown, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
 
 /// A statement and what its parameters stand for.
@@ -17,6 +17,8 @@ pub(super) struct Binding<'a> {
     pub(super) parameters: Vec<Parameter>,
     /// The columns that were described to the client.
     pub(super) expected: Option<&'a [Column]>,
+    /// How the client reads the columns.
+    pub(super) shown: Shown,
     pub(super) sent: Sent,
 }
 
@@ -56,12 +58,15 @@ impl Connection {
                 self.define(definition, watch, is_alone).await?;
                 Ok(None)
             }
+            StatementKind::Refused(error) => Err(error.clone().into()),
             StatementKind::Prepare(prepare) => {
                 self.prepare_named(prepare, watch).await?;
                 Ok(None)
             }
             StatementKind::Execute(execute) => {
-                let rows = self.execute_named(execute, sent, watch).await?;
+                let rows = self
+                    .execute_named(execute, binding.shown, sent, watch)
+                    .await?;
                 Ok(Some(rows))
             }
             StatementKind::Declare(declare) => {
@@ -71,14 +76,7 @@ impl Connection {
             }
             StatementKind::Fetch(fetch) => self.fetch(fetch, watch).await,
             StatementKind::Copy(copy) => {
-                let parameters = Vec::new();
-                let expected = None;
-                let binding = Binding {
-                    parameters,
-                    expected,
-                    ..binding
-                };
-                self.copy(copy, binding, watch).await?;
+                self.copy(copy, binding.statement, watch).await?;
                 Ok(None)
             }
             StatementKind::Query(_) | StatementKind::Explain { .. } => {
@@ -98,6 +96,7 @@ impl Connection {
             binding.statement,
             binding.parameters,
             binding.expected,
+            binding.shown,
             &context,
         );
         let answer: Answer = watch.over(&mut self.client, answer).await?;

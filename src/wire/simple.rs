@@ -10,7 +10,7 @@ use super::failure::{Failure, Step};
 use super::respond;
 use super::rows::{Presentation, Rows};
 use super::run::{Binding, Sent};
-use crate::engine::{SessionCommand, Statement};
+use crate::engine::{SessionCommand, Shown, Statement};
 
 impl Connection {
     /// As `exec_simple_query` in postgres.c: the whole message is parsed first, and an error ends
@@ -39,6 +39,7 @@ impl Connection {
             statement,
             parameters: Vec::new(),
             expected: None,
+            shown: Shown::Text,
             sent,
         };
         let Some(mut rows) = self.start(binding, &watch).await? else {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
@@ -36,6 +36,16 @@ impl AnalyzerRule for Input {
                     Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) if reads(to) => {
                         input(Arc::clone(&field), zone)
                     }
+                    // One type of PostgreSQL has arrays of any number of dimensions.
+                    Ok(DataType::List(of)) if is_deeper(&of, to) => {
+                        let field = field.as_ref().clone();
+                        let mut data_type = to.clone();
+                        while is_deeper(&of, &data_type) {
+                            data_type = DataType::new_list(data_type, true);
+                        }
+                        let field = Arc::new(field.with_data_type(data_type));
+                        return Ok(Transformed::yes(Expr::Cast(Cast { expr, field })));
+                    }
                     Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
                         if *to == DataType::Utf8 =>
                     {
@@ -50,5 +60,16 @@ impl AnalyzerRule for Input {
         };
         plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
             .map(|transformed| transformed.data)
+    }
+}
+
+/// Whether lists of `element` are deeper than the lists they are cast to.
+fn is_deeper(element: &FieldRef, to: &DataType) -> bool {
+    match (element.data_type(), to) {
+        (DataType::List(element), DataType::List(to)) => match to.data_type() {
+            DataType::List(_) => is_deeper(element, to.data_type()),
+            _ => true,
+        },
+        _ => false,
     }
 }

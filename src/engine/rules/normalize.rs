@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg,
-    FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, Query,
-    TableFactor, Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
+    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
+    ObjectName, Query, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use super::subquery_array;
@@ -58,6 +58,10 @@ impl VisitorMut for Normalizer {
                 let text = Expr::Value(literal.value.clone());
                 match literal.data_type {
                     DataType::Uuid => Ok(Some(call("uuid", vec![text]))),
+                    DataType::Numeric(ExactNumberInfo::None)
+                    | DataType::Decimal(ExactNumberInfo::None) => {
+                        Ok(Some(call("numeric", vec![text])))
+                    }
                     _ => Ok(json_cast(&text, &literal.data_type)),
                 }
             }
@@ -184,6 +188,9 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
             deepen(expression, data_type);
             None
         }
+        DataType::Numeric(ExactNumberInfo::None)
+        | DataType::Decimal(ExactNumberInfo::None)
+        | DataType::Dec(ExactNumberInfo::None) => Some(call("numeric", vec![expression.clone()])),
         DataType::Uuid => Some(call("uuid", vec![expression.clone()])),
         // A value that names an object is spelled as text, not as the number it is.
         DataType::Text | DataType::Varchar(None) => spelled(expression),

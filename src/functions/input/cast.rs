@@ -137,15 +137,7 @@ fn read(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
         DataType::Float64 => primitive::<Float64Type>(texts, to, |text| {
             scalar::float(text, oid::FLOAT8, f64::is_infinite)
         })?,
-        DataType::Decimal128(precision, scale) => primitive::<Decimal128Type>(texts, to, |text| {
-            let unscaled = Digits::of(text)?.unscaled(*precision, *scale)?;
-            unscaled
-                .to_i128()
-                .ok_or_else(|| invalid_text(oid::NUMERIC, text))
-        })?,
-        DataType::Decimal256(precision, scale) => primitive::<Decimal256Type>(texts, to, |text| {
-            Digits::of(text)?.unscaled(*precision, *scale)
-        })?,
+        DataType::Decimal128(..) | DataType::Decimal256(..) => decimals(texts, to)?,
         DataType::Date32 => primitive::<Date32Type>(texts, to, datetime::date)?,
         DataType::Time64(_) => primitive::<Time64MicrosecondType>(texts, to, datetime::time)?,
         DataType::Timestamp(_, None) => {
@@ -158,6 +150,25 @@ fn read(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
         }
         _ => any(texts, to, zone)?,
     })
+}
+
+/// The decimals of texts, of this precision and scale.
+///
+/// # Errors
+/// A text is no number, or has too many digits.
+pub(in crate::functions) fn decimals(texts: &StringArray, to: &DataType) -> Result<ArrayRef> {
+    match to {
+        DataType::Decimal256(precision, scale) => primitive::<Decimal256Type>(texts, to, |text| {
+            Digits::of(text)?.unscaled(*precision, *scale)
+        }),
+        DataType::Decimal128(precision, scale) => primitive::<Decimal128Type>(texts, to, |text| {
+            let unscaled = Digits::of(text)?.unscaled(*precision, *scale)?;
+            unscaled
+                .to_i128()
+                .ok_or_else(|| invalid_text(oid::NUMERIC, text))
+        }),
+        other => Err(Error::unsupported(format!("decimals of type {other}"))),
+    }
 }
 
 fn booleans(texts: &StringArray) -> Result<BooleanArray> {

@@ -13,6 +13,7 @@ use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 
 pub use array::{of_numerics, of_values};
+pub(super) use cast::decimals;
 pub use cast::{input, reads};
 pub use number::Digits;
 pub(super) use scalar::uuid;

@@ -5,10 +5,19 @@ use datafusion::common::ScalarValue;
 
 use super::{bytes, datetime, interval, invalid_text, is_text, name_of, number, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::json::{self, Flavour};
 use crate::types::oid;
 
 /// A value from its text.
 pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
+    let flavour = match pg_oid {
+        oid::JSON => Some(Flavour::Json),
+        oid::JSONB => Some(Flavour::Jsonb),
+        _ => None,
+    };
+    if let Some(flavour) = flavour {
+        return json::read(text, flavour).map(|text| ScalarValue::Utf8(Some(text)));
+    }
     if is_text(pg_oid) {
         return Ok(ScalarValue::Utf8(Some(text.to_owned())));
     }
@@ -28,7 +37,6 @@ pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
         oid::NUMERIC => number::from_text(text)?,
         oid::BYTEA => ScalarValue::Binary(Some(bytes::from_text(text)?)),
         oid::UUID => ScalarValue::Utf8(Some(uuid(text)?)),
-        oid::JSONB => ScalarValue::Utf8(Some(text.to_owned())),
         oid::DATE => ScalarValue::Date32(Some(datetime::date(text)?)),
         oid::TIME => ScalarValue::Time64Microsecond(Some(datetime::time(text)?)),
         oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text)?), None),

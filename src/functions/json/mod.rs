@@ -15,6 +15,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::error::Result;
 use crate::types::{self, TYPE_KEY, oid};
 use call::JsonFunction;
 pub use call::{Operation, cannot_cast};
@@ -36,6 +37,17 @@ impl Flavour {
             Self::Json => oid::JSON,
             Self::Jsonb => oid::JSONB,
         }
+    }
+}
+
+/// A text as a value of json or jsonb.
+///
+/// # Errors
+/// It is not JSON, or nothing that jsonb holds.
+pub fn read(text: &str, flavour: Flavour) -> Result<String> {
+    match flavour {
+        Flavour::Json => scan::check(text, scan::Strings::AsWritten).map(|()| text.to_owned()),
+        Flavour::Jsonb => normal::normal(text),
     }
 }
 

@@ -6,6 +6,7 @@ use datafusion::common::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
 use crate::functions::input::{Digits, is_text, null, of_numerics, of_values, unsupported};
+use crate::functions::json::{self, Flavour};
 use crate::types::{element_of, oid};
 use crate::wire::failure::Failure;
 use crate::wire::message::checked_utf8;
@@ -35,6 +36,11 @@ pub(super) fn value(bytes: &[u8], pg_oid: u32, number: usize) -> Result<ScalarVa
 }
 
 fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> {
+    if pg_oid == oid::JSON {
+        let text = checked_utf8(reader.rest())?;
+        let text = json::read(text, Flavour::Json)?;
+        return Ok(ScalarValue::Utf8(Some(text)));
+    }
     if is_text(pg_oid) {
         let text = checked_utf8(reader.rest())?;
         return Ok(ScalarValue::Utf8(Some(text.to_owned())));
@@ -56,7 +62,8 @@ fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> 
             if reader.take(1)?.get_u8() != 1 {
                 return Err(Error::unsupported("this version of jsonb's binary format").into());
             }
-            ScalarValue::Utf8(Some(checked_utf8(reader.rest())?.to_owned()))
+            let text = json::read(checked_utf8(reader.rest())?, Flavour::Jsonb)?;
+            ScalarValue::Utf8(Some(text))
         }
         oid::DATE => {
             let days = reader.take(4)?.get_i32().checked_add(EPOCH_DAYS);

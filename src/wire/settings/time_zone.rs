@@ -13,6 +13,10 @@ pub(super) fn canonical(value: &str) -> Option<String> {
     if let Some(offset) = shown_offset(value) {
         return Some(show_offset(offset));
     }
+    // A POSIX zone without a name.
+    if input::offset(value).is_some_and(|seconds| seconds % 60 == 0) {
+        return Some(value.to_owned());
+    }
     if let Some(name) = iana(value) {
         return Some(name);
     }
@@ -21,7 +25,8 @@ pub(super) fn canonical(value: &str) -> Option<String> {
 
 /// The zone as Arrow takes it: an IANA name or an offset.
 pub(in crate::wire) fn arrow_zone(kept: &str) -> String {
-    match shown_offset(kept) {
+    let posix = input::offset(kept).map(i32::wrapping_neg);
+    match shown_offset(kept).or(posix) {
         Some(seconds) => {
             let sign = if seconds < 0 { '-' } else { '+' };
             let minutes = seconds.abs() / 60;
@@ -128,6 +133,7 @@ mod tests {
         check("2", Some("<+02>-02"), "+02:00");
         check("-7.5", Some("<-07:30>+07:30"), "-07:30");
         check("GMT-2", Some("<+02>-02"), "+02:00");
+        check("-02:00", Some("-02:00"), "+02:00");
         check("Mars/Olympus", None, "");
         check("", None, "");
     }

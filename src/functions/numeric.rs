@@ -1,0 +1,100 @@
+//! The cast to numeric without precision and scale, which keeps a number as it is.
+//! <https://www.postgresql.org/docs/16/datatype-numeric.html#DATATYPE-NUMERIC-DECIMAL>
+//!
+//! An Arrow column has one precision and scale. Those of a decimal are its own, integers have no fraction, a
+//! quoted literal has its own digits; texts and floating-point numbers of a column get
+//! `numeric(38, 10)`.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+use super::input::{Digits, decimals};
+use crate::types::{arrow_type, oid};
+
+/// The function of this file; [`super::input`]'s rule is for casts that name a precision.
+pub(super) fn function() -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(Numeric {
+        signature: Signature::any(1, Volatility::Immutable),
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Numeric {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Numeric {
+    fn name(&self) -> &'static str {
+        "numeric"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(target(&arguments[0]))
+    }
+
+    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let data_type = match arguments.scalar_arguments[0] {
+            Some(literal) => own_digits(literal),
+            None => None,
+        };
+        let data_type = data_type.unwrap_or_else(|| target(arguments.arg_fields[0].data_type()));
+        Ok(Arc::new(Field::new(self.name(), data_type, true)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let to = arguments.return_field.data_type();
+        match &arguments.args[0] {
+            ColumnarValue::Array(array) => converted(array, to).map(ColumnarValue::Array),
+            ColumnarValue::Scalar(value) => {
+                let array = converted(&value.to_array()?, to)?;
+                ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar)
+            }
+        }
+    }
+}
+
+/// The type of a quoted literal's digits.
+fn own_digits(literal: &ScalarValue) -> Option<DataType> {
+    let text = literal.try_as_str()??;
+    let value = Digits::of(text).and_then(Digits::into_scalar);
+    value.ok().map(|value| value.data_type())
+}
+
+fn target(of: &DataType) -> DataType {
+    match of {
+        DataType::Decimal128(..) | DataType::Decimal256(..) => of.clone(),
+        DataType::Int8 | DataType::UInt8 | DataType::Int16 => DataType::Decimal128(5, 0),
+        DataType::UInt16 | DataType::Int32 => DataType::Decimal128(10, 0),
+        DataType::UInt32 | DataType::Int64 | DataType::UInt64 => DataType::Decimal128(20, 0),
+        _ => arrow_type(oid::NUMERIC).unwrap_or(DataType::Decimal128(38, 10)),
+    }
+}
+
+fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    match array.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            let texts = cast(array, &DataType::Utf8)?;
+            decimals(texts.as_string(), to)
+                .map_err(|error| DataFusionError::External(Box::new(error)))
+        }
+        _ => {
+            let options = CastOptions {
+                safe: false,
+                ..CastOptions::default()
+            };
+            Ok(cast_with_options(array, to, &options)?)
+        }
+    }
+}
