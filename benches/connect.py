@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Measures what each connection costs: time to log in by SCRAM and ask `select 1`, and memory of those that are idle.
+"""Measures what each connection costs: time to log in by SCRAM and ask `select 1`, to ask it again, and memory of those
+that are idle.
 
     benches/connect.py --program target/demo/lakegate [--rounds 15] [--idle 2000]
 
 Logins take turns with the PostgreSQL that is installed (Debian's package), plain and over TLS; each figure is the median
-of rounds, and a round is 20 logins one after the other, by libpq. Idle memory is VmRSS with N connections that
+of rounds, and a round is 20 logins one after the other, by libpq. `select 1` is asked over a kept connection in plain, by a
+raw socket, with client and server pinned to one CPU and to two; its figures are the 50th and 99th percentile. Idle memory is VmRSS with N connections that
 have asked `select 1`, less VmRSS before, divided by N.
 """
 
@@ -29,6 +31,9 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 LAKE = ROOT / "tests/data/lake"
 LOGINS = 20
+PINGS = 2000
+# How much slower than PostgreSQL's the median may be.
+PING_GOALS = {"two CPUs": 2, "one CPU": 4}
 PASSWORD = "geheim"
 NOBODY = 65534
 START_SECONDS_MAX = 60
@@ -150,6 +155,58 @@ def logins(servers: list, rounds: int) -> None:
         print(f"login and select 1, {shown:5}  {name:10}  {statistics.median(seconds) * 1000:7.2f} ms")
 
 
+def pin(pid: int, cpu: int) -> None:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {cpu})
+
+
+def ping_seconds(stream: socket.socket) -> list[float]:
+    query = b"Q" + struct.pack("!i", 13) + b"select 1\0"
+    seconds = []
+    for _ in range(PINGS):
+        begun = time.perf_counter()
+        stream.sendall(query)
+        answer = stream.recv(4096)
+        while not answer.endswith(b"Z\0\0\0\x05I"):
+            answer += stream.recv(4096)
+        seconds.append(time.perf_counter() - begun)
+    return seconds
+
+
+def pings(servers: list, rounds: int) -> None:
+    cpus = sorted(os.sched_getaffinity(0))
+    connections = {}
+    for server in servers:
+        connection = psycopg.connect(conninfo(server.port, "disable"), autocommit=True)
+        backend = connection.execute("select pg_backend_pid()").fetchone()[0]
+        pid = server.process.pid if server.name == "lakegate" else backend
+        stream = socket.socket(fileno=os.dup(connection.fileno()))
+        stream.setblocking(True)
+        connections[server.name] = connection, stream, pid
+    try:
+        for where, server_cpu in {"two CPUs": cpus[-1], "one CPU": cpus[0]}.items():
+            os.sched_setaffinity(0, {cpus[0]})
+            times = {name: [] for name in connections}
+            for _ in range(rounds):
+                for name, (_, stream, pid) in connections.items():
+                    pin(pid, server_cpu)
+                    times[name] += ping_seconds(stream)
+            medians = {}
+            for name, seconds in times.items():
+                seconds.sort()
+                medians[name] = seconds[len(seconds) // 2] * 1e6
+                print(f"select 1 on {where:8}  {name:10}  p50 {medians[name]:6.1f}  "
+                      f"p99 {seconds[len(seconds) * 99 // 100] * 1e6:6.1f} microseconds")
+            if "postgresql" in medians:
+                print(f"select 1 on {where}: {medians['lakegate'] / medians['postgresql']:.2f} x PostgreSQL's "
+                      f"(goal: at most {PING_GOALS[where]})")
+    finally:
+        os.sched_setaffinity(0, set(cpus))
+        for connection, stream, pid in connections.values():
+            stream.detach()
+            connection.close()
+
+
 def read_until_ready(stream) -> None:
     data = b""
     # ReadyForQuery of an idle session is the last thing a server says before it waits.
@@ -216,6 +273,7 @@ def main() -> None:
                 servers.append(Postgres(folder))
             except (FileNotFoundError, subprocess.CalledProcessError) as error:
                 print(f"postgresql is left out: {error}")
+            pings(servers, arguments.rounds)
             logins(servers, arguments.rounds)
         finally:
             for server in servers:
