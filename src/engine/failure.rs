@@ -1,10 +1,12 @@
 //! Turns DataFusion's errors into ours: by variant, never by their text.
 
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, SchemaError, TableReference};
+use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::bind::shown;
+use super::nearest::{hint, nearest};
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind};
 
@@ -175,10 +177,12 @@ fn from_schema(error: &SchemaError) -> Error {
                 Some(relation) => format!("{}.{}", relation.table(), field.name),
                 None => format!("\"{}\"", field.name),
             };
-            Error::new(
-                ErrorKind::UndefinedColumn,
-                format!("column {name} does not exist"),
-            )
+            let message = format!("column {name} does not exist");
+            let error = Error::new(ErrorKind::UndefinedColumn, message);
+            match column_hint(field, valid_fields) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
         }
         SchemaError::AmbiguousReference { field } => Error::new(
             ErrorKind::AmbiguousColumn,
@@ -204,6 +208,24 @@ fn first_line(message: &str) -> String {
 }
 
 /// A function that does not exist under any types.
+/// The columns that were perhaps meant: of the table that was named, if one was.
+fn column_hint(missing: &Column, valid: &[Column]) -> Option<String> {
+    let of_table = valid.iter().filter(|column| {
+        let table = column.relation.as_ref().map(TableReference::table);
+        let asked = missing.relation.as_ref().map(TableReference::table);
+        asked.is_none() || table == asked
+    });
+    let found = nearest(&missing.name, of_table, |column| shown(&column.name));
+    let names: Vec<String> = found
+        .into_iter()
+        .map(|column| match &column.relation {
+            Some(table) => format!("{}.{}", table.table(), shown(&column.name)),
+            None => shown(&column.name).to_owned(),
+        })
+        .collect();
+    hint("to reference ", "column", &names)
+}
+
 pub(super) fn undefined_function(name: &str) -> Error {
     Error::new(
         ErrorKind::UndefinedFunction,

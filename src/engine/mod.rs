@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod moment;
 mod named;
+mod nearest;
 mod output_name;
 mod parameters;
 mod parse;

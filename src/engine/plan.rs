@@ -26,6 +26,7 @@ use super::Scene;
 use super::bind::{self, TableColumns};
 use super::context::StatementContext;
 use super::failure;
+use super::nearest::{hint, nearest};
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::in_view;
@@ -195,7 +196,13 @@ fn known_functions(query: &Query, names: &Names<'_>, lines: &Lines) -> Result<()
     match query.visit(&mut unknown) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break((name, start)) => {
-            Err(failure::undefined_function(&name).at(lines.position(start)))
+            let error = failure::undefined_function(&name).at(lines.position(start));
+            let known = names.udf_names().into_iter().chain(names.udaf_names());
+            let found = nearest(&name, known.chain(names.udwf_names()), |known| known);
+            Err(match hint("", "function", &found) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            })
         }
     }
 }

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::bind::reference;
 use super::context::StatementContext;
+use super::nearest::{hint, nearest};
 use super::pin::in_statement;
 use super::scope::is_wildcard;
 use super::{failure, parse};
@@ -279,7 +280,23 @@ impl Resolver<'_> {
             None => name.table().to_owned(),
         };
         let message = format!("relation \"{shown}\" does not exist");
-        Err(Error::new(ErrorKind::UndefinedTable, message))
+        let error = Error::new(ErrorKind::UndefinedTable, message);
+        Err(match self.relation_hint(name.table()) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        })
+    }
+
+    /// The relations that were perhaps meant, of whichever schema.
+    fn relation_hint(&self, missing: &str) -> Option<String> {
+        let schemas = self.snapshot.schemas.values();
+        let relations = schemas.flat_map(|schema| schema.relations.values());
+        let found = nearest(missing, relations, |relation| &relation.name);
+        let names = found.into_iter();
+        let names: Vec<String> = names
+            .map(|relation| format!("{}.{}", relation.schema, relation.name))
+            .collect();
+        hint("", "relation", &names)
     }
 }
 
