@@ -1,5 +1,7 @@
 //! Turns DataFusion's errors into ours: by variant, never by their text.
 
+use std::collections::HashSet;
+
 use arrow::error::ArrowError;
 use datafusion::common::{Column, DataFusionError, SchemaError, TableReference};
 use datafusion::parquet::errors::ParquetError;
@@ -210,7 +212,10 @@ fn first_line(message: &str) -> String {
 /// A function that does not exist under any types.
 /// The columns that were perhaps meant: of the table that was named, if one was.
 fn column_hint(missing: &Column, valid: &[Column]) -> Option<String> {
-    let of_table = valid.iter().filter(|column| {
+    // Behind ORDER BY a column may stand twice: as what is selected, and as what it is of.
+    let mut seen = HashSet::new();
+    let distinct = valid.iter().filter(|column| seen.insert(*column));
+    let of_table = distinct.filter(|column| {
         let table = column.relation.as_ref().map(TableReference::table);
         let asked = missing.relation.as_ref().map(TableReference::table);
         asked.is_none() || table == asked
