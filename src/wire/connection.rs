@@ -129,7 +129,8 @@ async fn begin(
     let login = log_in(client, shared, &packet, deadline).await?;
     let has_long_secret = packet.takes_long_secrets();
     let identity = packet.identify(&shared.config, login.is_superuser);
-    let identity = identity.map_err(End::Fatal)?;
+    let mut identity = identity.map_err(End::Fatal)?;
+    identity.settings.share(&shared.beginnings);
     let registration = shared.sessions.register(&identity.user, has_long_secret);
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;

@@ -49,6 +49,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use cancel::Sessions;
 use connection::serve;
+use settings::Beginnings;
 
 /// The pause after a failure to accept: most often the process has no file left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -76,6 +77,7 @@ struct Shared {
     config: Arc<Config>,
     guard: Arc<Guard>,
     sessions: Arc<Sessions>,
+    beginnings: Beginnings,
     /// The gateway stops: no new sessions, idle ones end.
     closing: CancellationToken,
     /// Running statements have had their time.
@@ -98,6 +100,7 @@ impl Door {
                 config,
                 guard,
                 sessions: Arc::default(),
+                beginnings: Beginnings::default(),
                 closing: CancellationToken::new(),
                 killed: CancellationToken::new(),
             }),

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use moka::sync::Cache;
+
 use super::failure::{Failure, Severity};
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
@@ -32,9 +34,21 @@ pub(super) struct Settings {
     /// What `set_config()` asked for in the statement that runs.
     asked: Arc<Mutex<Vec<Asked>>>,
     /// What the client was last told.
-    reported: BTreeMap<&'static str, String>,
-    /// The values it was told of.
-    reported_of: Option<Values>,
+    told: Option<Values>,
+}
+
+/// Settings that sessions began with. Those of a pool begin alike, and most never change
+/// anything: each then holds what all of them hold.
+#[derive(Debug)]
+pub(super) struct Beginnings(Cache<Values, Values>);
+
+/// Beginnings that are kept. An entry never goes stale: its key is all that it says.
+const BEGINNINGS_MAX: u64 = 1_000;
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self(Cache::new(BEGINNINGS_MAX))
+    }
 }
 
 /// A setting that `set_config()` is to set.
@@ -64,9 +78,17 @@ impl Settings {
             current: values,
             saved: Vec::new(),
             asked: Arc::default(),
-            reported: BTreeMap::new(),
-            reported_of: None,
+            told: None,
         }
+    }
+
+    /// Shares what other sessions began with as well, before anything is set in this one.
+    pub(super) fn share(&mut self, beginnings: &Beginnings) {
+        let own = || Arc::clone(&self.defaults);
+        let shared = beginnings.0.get_with(own(), own);
+        self.session = Arc::clone(&shared);
+        self.current = Arc::clone(&shared);
+        self.defaults = shared;
     }
 
     /// Every setting by lower-case name, as SHOW prints it.
@@ -301,17 +323,17 @@ impl Settings {
 
     /// The reported settings that the client does not know yet.
     pub(super) fn take_changes(&mut self) -> Vec<(&'static str, String)> {
-        let is_same = |known: &Values| Arc::ptr_eq(known, &self.current);
-        if self.reported_of.as_ref().is_some_and(is_same) {
+        let is_same = |told: &Values| Arc::ptr_eq(told, &self.current);
+        if self.told.as_ref().is_some_and(is_same) {
             return Vec::new();
         }
-        self.reported_of = Some(Arc::clone(&self.current));
-        let changed: Vec<_> = reported()
-            .map(|setting| (setting.name, self.value(setting.name).to_owned()))
-            .filter(|(name, value)| self.reported.get(name) != Some(value))
-            .collect();
-        self.reported.extend(changed.iter().cloned());
-        changed
+        let told = self.told.replace(Arc::clone(&self.current));
+        let told = |name: &str| told.as_ref()?.get(&name.to_lowercase());
+        reported()
+            .map(|setting| (setting.name, self.value(setting.name)))
+            .filter(|(name, value)| told(name).map(String::as_str) != Some(value))
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect()
     }
 }
 
