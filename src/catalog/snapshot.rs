@@ -57,8 +57,17 @@ pub(super) fn make(discovery: &Discovery, views: &Arc<Views>, epoch: u64) -> Sna
     }
 }
 
-/// Gives OIDs by name: a hash in the 31 bits that clients read as a signed integer, or the next
-/// free one. Names come in order, so that equal lakes get equal OIDs.
+/// How many OIDs there are that clients read as signed integers.
+const OIDS: u32 = i32::MAX.unsigned_abs() - OID_MIN;
+
+/// An OID that stays over restarts: a hash of the name.
+pub(in crate::catalog) fn oid_of(name: &str) -> u32 {
+    let hash = blake3::hash(name.as_bytes());
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    OID_MIN + u32::from_le_bytes([a, b, c, d]) % OIDS
+}
+
+/// Gives OIDs by name: that of the name, or the next free one. Names come in order, so that equal lakes get equal OIDs.
 #[derive(Default)]
 struct Oids {
     taken: HashSet<u32>,
@@ -66,12 +75,9 @@ struct Oids {
 
 impl Oids {
     fn next(&mut self, name: &str) -> u32 {
-        let hash = blake3::hash(name.as_bytes());
-        let [a, b, c, d, ..] = *hash.as_bytes();
-        let range = i32::MAX.unsigned_abs() - OID_MIN;
-        let mut oid = OID_MIN + u32::from_le_bytes([a, b, c, d]) % range;
+        let mut oid = oid_of(name);
         while !self.taken.insert(oid) {
-            oid = OID_MIN + (oid - OID_MIN + 1) % range;
+            oid = OID_MIN + (oid - OID_MIN + 1) % OIDS;
         }
         oid
     }

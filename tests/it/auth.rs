@@ -368,22 +368,12 @@ fn the_file_of_users_is_read_again() {
         stream.send(&proof);
         stream.read_all().iter().any(|message| message.tag == b'E')
     };
-    let wait_until = |done: &dyn Fn() -> bool| {
-        let begun = Instant::now();
-        while !done() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "{}",
-                gateway.log()
-            );
-        }
-    };
     assert!(refused("carl") && !refused("ada"));
     secrets.write_users(&[("carl", "geheim")]);
-    wait_until(&|| !refused("carl"));
+    gateway.wait_until(|| !refused("carl"));
     assert!(refused("ada"));
     secrets.write("users.txt", "\"carl\" \"geheim\"\n");
-    wait_until(&|| gateway.log().contains("the users before stay"));
+    gateway.wait_until(|| gateway.log().contains("the users before stay"));
     assert!(!refused("carl"));
     assert!(!gateway.log().contains("geheim"));
 }

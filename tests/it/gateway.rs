@@ -64,6 +64,14 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Waits until something has come about, and tells the log if it never does.
+    pub(crate) fn wait_until(&self, done: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", self.log());
+        }
+    }
+
     /// A gateway over the test lake.
     pub(crate) fn of_test_lake() -> Self {
         Self::start(&test_lake(), &[])

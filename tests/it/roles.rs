@@ -4,7 +4,6 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use lakegate::auth::Verifier;
 use tempfile::TempDir;
@@ -30,17 +29,6 @@ fn check(answer: Result<Vec<String>, Report>, expected: Result<&[&str], (&str, &
             assert!(report.message().contains(text), "{report:?}");
         }
         (answer, expected) => panic!("{answer:?}, not {expected:?}"),
-    }
-}
-
-fn wait_until(gateway: &Gateway, done: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "{}",
-            gateway.log()
-        );
     }
 }
 
@@ -165,11 +153,11 @@ fn what_a_role_may_changes_at_once() {
     assert_eq!(refused.message(), "too many connections for role \"bi\"");
     check(bi.query("alter user bi password 'neu'"), Ok(&[]));
     drop(bi);
-    wait_until(&running, || log_in(&running, "bi", "neu").is_ok());
+    running.wait_until(|| log_in(&running, "bi", "neu").is_ok());
     let old = log_in(&running, "bi", "geheim").err();
     assert_eq!(old.expect("the password is another").code(), "28P01");
     check(ada.query("begin; drop role bi; rollback"), Ok(&[]));
-    wait_until(&running, || log_in(&running, "bi", "neu").is_ok());
+    running.wait_until(|| log_in(&running, "bi", "neu").is_ok());
     for change in [
         "nologin",
         "login valid until '2020-01-01'",
@@ -204,7 +192,7 @@ fn libpq_changes_a_password_without_sending_it() {
         .expect("Python runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    wait_until(&running, || log_in(&running, "bi", "n\u{e9}u").is_ok());
+    running.wait_until(|| log_in(&running, "bi", "n\u{e9}u").is_ok());
 }
 
 fn write_role_file(state: &TempDir, name: &str, text: &str) {
@@ -220,7 +208,7 @@ fn files_of_roles_count_while_running() {
     let verifier = Verifier::of_password("geheim");
     let role = format!("create role ada superuser login password '{verifier}';\n");
     write_role_file(&state, "ada.sql", &role);
-    wait_until(&running, || {
+    running.wait_until(|| {
         let mut stream = plain(&running);
         stream.send(&startup(&[("user", "ada")]));
         let asked = stream.read().expect("it is answered");
@@ -230,11 +218,11 @@ fn files_of_roles_count_while_running() {
     let bare = "create role ada superuser login password 'offen';\n";
     write_role_file(&state, "ada.sql", bare);
     let told = "a file must hold a SCRAM-SHA-256 verifier";
-    wait_until(&running, || running.log().contains(told));
+    running.wait_until(|| running.log().contains(told));
     log_in(&running, "ada", "geheim").expect("what was good stays");
     // By hand as over the wire: trust does not come back when the file goes.
     fs::remove_file(role_file(&state, "ada.sql")).expect("the file can go");
-    wait_until(&running, || log_in(&running, "ada", "geheim").is_err());
+    running.wait_until(|| log_in(&running, "ada", "geheim").is_err());
 }
 
 #[test]

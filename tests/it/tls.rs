@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use rcgen::{PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use rustls::version::{TLS12, TLS13};
@@ -330,30 +329,20 @@ fn a_new_certificate_is_served_without_a_restart() {
         let mut stream = encrypted(&gateway, std::sync::Arc::clone(client));
         stream.0.write_all(&startup(&[("user", "ada")])).is_ok() && stream.read().is_ok()
     };
-    let wait_until = |done: &dyn Fn() -> bool| {
-        let begun = Instant::now();
-        while !done() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "{}",
-                gateway.log()
-            );
-        }
-    };
     assert!(serves(&old));
     let mut kept = encrypted(&gateway, std::sync::Arc::clone(&old));
     kept.send(&startup(&[("user", "ada")]));
     kept.read_all();
     secrets.renew(&PKCS_ECDSA_P384_SHA384);
     let new = secrets.client(&[&TLS13], &[]);
-    wait_until(&|| serves(&new));
+    gateway.wait_until(|| serves(&new));
     assert!(!serves(&old));
     // Sessions go on as they began.
     kept.send(&message(b'Q', b"select 1\0"));
     assert_eq!(kept.read_all().len(), 4);
     // A broken pair is not served.
     secrets.write("server.key", "nonsense");
-    wait_until(&|| {
+    gateway.wait_until(|| {
         gateway
             .log()
             .contains("the certificate before stays in use")

@@ -1,16 +1,14 @@
 //! The roles: those of the views folder, and the session's user.
 
 use super::data::Builtin;
-use super::table::Table;
+use super::table::{Table, Value};
 use super::{OWNER_OID, SystemView};
 use crate::auth::Role;
+use crate::catalog::snapshot::oid_of;
 use crate::error::Result;
 
 /// Shown in place of a password's verifier, which nobody gets to see.
 const MASK: &str = "********";
-
-/// The first OID that is not PostgreSQL's own (`FirstNormalObjectId` in transam.h).
-const OID_MIN: u32 = 16_384;
 
 /// A role as the catalog shows it.
 struct Shown<'a> {
@@ -42,7 +40,7 @@ fn shown(view: &SystemView) -> Vec<Shown<'_>> {
         },
     };
     let others = roles.values().filter(|role| role.name != user);
-    let others = others.map(|role| of_role(role, oid(&role.name)));
+    let others = others.map(|role| of_role(role, oid_of(&role.name)));
     [own].into_iter().chain(others).collect()
 }
 
@@ -57,29 +55,29 @@ fn of_role(role: &Role, oid: u32) -> Shown<'_> {
     }
 }
 
-/// An OID that stays over restarts: in the 31 bits that clients read as a signed integer.
-fn oid(name: &str) -> u32 {
-    let hash = blake3::hash(name.as_bytes());
-    let [a, b, c, d, ..] = *hash.as_bytes();
-    OID_MIN + u32::from_le_bytes([a, b, c, d]) % (i32::MAX.unsigned_abs() - OID_MIN)
+/// What `pg_authid` and `pg_roles` both show of a role, in their order.
+fn attributes<'a>(role: &Shown<'a>) -> [(&'static str, Value<'a>); 7] {
+    [
+        ("rolname", role.name.into()),
+        ("rolsuper", role.is_superuser.into()),
+        ("rolinherit", true.into()),
+        ("rolcreaterole", role.is_superuser.into()),
+        ("rolcreatedb", role.is_superuser.into()),
+        ("rolcanlogin", role.can_login.into()),
+        ("rolreplication", role.is_superuser.into()),
+    ]
 }
 
 /// Roles, without their verifiers.
 pub(super) fn pg_authid(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for role in shown(view) {
-        table.push(&[
-            ("oid", role.oid.into()),
-            ("rolname", role.name.into()),
-            ("rolsuper", role.is_superuser.into()),
-            ("rolinherit", true.into()),
-            ("rolcreaterole", role.is_superuser.into()),
-            ("rolcreatedb", role.is_superuser.into()),
-            ("rolcanlogin", role.can_login.into()),
-            ("rolreplication", role.is_superuser.into()),
+        let own = [
             ("rolbypassrls", role.is_superuser.into()),
             ("rolconnlimit", role.connections_max.into()),
             ("rolpassword", role.has_password.then_some(MASK).into()),
-        ])?;
+        ];
+        let oid = [("oid", role.oid.into())];
+        table.push(&[&oid[..], &attributes(&role), &own].concat())?;
     }
     Ok(())
 }
@@ -87,19 +85,13 @@ pub(super) fn pg_authid(_: &Builtin, view: &SystemView, table: &mut Table) -> Re
 /// As [`pg_authid`], in the columns of `pg_roles`.
 pub(super) fn pg_roles(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for role in shown(view) {
-        table.push(&[
-            ("rolname", role.name.into()),
-            ("rolsuper", role.is_superuser.into()),
-            ("rolinherit", true.into()),
-            ("rolcreaterole", role.is_superuser.into()),
-            ("rolcreatedb", role.is_superuser.into()),
-            ("rolcanlogin", role.can_login.into()),
-            ("rolreplication", role.is_superuser.into()),
+        let own = [
             ("rolconnlimit", role.connections_max.into()),
             ("rolpassword", MASK.into()),
             ("rolbypassrls", role.is_superuser.into()),
             ("oid", role.oid.into()),
-        ])?;
+        ];
+        table.push(&[&attributes(&role)[..], &own].concat())?;
     }
     Ok(())
 }
