@@ -22,6 +22,8 @@ pub(super) struct EncodedColumn {
     format: Format,
     oid: u32,
     way: Way,
+    /// How its decimals are written in binary.
+    decimals: Option<Box<binary_runs::Decimals>>,
     /// Where there are any.
     nulls: Option<NullBuffer>,
 }
@@ -90,6 +92,12 @@ impl EncodedColumn {
             format,
             oid: pg_oid,
             way,
+            decimals: match (&values, format) {
+                (Values::Decimal128(_, scale), Format::Binary) => {
+                    binary_runs::Decimals::of_scale(*scale).map(Box::new)
+                }
+                _ => None,
+            },
             nulls: values.nulls(),
             values,
         })
@@ -115,7 +123,7 @@ impl EncodedColumn {
     ) {
         match self.format {
             Format::Text => append_texts(run, &self.values, rows, style, offsets),
-            Format::Binary => append_binary(run, &self.values, rows),
+            Format::Binary => append_binary(run, &self.values, self.decimals.as_deref(), rows),
         }
     }
 
@@ -211,7 +219,12 @@ fn append_texts(
     }
 }
 
-fn append_binary(run: &mut Run, values: &Values, rows: Range<usize>) {
+fn append_binary(
+    run: &mut Run,
+    values: &Values,
+    decimals: Option<&binary_runs::Decimals>,
+    rows: Range<usize>,
+) {
     use binary_runs::fixed;
     match values {
         Values::Bool(array) => append_bools(run, array, rows, [0, 1]),
@@ -233,7 +246,7 @@ fn append_binary(run: &mut Run, values: &Values, rows: Range<usize>) {
         Values::Float8(array) => {
             run.append(array, rows, |room, value| fixed(room, value.to_be_bytes()))
         }
-        Values::Decimal128(array, scale) => match binary_runs::Decimals::of_scale(*scale) {
+        Values::Decimal128(array, _) => match decimals {
             Some(decimals) => run.append(array, rows, |room, value| decimals.write(room, value)),
             None => run.append(array, rows, |_, _| None),
         },

@@ -1,7 +1,7 @@
 //! Dates and times in ISO style for runs, for the years 1 to 9999; others are written value by value.
 
 use super::datetime::{MICROS_PER_DAY, Offsets};
-use super::digits::{ASCII_EIGHT, eight_digits};
+use super::digits::{ASCII_EIGHT, eight_digits, four_digits};
 use super::run::VALUE_BYTES_MAX;
 
 /// Room for the text of a value.
@@ -85,20 +85,34 @@ fn date_text(days: i64) -> Option<u128> {
     let scaled_years = 2_939_745 * u64::from(4 * of_century + 3);
     let year_of_century = scaled_years >> 32;
     let day_of_year = (scaled_years & 0xffff_ffff) / 2_939_745 / 4;
-    let scaled_months = 2141 * day_of_year + 197_913;
-    let is_next_year = day_of_year >= 306;
-    let year = 100 * u64::from(century) + year_of_century + u64::from(is_next_year);
-    let month = (scaled_months >> 16) - if is_next_year { 12 } else { 0 };
-    let day = (scaled_months & 0xffff) / 2141 + 1;
-    let digits = u128::from(eight_digits(year * 10_000 + month * 100 + day) | ASCII_EIGHT);
-    let dash = u128::from(b'-');
-    Some(
-        (digits & 0xffff_ffff)
-            | dash << 32
-            | ((digits >> 32) & 0xffff) << 40
-            | dash << 56
-            | (digits >> 48) << 64,
-    )
+    let month_and_day = *MONTHS_AND_DAYS.get(usize::try_from(day_of_year).ok()?)?;
+    let is_next_year = u64::from(day_of_year >= 306);
+    let year = 100 * u64::from(century) + year_of_century + is_next_year;
+    let year = four_digits(year) | 0x3030_3030;
+    Some(u128::from(year | month_and_day << 32) | u128::from(month_and_day >> 32) << 64)
+}
+
+/// `-MM-DD` of each day of a year that begins with 1 March, its first byte the lowest.
+static MONTHS_AND_DAYS: [u64; 366] = months_and_days();
+
+const fn months_and_days() -> [u64; 366] {
+    let mut all = [0; 366];
+    let mut day_of_year: u64 = 0;
+    let mut index = 0;
+    while index < all.len() {
+        let scaled_months = 2141 * day_of_year + 197_913;
+        let month = match scaled_months >> 16 {
+            month @ 13.. => month - 12,
+            month => month,
+        };
+        let day = (scaled_months & 0xffff) / 2141 + 1;
+        let month_digits = (month / 10) | ((month % 10) << 8);
+        let day_digits = (day / 10) | ((day % 10) << 8);
+        all[index] = 0x3030_2d30_302d | month_digits << 8 | day_digits << 32;
+        day_of_year += 1;
+        index += 1;
+    }
+    all
 }
 
 /// `HH:MM:SS` of a number of seconds.

@@ -35,13 +35,14 @@ pub(super) use value::set_length;
 const HEADER_BYTES: usize = 7;
 
 /// Rows of a block: enough that each column's loop is worth its start, and few enough that the
-/// runs are still in the processor's nearest cache when they are read.
-const BLOCK_ROWS_MAX: usize = 64;
+/// runs are still in a near cache when they are read.
+const BLOCK_ROWS_MAX: usize = 128;
 
 /// Values of a block, however wide the rows are: 160 KiB of them.
 const BLOCK_VALUES_MAX: usize = 4096;
 
-/// Bytes of the out-buffer that are made ready for each value; longer rows take those of others.
+/// Bytes of the out-buffer that are made ready for each value of the first rows; longer rows take
+/// those of others.
 const ROOM_BYTES: usize = 24;
 
 /// Bytes of the out-buffer made ready beyond: a text is copied in whole steps.
@@ -107,6 +108,9 @@ pub(super) struct RowEncoder {
     offsets: Offsets,
     n_rows: usize,
     next_row: usize,
+    /// Bytes of the out-buffer that are made ready for each row: a little more than those before
+    /// had, for they are zeroed first.
+    row_bytes: usize,
     /// The rows that the runs hold.
     block: Range<usize>,
 }
@@ -154,6 +158,7 @@ impl RowEncoder {
         Ok(Self {
             pieces: pieces(&encoded),
             is_slow: encoded.iter().any(EncodedColumn::is_slow),
+            row_bytes: HEADER_BYTES + ROOM_BYTES * encoded.len(),
             columns: encoded,
             message_type: MESSAGE_TYPE_BYTE_DATA_ROW,
             style,
@@ -216,7 +221,8 @@ impl RowEncoder {
             return;
         }
         let start = out.len();
-        let n_expected = (end - self.next_row) * (HEADER_BYTES + ROOM_BYTES * self.columns.len());
+        let first = self.next_row;
+        let n_expected = (end - first) * self.row_bytes;
         out.resize(start + n_expected.min(n_bytes_max) + SPARE_BYTES, 0);
         let mut at = start;
         let room = out.as_mut();
@@ -228,6 +234,10 @@ impl RowEncoder {
             self.next_row += 1;
         }
         out.truncate(at);
+        if self.next_row > first {
+            let mean = (at - start) / (self.next_row - first);
+            self.row_bytes = mean + mean / 8;
+        }
     }
 
     /// Writes the next row into `out`; its bytes, or `None` if it is not that simple.

@@ -80,20 +80,13 @@ impl Run {
         let values = &array.values()[rows.clone()];
         let stride = self.row_bytes();
         let parts = self.bytes.chunks_exact_mut(stride).zip(&mut self.ends);
-        match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => {
-                for ((part, end), value) in parts.zip(values) {
-                    *end = append_value(part, *end, |room| write(room, *value));
-                }
-            }
-            Some(nulls) => {
-                for (((part, end), value), row) in parts.zip(values).zip(rows) {
-                    *end = match nulls.is_null(row) {
-                        true => append_null(part, *end),
-                        false => append_value(part, *end, |room| write(room, *value)),
-                    };
-                }
-            }
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        // One place calls `write`, so that it becomes part of the loop.
+        for (((part, end), value), row) in parts.zip(values).zip(rows) {
+            *end = match nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                true => append_null(part, *end),
+                false => append_value(part, *end, |room| write(room, *value)),
+            };
         }
     }
 

@@ -99,10 +99,10 @@ impl Point {
 impl Decimals {
     /// Digits that are computed for short numbers; with the point they fill a word.
     const N_DIGITS_SHORT: usize = 7;
-    const END_SHORT: u128 = 10_000_000;
+    const END_SHORT: u64 = 10_000_000;
     /// Digits that are computed for long ones.
     const N_DIGITS: usize = 15;
-    const END: u128 = 1_000_000_000_000_000;
+    const END: u64 = 1_000_000_000_000_000;
 
     /// For a scale of 1 to 14; other scales are written by [`any_decimal`].
     pub(super) fn of_scale(scale: i8) -> Option<Self> {
@@ -117,14 +117,16 @@ impl Decimals {
     /// Writes the decimal whose unscaled value this is.
     #[inline(always)]
     pub(super) fn write(&self, room: &mut Room, unscaled: i128) -> Option<usize> {
-        let magnitude = unscaled.unsigned_abs();
-        if magnitude >= Self::END {
+        let Some(word) = i64::try_from(unscaled)
+            .ok()
+            .filter(|word| word.unsigned_abs() < Self::END)
+        else {
             return any_decimal(room, unscaled, self.scale);
-        }
+        };
+        let magnitude = word.unsigned_abs();
         room[0] = b'-';
-        let start = usize::from(unscaled < 0);
+        let start = usize::from(word < 0);
         let short = magnitude < Self::END_SHORT && self.short.n_whole > 0;
-        let magnitude = u64::try_from(magnitude).unwrap_or(0);
         // The first of the digits is zero: the point takes its place.
         if short {
             let digits = eight_digits(magnitude) >> 8;
