@@ -10,6 +10,7 @@ use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 
 use super::failure::End;
+use super::keepalive::Keepalive;
 use super::tls::{Progress, Tls};
 use crate::auth::Certificate;
 use crate::error::Error;
@@ -42,6 +43,7 @@ pub(super) struct Client {
     /// What the client has not been sent yet.
     pub(super) output: BytesMut,
     write_timeout: Duration,
+    keepalive: Keepalive,
 }
 
 impl Client {
@@ -54,6 +56,19 @@ impl Client {
             input: BytesMut::new(),
             output: BytesMut::new(),
             write_timeout,
+            keepalive: Keepalive::DEFAULT,
+        }
+    }
+
+    /// Notices the client's vanishing like this from now on. A system that does not take it goes
+    /// on as before.
+    pub(super) fn keep_alive(&mut self, keepalive: Keepalive) {
+        if self.keepalive == keepalive {
+            return;
+        }
+        self.keepalive = keepalive;
+        if let Err(error) = keepalive.apply(&self.socket) {
+            tracing::debug!(%error, "set TCP keepalive");
         }
     }
 

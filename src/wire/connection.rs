@@ -137,6 +137,7 @@ async fn begin(
     }
     let key = &registration.key;
     let mut session = Session::new(identity, key.pid);
+    client.keep_alive(session.settings.keepalive());
     respond::authentication_ok(&mut client.output);
     for (name, value) in session.settings.take_changes() {
         respond::parameter_status(&mut client.output, name, &value);
@@ -336,6 +337,8 @@ impl Connection {
             self.session.finish_implicit();
         }
         self.mode = Mode::Ready;
+        let keepalive = self.session.settings.keepalive();
+        self.client.keep_alive(keepalive);
         let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
             respond::parameter_status(output, name, &value);

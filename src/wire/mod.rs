@@ -21,6 +21,7 @@ mod encode;
 mod extended;
 mod failure;
 mod frame;
+mod keepalive;
 mod message;
 mod named;
 mod respond;
@@ -49,6 +50,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use cancel::Sessions;
 use connection::serve;
+use keepalive::Keepalive;
 use settings::Beginnings;
 
 /// The pause after a failure to accept: most often the process has no file left.
@@ -159,6 +161,9 @@ impl Door {
         }
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "set TCP_NODELAY");
+        }
+        if let Err(error) = Keepalive::DEFAULT.apply(&socket) {
+            tracing::debug!(%error, "set TCP keepalive");
         }
         let shared = Arc::clone(&self.shared);
         self.tasks.spawn(async move {

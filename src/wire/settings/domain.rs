@@ -22,6 +22,14 @@ pub(in crate::wire) enum Domain {
     Float,
     /// Milliseconds, or with a unit; 0 for none.
     Duration,
+    /// A whole number; 0 for the default.
+    Probes { n_max: i64, default: &'static str },
+    /// A time in this unit, shown without it; 0 for the default.
+    Time {
+        unit: &'static str,
+        max: i64,
+        default: &'static str,
+    },
     /// Kilobytes, or with a unit.
     Kilobytes,
     /// One of these words.
@@ -61,6 +69,17 @@ impl Domain {
             Self::Integer(min, max) => return integer(setting, value, *min, *max),
             Self::Float => float(value),
             Self::Duration => quantity(value, DURATION_UNITS, "ms").map(show_duration),
+            Self::Probes { n_max, default } => {
+                integer(setting, value, 0, *n_max).map(|number| unless_zero(number, default))?
+            }
+            Self::Time { unit, max, default } => {
+                let milliseconds = quantity(value, DURATION_UNITS, unit);
+                let milliseconds = milliseconds.ok_or_else(|| invalid(setting, value))?;
+                let size = if *unit == "s" { 1000 } else { 1 };
+                let number = (milliseconds + size / 2) / size;
+                integer(setting, &number.to_string(), 0, *max)
+                    .map(|number| unless_zero(number, default))?
+            }
             Self::Kilobytes => quantity(value, SIZE_UNITS, "kB").map(show_kilobytes),
             Self::OneOf(words) => one_of(words, value),
             Self::Only(honoured, refused) => {
@@ -150,6 +169,14 @@ fn integer(setting: &Setting, value: &str, min: i64, max: i64) -> Result<String,
         ),
     )
     .into())
+}
+
+/// As PostgreSQL takes 0 where it means what the system does by itself.
+fn unless_zero(number: String, default: &str) -> Option<String> {
+    Some(match number.as_str() {
+        "0" => default.to_owned(),
+        _ => number,
+    })
 }
 
 fn float(value: &str) -> Option<String> {
@@ -325,6 +352,15 @@ mod tests {
         check("statement_timeout", "60000", "1min");
         check("statement_timeout", "1500", "1500ms");
         check("statement_timeout", "2.5 s", "2500ms");
+        check("tcp_keepalives_idle", "2min", "120");
+        check("tcp_keepalives_idle", "0", "30");
+        check("tcp_user_timeout", "1 s", "1000");
+        check("tcp_keepalives_count", "0", "3");
+        check(
+            "tcp_keepalives_count",
+            "200",
+            "200 is outside the valid range for parameter \"tcp_keepalives_count\" (0 .. 127)",
+        );
         check(
             "statement_timeout",
             "-1",

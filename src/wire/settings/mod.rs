@@ -11,6 +11,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use super::failure::{Failure, Severity};
+use super::keepalive::Keepalive;
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
 use list::{SETTINGS, Setting, find};
@@ -114,6 +115,20 @@ impl Settings {
             true => "idle_in_transaction_session_timeout",
             false => "idle_session_timeout",
         }))
+    }
+
+    /// How the client's vanishing is noticed.
+    pub(super) fn keepalive(&self) -> Keepalive {
+        let default = Keepalive::DEFAULT;
+        let seconds = |name| self.value(name).parse().ok().map(Duration::from_secs);
+        let milliseconds = |name| self.value(name).parse().ok().map(Duration::from_millis);
+        let count = self.value("tcp_keepalives_count").parse().ok();
+        Keepalive {
+            idle: seconds("tcp_keepalives_idle").unwrap_or(default.idle),
+            interval: seconds("tcp_keepalives_interval").unwrap_or(default.interval),
+            n_questions: count.unwrap_or(default.n_questions),
+            unacknowledged: milliseconds("tcp_user_timeout").unwrap_or(default.unacknowledged),
+        }
     }
 
     /// Whether the client wants notices this bad.
