@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Result;
@@ -45,6 +46,8 @@ pub(super) enum Batches {
     Running {
         rows: mpsc::Receiver<Result<RecordBatch>>,
         _task: AbortOnDropHandle<()>,
+        /// Ends what the task cannot be aborted in.
+        _stop: DropGuard,
     },
     /// Rows that are known already.
     Ready(Option<RecordBatch>),

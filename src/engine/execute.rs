@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::answer::{Answer, Batches, Column};
 use super::failure;
 use super::plan::Plan;
+use super::stoppable::stoppable;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Batches made before the reader takes the first: enough to keep a core busy while one is sent.
@@ -50,7 +51,10 @@ pub(super) fn start(
     cancel: &CancellationToken,
 ) -> Result<Answer> {
     let schema = physical.schema();
-    let mut stream = execute_stream(Arc::clone(physical), state.task_ctx())
+    // Ends with the answer as well: then nobody waits for more rows.
+    let stop = cancel.child_token();
+    let mut stream = stoppable(Arc::clone(physical), &stop)
+        .and_then(|physical| execute_stream(physical, state.task_ctx()))
         .map_err(|error| failure::from_datafusion(&error))?;
     let (sender, rows) = mpsc::channel(BATCHES_AHEAD);
     let cancel = cancel.clone();
@@ -77,6 +81,7 @@ pub(super) fn start(
         rows: Batches::Running {
             rows,
             _task: AbortOnDropHandle::new(task),
+            _stop: stop.drop_guard(),
         },
     })
 }

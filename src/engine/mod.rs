@@ -30,6 +30,7 @@ mod session_command;
 mod session_state;
 mod spelled;
 mod statement;
+mod stoppable;
 mod table_arguments;
 mod type_planner;
 mod views;

@@ -18,6 +18,31 @@ const AGGREGATING: &str = "select count(*), sum(a.n * b.n % 7) \
 const SORTING: &str = "select a.n from generate_series(1, 1000000) as a(n), \
      generate_series(1, 1000000) as b(n) order by a.n % 13, b.n limit 3";
 
+/// Work of every other shape that a plan has, each without end as far as a test's patience goes.
+const SHAPES: &[&str] = &[
+    // A hash join of one key.
+    "select count(*) from generate_series(1, 1000000) as a(n) \
+     join generate_series(1, 1000000) as b(n) on a.n % 2 = b.n % 2",
+    // Nested loops.
+    "select count(*) from generate_series(1, 1000000) as a(n) \
+     join generate_series(1, 1000000) as b(n) on a.n < b.n + 7 and a.n % 3 > b.n % 2",
+    // Groups.
+    "select a.n % 100000, count(distinct b.n) from generate_series(1, 1000000) as a(n), \
+     generate_series(1, 1000000) as b(n) group by 1",
+    // A window.
+    "select sum(s) from (select sum(a.n) over (order by b.n rows 10000 preceding) as s \
+     from generate_series(1, 3000) as a(n), generate_series(1, 3000) as b(n)) as t",
+    // Recursion.
+    "with recursive r(n) as (select 1::int8 union all select n + 1 from r where n < 1000000000) \
+     select count(*) from r",
+    // Regular expressions.
+    "select count(*) from generate_series(1, 1000000) as a(n), generate_series(1, 1000000) as b(n) \
+     where repeat(a.n::text, 20) ~ ('(1|2|3)*4(5|6)+' || (b.n % 10)::text || '$')",
+    // Files, read again and again.
+    "select count(distinct a.status || b.\"Product\" || c.\"Product\") from silver.orders as a, \
+     silver.items as b, silver.items as c, silver.items as d where b.\"Product\" < d.\"Product\"",
+];
+
 const CANCEL_MAX: Duration = Duration::from_secs(2);
 
 /// Reads rows away up to the error that ends them.
@@ -85,6 +110,66 @@ fn a_cancelled_statement_ends_at_once_and_the_session_goes_on() {
     idle.cancel();
     other.cancel();
     assert_eq!(idle.value("select 2"), "2");
+}
+
+#[test]
+fn work_of_every_shape_is_cancelled_and_leaves_nothing_behind() {
+    let gateway = Gateway::of_test_lake();
+    let mut wire = gateway.connect();
+    wire.value("select count(*) from silver.items");
+    let before = gateway.resident_mib();
+    for statement in SHAPES {
+        wire.send_query(statement);
+        wait_until_working(&gateway);
+        let asked = Instant::now();
+        wire.cancel();
+        let error = error_after_rows(&mut wire);
+        assert_eq!(error.code(), "57014", "{statement}: {error:?}");
+        let took = asked.elapsed();
+        assert!(took < CANCEL_MAX, "{statement}: {took:?}");
+        assert_eq!(wire.read().expect("the session goes on").tag, b'Z');
+        wait_until_idle(&gateway);
+    }
+    let after = gateway.resident_mib();
+    assert!(after < before + 300, "grew from {before} to {after} MiB");
+}
+
+/// Requests to cancel that race with short statements.
+const N_RACES: usize = 300;
+
+#[test]
+fn requests_to_cancel_stop_nobody_else() {
+    let gateway = Gateway::of_test_lake();
+    let mut bystanders = [gateway.connect(), gateway.connect()];
+    let ended = gateway.connect();
+    let mut target = gateway.connect();
+    let mut n_cancelled = 0;
+    for race in 0..N_RACES {
+        for bystander in &mut bystanders {
+            bystander.send_query("select count(*) from generate_series(1, 2000) as g(n)");
+        }
+        target.send_query("select count(*) from generate_series(1, 20000) as g(n)");
+        match race % 3 {
+            0 => target.cancel(),
+            1 => ended.cancel(),
+            _ => target.cancel_with_wrong_secret(),
+        }
+        for bystander in &mut bystanders {
+            let answers = bystander.answers().expect("nobody cancelled this");
+            assert_eq!(answers[0].rows[0][0].as_deref(), Some("2000"));
+        }
+        match target.answers() {
+            Ok(answers) => assert_eq!(answers[0].rows[0][0].as_deref(), Some("20000")),
+            Err(error) => {
+                assert_eq!((race % 3, error.code()), (0, "57014"), "{error:?}");
+                n_cancelled += 1;
+            }
+        }
+    }
+    assert!(n_cancelled <= N_RACES.div_ceil(3));
+    for wire in bystanders.iter_mut().chain([&mut target]) {
+        assert_eq!(wire.value("select 1"), "1");
+    }
 }
 
 #[test]
@@ -165,6 +250,24 @@ fn a_client_that_does_not_read_costs_little_memory() {
         let now = gateway.resident_mib();
         assert!(now < before + 150, "grew from {before} to {now} MiB");
     }
+}
+
+#[test]
+fn a_result_that_is_cut_off_is_not_computed_further() {
+    let gateway = Gateway::of_test_lake();
+    let mut other = gateway.connect();
+    other.value("select count(*) from silver.items");
+    let before = gateway.resident_mib();
+    let mut wire = gateway.connect();
+    wire.send_query("select n, repeat('x', 1000) from generate_series(1, 10000000) as g(n)");
+    for _ in 0..1000 {
+        wire.read().expect("rows come");
+    }
+    // What is unread makes the system answer with a reset.
+    drop(wire);
+    wait_until_idle(&gateway);
+    let after = gateway.resident_mib();
+    assert!(after < before + 150, "grew from {before} to {after} MiB");
 }
 
 #[test]

@@ -31,15 +31,24 @@ use crate::wire::{Body, Message, Wire, message, startup};
 /// Fields of errors and notices that are compared: not the file and line of a server's source.
 const FIELDS: &str = "SCMDHP";
 
+/// In how many segments a block's messages arrive.
+#[derive(Clone, Copy, Debug)]
+enum Segments {
+    /// All at once.
+    One,
+    /// Byte by byte.
+    Bytes,
+}
+
 /// Runs one file against a server: the text with what came back as its expectations.
-fn replay(text: &str, address: SocketAddr) -> String {
+fn replay(text: &str, address: SocketAddr, segments: Segments) -> String {
     let mut wire: Option<Wire> = None;
     let mut out = Vec::new();
     for block in text.trim_end().split("\n\n") {
         let kind = block.lines().find(|line| !line.starts_with('#'));
         match kind.map(|line| line.split(' ').next().unwrap_or("")) {
             Some("send") => {
-                send(block, address, &mut wire);
+                send(block, address, &mut wire, segments);
                 out.push(block.to_owned());
             }
             Some("until") => {
@@ -53,9 +62,9 @@ fn replay(text: &str, address: SocketAddr) -> String {
     out.join("\n\n") + "\n"
 }
 
-/// Sends every line of a block in one segment. The first block of a file may open the connection
+/// Sends every line of a block. The first block of a file may open the connection
 /// by its own start-up packet; otherwise a session of user `postgres` is there already.
-fn send(block: &str, address: SocketAddr, wire: &mut Option<Wire>) {
+fn send(block: &str, address: SocketAddr, wire: &mut Option<Wire>, segments: Segments) {
     let lines = block.lines().filter(|line| !line.starts_with('#')).skip(1);
     let lines: Vec<&str> = lines.collect();
     let by_hand = ["Startup", "SSLRequest", "GSSENCRequest", "Bytes"];
@@ -70,7 +79,13 @@ fn send(block: &str, address: SocketAddr, wire: &mut Option<Wire>) {
         }
     });
     let bytes: Vec<u8> = lines.iter().flat_map(|line| encoded(line)).collect();
-    wire.send(&bytes).expect("the server reads");
+    let n_bytes = match segments {
+        Segments::One => bytes.len(),
+        Segments::Bytes => 1,
+    };
+    for segment in bytes.chunks(n_bytes) {
+        wire.send(segment).expect("the server reads");
+    }
 }
 
 /// The bytes of a line like `Parse {"query": "select $1", "parameter_types": [23]}`.
@@ -356,11 +371,11 @@ fn differences(expected: &str, came: &str) -> Vec<String> {
 }
 
 /// Replays a folder against a server, and compares; `fill` writes the files instead.
-fn run(folder: &str, address: SocketAddr, fill: bool) {
+fn run(folder: &str, address: SocketAddr, segments: Segments, fill: bool) {
     let mut failures = Vec::new();
     for (path, text) in transcripts(folder) {
         let name = path.display().to_string();
-        let outcome = std::panic::catch_unwind(|| replay(&text, address));
+        let outcome = std::panic::catch_unwind(|| replay(&text, address, segments));
         match outcome {
             Ok(came) if fill => fs::write(&path, came).expect("the file can be written"),
             Ok(came) if came == text => {}
@@ -379,17 +394,31 @@ fn filling() -> bool {
 
 #[test]
 fn postgres_answers_as_the_shared_transcripts_say() {
-    run("same_as_postgres", postgres(), filling());
+    run("same_as_postgres", postgres(), Segments::One, filling());
 }
 
 #[test]
 fn lakegate_answers_as_postgres() {
-    run("same_as_postgres", Gateway::of_test_lake().address(), false);
+    let gateway = Gateway::of_test_lake();
+    run("same_as_postgres", gateway.address(), Segments::One, false);
+}
+
+#[test]
+fn lakegate_answers_as_postgres_byte_by_byte() {
+    let gateway = Gateway::of_test_lake();
+    run(
+        "same_as_postgres",
+        gateway.address(),
+        Segments::Bytes,
+        false,
+    );
+    run("ours", gateway.address(), Segments::Bytes, false);
 }
 
 #[test]
 fn lakegate_answers_as_its_own_transcripts_say() {
-    run("ours", Gateway::of_test_lake().address(), filling());
+    let gateway = Gateway::of_test_lake();
+    run("ours", gateway.address(), Segments::One, filling());
 }
 
 #[test]

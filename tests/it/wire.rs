@@ -263,8 +263,19 @@ impl Wire {
 
     /// Asks the server, on a connection of its own, to cancel what this one runs.
     pub(crate) fn cancel(&self) {
+        self.cancel_with(&self.cancel_key);
+    }
+
+    /// Asks for the same with a secret that is not this connection's.
+    pub(crate) fn cancel_with_wrong_secret(&self) {
+        let mut key = self.cancel_key.clone();
+        *key.last_mut().expect("a key ends with its secret") ^= 1;
+        self.cancel_with(&key);
+    }
+
+    fn cancel_with(&self, key: &[u8]) {
         let mut body = 80_877_102_i32.to_be_bytes().to_vec();
-        body.extend(&self.cancel_key);
+        body.extend(key);
         let mut out = length_of(&body).to_vec();
         out.extend(body);
         let mut other = Self::open(self.address).expect("the server takes a cancel request");
