@@ -8,7 +8,9 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
-use super::rules::{elements, fetch, length, literals, never_run, normalize};
+use super::rules::{
+    elements, fetch, keyed_recursion, length, literals, never_run, normalize,
+};
 use super::statement::{Statement, StatementKind};
 use super::{named, output_name, refuse, session_command};
 use crate::catalog::sql::{self, Lines, at_end, near};
@@ -314,6 +316,7 @@ pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;
     elements::as_subqueries(&mut query)?;
+    keyed_recursion::carry_keys(&mut query);
     Ok(query)
 }
 

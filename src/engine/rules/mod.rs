@@ -9,6 +9,7 @@ mod input;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
+pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;

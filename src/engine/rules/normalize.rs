@@ -102,7 +102,7 @@ fn strip_pg_catalog(name: &mut ObjectName) {
     }
 }
 
-pub(super) fn last_part(name: &ObjectName) -> String {
+pub(in crate::engine) fn last_part(name: &ObjectName) -> String {
     let last = name.0.last().and_then(|part| part.as_ident());
     last.map_or_else(String::new, |last| match last.quote_style {
         Some(_) => last.value.clone(),
