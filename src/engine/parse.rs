@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
 use super::rules::{
-    elements, fetch, keyed_recursion, length, literals, never_run, normalize,
+    elements, fetch, keyed_recursion, length, literals, never_run, normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
 use super::{named, output_name, refuse, session_command};
@@ -310,6 +310,7 @@ fn is_keyword(token: &Token, keyword: &str) -> bool {
 pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
+    rows_in_lists::as_lists(&mut query);
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);

@@ -15,6 +15,7 @@ mod refused;
 mod reg;
 mod scalar;
 mod session;
+mod series;
 mod sum;
 mod type_of;
 mod waiting;
@@ -32,6 +33,8 @@ use names::Names;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
+pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
+pub use signal::{SendSignal, Signal, Signals};
 pub struct SessionFacts {
     /// The database as the session named it.
     pub database: String,
@@ -122,3 +125,5 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions
 }
+    functions.extend(series::functions());
+    functions.push(like::function());

@@ -16,6 +16,7 @@ pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod numbers;
+pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;
 mod yielding;
