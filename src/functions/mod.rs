@@ -7,6 +7,7 @@ mod format_type;
 pub mod input;
 pub mod integers;
 pub mod json;
+mod like;
 mod names;
 mod numeric;
 mod objects;
@@ -30,6 +31,7 @@ use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 use names::Names;
+pub use like::LIKE_ESCAPE;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -124,6 +126,6 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions
-}
     functions.extend(series::functions());
     functions.push(like::function());
+}

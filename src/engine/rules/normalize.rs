@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, Value, VisitMut, VisitorMut,
+    ObjectName, Query, TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::subquery_array;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::LIKE_ESCAPE;
 
 /// Rewrites a query in place.
 ///
@@ -66,6 +67,19 @@ impl VisitorMut for Normalizer {
                 }
             }
             Expr::Interval(literal) => Ok(interval(literal)),
+            Expr::Like {
+                pattern,
+                escape_char,
+                ..
+            }
+            | Expr::ILike {
+                pattern,
+                escape_char,
+                ..
+            } => {
+                escape_by_backslash(pattern, escape_char);
+                Ok(None)
+            }
             // A keyword in PostgreSQL, a name to the parser.
             Expr::Identifier(name)
                 if name.quote_style.is_none()
@@ -88,6 +102,14 @@ impl VisitorMut for Normalizer {
             }
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// `x LIKE p ESCAPE c` is `x LIKE like_escape(p, c)`, as PostgreSQL's grammar has it.
+fn escape_by_backslash(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    if let Some(escape) = escape.take() {
+        let arguments = vec![pattern.clone(), Expr::Value(escape)];
+        *pattern = call(LIKE_ESCAPE, arguments);
     }
 }
 
