@@ -306,6 +306,19 @@ fn plain_type(data_type: &mut DataType) {
                 "int8" => DataType::BigInt(None),
                 "float4" => DataType::Real,
                 "bool" => DataType::Boolean,
+                "float8" => DataType::DoublePrecision,
+                "numeric" => DataType::Numeric(ExactNumberInfo::None),
+                "bytea" => DataType::Bytea,
+                "date" => DataType::Date,
+                "time" => DataType::Time(None, TimezoneInfo::None),
+                "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+                "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+                "interval" => DataType::Interval {
+                    fields: None,
+                    precision: None,
+                },
+                "json" => DataType::JSON,
+                "jsonb" => DataType::JSONB,
                 _ => return,
             };
             *data_type = plain;
