@@ -85,6 +85,8 @@ pub enum ErrorKind {
     DatatypeMismatch,
     /// A literal or parameter that is not of its type.
     InvalidTextRepresentation,
+    /// What escapes in a pattern is not one character.
+    InvalidEscapeSequence,
     /// A binary parameter that is not of its type.
     InvalidBinaryRepresentation,
     /// A date or time that cannot be read.

@@ -8,7 +8,7 @@ use super::moment::Moment;
 use crate::catalog::views::Draft;
 use crate::catalog::{Catalog, Snapshot};
 use crate::error::Result;
-use crate::functions::{SessionFacts, SetConfig};
+use crate::functions::{SessionFacts, SetConfig, Signals};
 
 /// Given with each statement by the door it came through.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ impl StatementContext {
                 settings: Arc::default(),
                 backend_pid: 0,
                 set_config: SetConfig::refused(),
+                signals: Signals::refused(),
             }),
             time_zone: "UTC".into(),
             draft: None,

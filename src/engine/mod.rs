@@ -253,6 +253,7 @@ impl Inner {
             pinned: &pinned,
             state: &state,
             context,
+            values: &[],
         };
         let parameters = parameters::types(&scene, declared)?;
         let fields = parameters.iter().map(|it| Some(it.field())).collect();
@@ -289,9 +290,10 @@ impl Inner {
             pinned: &pinned,
             state: &state,
             context,
+            values: &parameters,
         };
         let mut plan = plan::plan(&scene, fields)?;
-        let values = parameters.into_iter().map(Parameter::into_scalar);
+        let values = parameters.iter().cloned().map(Parameter::into_scalar);
         plan.logical = plan
             .logical
             .replace_params_with_values(&ParamValues::List(values.collect()))
@@ -343,6 +345,8 @@ struct Scene<'a> {
     pinned: &'a Pinned,
     state: &'a SessionState,
     context: &'a StatementContext,
+    /// The values of `$1`, `$2` ...; none where it is only described.
+    values: &'a [Parameter],
 }
 
 /// The query of a statement that has one.

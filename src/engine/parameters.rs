@@ -4,20 +4,22 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit};
 use datafusion::common::ScalarValue;
 use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, Query, Value,
-    ValueWithSpan, Visit, Visitor,
+    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, Query, TableFactor,
+    Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::Scene;
 use super::failure;
 use super::plan;
+use super::rules::normalize::last_part;
 use super::type_planner::PostgresTypes;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::SERIES_LIST;
 use crate::types::{self, PgType, TYPE_KEY, oid};
 
 /// More than the protocol can carry in a Bind message (its count is an int16, read unsigned).
@@ -165,6 +167,22 @@ const CASTING: &[(&str, u32)] = &[
 impl Visitor for Found {
     type Break = ();
 
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        let called = match factor {
+            TableFactor::Table {
+                name,
+                args: Some(given),
+                ..
+            } => Some((name, &given.args)),
+            TableFactor::Function { name, args, .. } => Some((name, args)),
+            _ => None,
+        };
+        if let Some((name, given)) = called {
+            self.series(&last_part(name), given);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause else {
             return ControlFlow::Continue(());
@@ -191,6 +209,9 @@ impl Visitor for Found {
                 if let Some((number, oid)) = cast_by_function(function) {
                     self.named.entry(number).or_insert(oid);
                 }
+                if let FunctionArguments::List(list) = &function.args {
+                    self.series(&last_part(&function.name), &list.args);
+                }
             }
             other => {
                 let number = number(other).unwrap_or_default();
@@ -198,6 +219,49 @@ impl Visitor for Found {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Found {
+    /// The parameters of `generate_series`: of the types that it has for its other arguments.
+    fn series(&mut self, name: &str, given: &[FunctionArg]) {
+        if name != "generate_series" && name != SERIES_LIST {
+            return;
+        }
+        let given = given.iter().filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+            _ => None,
+        });
+        let given: Vec<&Expr> = given.collect();
+        let mut known: Vec<DataType> = given.iter().filter_map(|it| evident_type(it)).collect();
+        known.sort_by_key(|data_type| *data_type != DataType::Int64);
+        let Some(bound) = known.first() else { return };
+        for (index, expression) in given.into_iter().enumerate() {
+            let Some(number) = number(expression) else {
+                continue;
+            };
+            let data_type = match (bound.is_integer(), index) {
+                (false, 2) => DataType::Interval(IntervalUnit::MonthDayNano),
+                _ => bound.clone(),
+            };
+            self.types.entry(number).or_insert(data_type);
+        }
+    }
+}
+
+/// The type of a whole number or of a cast.
+fn evident_type(expression: &Expr) -> Option<DataType> {
+    match expression {
+        Expr::Value(ValueWithSpan {
+            value: Value::Number(digits, _),
+            ..
+        }) => match digits.parse::<i32>() {
+            Ok(_) => Some(DataType::Int32),
+            Err(_) => digits.parse::<i64>().is_ok().then_some(DataType::Int64),
+        },
+        Expr::Cast { data_type, .. } => cast_type(data_type),
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => evident_type(inner),
+        _ => None,
     }
 }
 

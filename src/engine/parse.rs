@@ -8,7 +8,9 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
-use super::rules::{elements, fetch, length, literals, never_run, normalize};
+use super::rules::{
+    elements, fetch, keyed_recursion, length, literals, never_run, normalize, rows_in_lists,
+};
 use super::statement::{Statement, StatementKind};
 use super::{named, output_name, refuse, session_command};
 use crate::catalog::sql::{self, Lines, at_end, near};
@@ -308,12 +310,14 @@ fn is_keyword(token: &Token, keyword: &str) -> bool {
 pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
+    rows_in_lists::as_lists(&mut query);
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);
     length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;
     elements::as_subqueries(&mut query)?;
+    keyed_recursion::carry_keys(&mut query);
     Ok(query)
 }
 

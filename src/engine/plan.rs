@@ -22,7 +22,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::Scene;
 use super::bind::{self, TableColumns};
 use super::context::StatementContext;
 use super::failure;
@@ -32,6 +31,7 @@ use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::in_view;
 use super::rules::json_uses;
 use super::table_arguments;
+use super::{Parameter, Scene};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
 use crate::error::{Error, ErrorKind, Result};
@@ -47,6 +47,7 @@ pub(super) struct Plan {
 /// to DataFusion to infer.
 pub(super) fn plan(scene: &Scene<'_>, parameters: Vec<Option<FieldRef>>) -> Result<Plan> {
     let mut planning = Planning::new(scene.pinned, scene.state, scene.context);
+    planning.values = scene.values;
     let relations = &scene.pinned.relations;
     let logical = planning.query(scene.query, relations, scene.lines, parameters)?;
     Ok(Plan { logical })
@@ -78,6 +79,8 @@ struct Planning<'a> {
     state: &'a SessionState,
     context: &'a StatementContext,
     functions: HashMap<String, Arc<ScalarUDF>>,
+    /// Those of the statement's parameters, where they are known.
+    values: &'a [Parameter],
     /// By OID.
     views: HashMap<u32, Arc<dyn TableProvider>>,
 }
@@ -97,6 +100,7 @@ impl<'a> Planning<'a> {
             functions: functions
                 .map(|function| (function.name().to_owned(), function))
                 .collect(),
+            values: &[],
             views: HashMap::new(),
         }
     }
@@ -117,6 +121,7 @@ impl<'a> Planning<'a> {
         let names = Names {
             state: self.state,
             functions: &self.functions,
+            values: self.values,
             relations: providers
                 .into_iter()
                 .map(|(name, provider)| (name, provider_as_source(provider)))
@@ -264,6 +269,7 @@ struct Names<'a> {
     state: &'a SessionState,
     relations: HashMap<TableReference, Arc<dyn TableSource>>,
     functions: &'a HashMap<String, Arc<ScalarUDF>>,
+    values: &'a [Parameter],
 }
 
 /// A relation whose instants are in the session's zone, as PostgreSQL's are when their hours are
@@ -323,6 +329,7 @@ impl ContextProvider for Names<'_> {
             let error = failure::undefined_function(name);
             DataFusionError::External(Box::new(error))
         })?;
+        let arguments = table_arguments::with_values(arguments, self.values)?;
         let (arguments, narrow) = table_arguments::folded(arguments, self.state)?;
         let arguments = TableFunctionArgs::new(&arguments, self.state);
         let provider = function.create_table_provider_with_args(arguments)?;

@@ -100,7 +100,7 @@ impl ScalarUDFImpl for ArrayBound {
 }
 
 /// The kind of list that [`length`] walks, for any kind of list; within it as well.
-fn as_list(given: &DataType) -> Option<DataType> {
+pub(super) fn as_list(given: &DataType) -> Option<DataType> {
     match given {
         DataType::List(element)
         | DataType::LargeList(element)
@@ -116,7 +116,7 @@ fn as_list(given: &DataType) -> Option<DataType> {
 }
 
 /// Vectors of the catalog are counted from 0, arrays from 1.
-fn first_index(field: &FieldRef) -> i32 {
+pub(super) fn first_index(field: &FieldRef) -> i32 {
     match of_field(field).oid {
         oid::INT2VECTOR | oid::OIDVECTOR => 0,
         _ => 1,
@@ -125,7 +125,7 @@ fn first_index(field: &FieldRef) -> i32 {
 
 /// The elements of a row's array in a dimension; `None` where it has no such dimension, as an empty
 /// array has none. Every part of an array is as long as the first.
-fn length(arrays: &dyn Array, row: usize, dimension: i64) -> Option<i32> {
+pub(super) fn length(arrays: &dyn Array, row: usize, dimension: i64) -> Option<i32> {
     let lists = arrays.as_list_opt::<i32>()?;
     if dimension < 1 || lists.is_null(row) {
         return None;

@@ -7,6 +7,7 @@ mod format_type;
 pub mod input;
 pub mod integers;
 pub mod json;
+mod like;
 mod names;
 mod numeric;
 mod objects;
@@ -14,7 +15,9 @@ mod quote;
 mod refused;
 mod reg;
 mod scalar;
+mod series;
 mod session;
+mod signal;
 mod sum;
 mod type_of;
 mod waiting;
@@ -28,7 +31,10 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
+pub use like::LIKE_ESCAPE;
 use names::Names;
+pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
+pub use signal::{SendSignal, Signal, Signals};
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ pub struct SessionFacts {
     pub backend_pid: i32,
     /// What `set_config()` does.
     pub set_config: SetConfig,
+    /// What `pg_terminate_backend()` does.
+    pub signals: Signals,
 }
 
 /// Sets a setting of the session: its name, its value (`None` for the default), and whether only
@@ -118,6 +126,8 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.push(type_of::function());
     functions.push(numeric::function());
     functions.extend(array_bounds::functions());
+    functions.extend(series::functions());
+    functions.push(like::function());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

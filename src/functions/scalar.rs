@@ -81,6 +81,14 @@ impl Scalar {
         }
     }
 
+    /// It depends on its arguments alone: of constants it is one.
+    pub(super) fn immutable(self) -> Self {
+        Self {
+            signature: Signature::user_defined(Volatility::Immutable),
+            ..self
+        }
+    }
+
     /// It does something: never run but where the statement says so.
     pub(super) fn volatile(self) -> Self {
         Self {

@@ -9,6 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::SessionFacts;
 use super::names::Names;
 use super::scalar::{Argument, Scalar, number, text};
+use super::signal;
 use crate::catalog::system::{OWNER_OID, is_system_schema};
 use crate::error::{Error, ErrorKind};
 use crate::types::oid;
@@ -24,6 +25,7 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     let mut functions = facts(&names.facts);
     functions.extend(schemas(names));
     functions.extend(settings(&names.facts));
+    functions.extend(signal::functions(&names.facts));
     functions.extend(privileges());
     functions
 }

@@ -1,4 +1,5 @@
-//! Who may cancel what: every session's number and secret, and its running statement.
+//! Who may cancel what: every session's number and secret, and its running statement; and what
+//! sessions ask of each other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rand::RngCore;
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions::{Signal, Signals};
 
 /// Bytes of a session's secret: what protocol 3.0 has room for, and what PostgreSQL 18 sends from
 /// 3.2 on (`MAX_CANCEL_KEY_LENGTH`).
@@ -31,12 +35,28 @@ pub(super) struct SessionKey {
     pub(super) pid: i32,
     /// The secret.
     pub(super) secret: Box<[u8]>,
-    /// Whose session it is.
-    user: String,
+    owner: Owner,
+    /// Cancelled when another session ends this one.
+    pub(super) ended: CancellationToken,
     running: Mutex<Option<CancellationToken>>,
 }
 
+/// Whose session it is.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) name: String,
+    pub(super) is_superuser: bool,
+}
+
 impl SessionKey {
+    /// Cancels what the session runs, if anything.
+    fn cancel(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(statement) = running.as_ref() {
+            statement.cancel();
+        }
+    }
+
     /// Lets `statement` be cancelled until the guard is dropped.
     pub(super) fn running(self: &Arc<Self>, statement: &CancellationToken) -> Running {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(statement.clone());
@@ -65,6 +85,16 @@ pub(super) struct Registration {
     pub(super) key: Arc<SessionKey>,
 }
 
+impl Registration {
+    /// How the session reaches others.
+    pub(super) fn signals(&self) -> Signals {
+        let (sessions, owner) = (Arc::clone(&self.sessions), self.key.owner.clone());
+        Signals(Arc::new(move |pid, signal| {
+            sessions.signal(&owner, pid, signal)
+        }))
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.lock().by_pid.remove(&self.key.pid);
@@ -73,7 +103,7 @@ impl Drop for Registration {
 
 impl Sessions {
     /// Makes a new session of a user known, under a number no other has.
-    pub(super) fn register(self: &Arc<Self>, user: &str, has_long_secret: bool) -> Registration {
+    pub(super) fn register(self: &Arc<Self>, owner: Owner, has_long_secret: bool) -> Registration {
         let n_bytes = match has_long_secret {
             true => SECRET_BYTES_LONG,
             false => SECRET_BYTES_SHORT,
@@ -90,7 +120,8 @@ impl Sessions {
         let key = Arc::new(SessionKey {
             pid,
             secret,
-            user: user.to_owned(),
+            owner,
+            ended: CancellationToken::new(),
             running: Mutex::default(),
         });
         inner.by_pid.insert(pid, Arc::clone(&key));
@@ -105,7 +136,9 @@ impl Sessions {
     pub(super) fn count_of(&self, user: &str) -> usize {
         let inner = self.lock();
         let sessions = inner.by_pid.values();
-        sessions.filter(|session| session.user == user).count()
+        sessions
+            .filter(|session| session.owner.name == user)
+            .count()
     }
 
     /// Cancels what a session runs. Wrong keys are met with silence, in constant time.
@@ -115,10 +148,25 @@ impl Sessions {
         if !bool::from(key.secret.ct_eq(secret)) {
             return;
         }
-        let running = key.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(statement) = running.as_ref() {
-            statement.cancel();
+        key.cancel();
+    }
+
+    /// What one session asks of another; false if there is none of this number.
+    ///
+    /// # Errors
+    /// It may not: `pg_signal_backend` in signalfuncs.c.
+    fn signal(&self, by: &Owner, pid: i32, signal: Signal) -> Result<bool> {
+        let Some(key) = self.lock().by_pid.get(&pid).map(Arc::clone) else {
+            return Ok(false);
+        };
+        if !by.is_superuser && (key.owner.is_superuser || key.owner.name != by.name) {
+            return Err(denied(signal, key.owner.is_superuser));
         }
+        match signal {
+            Signal::Cancel => key.cancel(),
+            Signal::Terminate => key.ended.cancel(),
+        }
+        Ok(true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -126,14 +174,55 @@ impl Sessions {
     }
 }
 
+fn denied(signal: Signal, of_superuser: bool) -> Error {
+    let (verb, object, objects, done) = match signal {
+        Signal::Cancel => ("cancel", "query", "queries", "canceled"),
+        Signal::Terminate => ("terminate", "process", "processes", "terminated"),
+    };
+    let detail = match of_superuser {
+        true => format!(
+            "Only roles with the SUPERUSER attribute may {verb} {objects} of roles with the \
+             SUPERUSER attribute."
+        ),
+        false => format!(
+            "Only roles with privileges of the role whose {object} is being {done} or with \
+             privileges of the \"pg_signal_backend\" role may {verb} this {object}."
+        ),
+    };
+    let message = format!("permission denied to {verb} {object}");
+    Error::new(ErrorKind::InsufficientPrivilege, message).with_detail(detail)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn owner(name: &str, is_superuser: bool) -> Owner {
+        let name = name.to_owned();
+        Owner { name, is_superuser }
+    }
+
+    #[test]
+    fn sessions_of_others_are_ended_by_superusers_alone() {
+        let sessions = Arc::new(Sessions::default());
+        let [ada, bob, root] = [("ada", false), ("bob", false), ("root", true)]
+            .map(|(name, is_superuser)| sessions.register(owner(name, is_superuser), false));
+        let ends = |by: &Registration, whom: &Registration| {
+            (by.signals().0)(whom.key.pid, Signal::Terminate)
+        };
+        assert!(ends(&ada, &bob).is_err());
+        assert!(ends(&ada, &root).is_err());
+        assert!(!bob.key.ended.is_cancelled() && !root.key.ended.is_cancelled());
+        assert!(matches!(ends(&root, &bob), Ok(true)));
+        assert!(bob.key.ended.is_cancelled());
+        assert!(matches!(ends(&ada, &ada), Ok(true)));
+        assert!(matches!((ada.signals().0)(0, Signal::Cancel), Ok(false)));
+    }
+
     #[test]
     fn only_the_right_key_cancels_and_only_what_runs() {
         let sessions = Arc::new(Sessions::default());
-        let registration = sessions.register("ada", false);
+        let registration = sessions.register(owner("ada", false), false);
         let key = &registration.key;
         let statement = CancellationToken::new();
         let secret = key.secret.clone();
@@ -159,8 +248,8 @@ mod tests {
     #[test]
     fn secrets_are_as_long_as_the_protocol_lets_them_be() {
         let sessions = Arc::new(Sessions::default());
-        let short = sessions.register("ada", false);
-        let long = sessions.register("bob", true);
+        let short = sessions.register(owner("ada", false), false);
+        let long = sessions.register(owner("bob", false), true);
         assert_eq!((short.key.secret.len(), long.key.secret.len()), (4, 32));
         assert_eq!((sessions.count_of("ada"), sessions.count_of("eve")), (1, 0));
         drop(short);

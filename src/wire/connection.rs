@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::authenticate::authenticate;
-use super::cancel::{Registration, SessionKey};
+use super::cancel::{Owner, Registration, SessionKey};
 use super::client::{Client, OUTPUT_BYTES};
 use super::failure::{End, Failure, Stop};
 use super::frame::{Frame, take_frame};
@@ -131,12 +131,16 @@ async fn begin(
     let identity = packet.identify(&shared.config, login.is_superuser);
     let mut identity = identity.map_err(End::Fatal)?;
     identity.settings.share(&shared.beginnings);
-    let registration = shared.sessions.register(&identity.user, has_long_secret);
+    let owner = Owner {
+        name: identity.user.clone(),
+        is_superuser: login.is_superuser,
+    };
+    let registration = shared.sessions.register(owner, has_long_secret);
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
     }
     let key = &registration.key;
-    let mut session = Session::new(identity, key.pid);
+    let mut session = Session::new(identity, key.pid, registration.signals());
     client.keep_alive(session.settings.keepalive());
     respond::authentication_ok(&mut client.output);
     for (name, value) in session.settings.take_changes() {
@@ -308,6 +312,7 @@ impl Connection {
                 () = self.shared.closing.cancelled() => return Err(End::shutdown()),
                 read = self.client.fill() => read?,
                 () = idle => return Err(self.idle_too_long()),
+                () = self.key.ended.cancelled() => return Err(End::shutdown()),
             }
         }
     }
@@ -376,6 +381,7 @@ impl Connection {
         }
     }
 
+            ended: self.key.ended.clone(),
     /// Sends a notice or warning, unless the client wants none of its kind.
     pub(super) fn notify(&mut self, notice: &Failure) {
         if self.session.settings.wants(notice.severity) {

@@ -18,7 +18,7 @@ use crate::engine::{
     Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
 };
 use crate::error::{Error, ErrorKind};
-use crate::functions::SessionFacts;
+use crate::functions::{SessionFacts, Signals};
 
 /// Prepared statements, and portals, that a session may hold.
 const NAMED_MAX: usize = 10_000;
@@ -73,6 +73,7 @@ pub(super) struct Session {
     user: String,
     database: String,
     pid: i32,
+    signals: Signals,
     pub(super) settings: Settings,
     pub(super) transaction: Transaction,
     statements: HashMap<String, Arc<Prepared>>,
@@ -84,11 +85,12 @@ pub(super) struct Session {
 
 impl Session {
     /// A session in its first moment.
-    pub(super) fn new(identity: Identity, pid: i32) -> Self {
+    pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
         Self {
             user: identity.user,
             database: identity.database,
             pid,
+            signals,
             settings: identity.settings,
             transaction: Transaction::new(),
             statements: HashMap::new(),
@@ -138,6 +140,7 @@ impl Session {
             settings: Arc::clone(self.settings.values()),
             backend_pid: self.pid,
             set_config: self.settings.set_config(),
+            signals: self.signals.clone(),
         });
         self.facts = Some(Arc::clone(&facts));
         facts

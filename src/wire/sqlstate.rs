@@ -90,6 +90,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::GroupingError => "42803",
         ErrorKind::DatatypeMismatch => "42804",
         ErrorKind::InvalidTextRepresentation => "22P02",
+        ErrorKind::InvalidEscapeSequence => "22025",
         ErrorKind::InvalidBinaryRepresentation => "22P03",
         ErrorKind::InvalidDatetimeFormat => "22007",
         ErrorKind::DatetimeFieldOverflow => "22008",

@@ -21,6 +21,8 @@ pub(super) struct Watch {
     pub(super) deadline: Option<Instant>,
     /// The gateway stops and waits no longer.
     pub(super) killed: CancellationToken,
+    /// Another session ends this one.
+    pub(super) ended: CancellationToken,
     /// Lets requests find the statement.
     pub(super) _running: Running,
 }
@@ -69,16 +71,19 @@ impl Watch {
         };
         tokio::select! {
             biased;
-            () = self.killed.cancelled() => {
-                self.cancel.cancel();
-                End::shutdown().into()
-            }
+            () = self.killed.cancelled() => self.shut_down(),
+            () = self.ended.cancelled() => self.shut_down(),
             () = self.cancel.cancelled() => canceled("user request").into(),
             () = timeout => {
                 self.cancel.cancel();
                 canceled("statement timeout").into()
             }
         }
+    }
+
+    fn shut_down(&self) -> Stop {
+        self.cancel.cancel();
+        End::shutdown().into()
     }
 
     /// The engine knows that it was cancelled, this door knows why.

@@ -2,7 +2,8 @@
 //!
 //! `SELECT (SELECT i.x FROM i WHERE c(i, o)) FROM o` becomes
 //! `SELECT single_value(i.x) FROM (o, numbered) LEFT JOIN i ON c(i, o) GROUP BY number, o.*`:
-//! the number tells apart rows that are equal, and `single_value` fails on a second match.
+//! the number tells apart rows that are equal, and `single_value` fails on a second match. Behind
+//! `ORDER BY y LIMIT 1` it is `first_value(i.x ORDER BY i.y)` instead.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -11,10 +12,13 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::config::ConfigOptions;
+use datafusion::functions_aggregate::first_last::first_value;
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
+use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, Sort as SortExpr};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::logical_plan::{Filter, Projection, Subquery};
+use datafusion::logical_expr::logical_plan::{
+    FetchType, Filter, Limit, Projection, SkipType, Sort, Subquery,
+};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when};
 use datafusion::optimizer::AnalyzerRule;
@@ -68,6 +72,83 @@ fn is_rewritable(expression: &Expr) -> bool {
     found.unwrap_or(false)
 }
 
+/// The rows of a scalar subquery.
+struct Rows<'a> {
+    filter: &'a Filter,
+    /// What it gives for a row.
+    value: Expr,
+    /// The order by which it takes the first row, behind `LIMIT 1`; `None` if it may have but one.
+    first_by: Option<Vec<SortExpr>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(plan: &'a LogicalPlan) -> Option<Self> {
+        match plan {
+            LogicalPlan::Projection(projection) => Self::of_projection(projection, None),
+            LogicalPlan::Limit(limit) if takes_one(limit) => match limit.input.as_ref() {
+                LogicalPlan::Sort(sort) => Self::sorted(sort, |inner| inner.expr.first().cloned()),
+                // Columns of ORDER BY that are not in the select list are taken off above the sort.
+                LogicalPlan::Projection(top) => match (top.expr.as_slice(), top.input.as_ref()) {
+                    ([value], LogicalPlan::Sort(sort)) => {
+                        Self::sorted(sort, |inner| through(value, inner))
+                    }
+                    _ => Self::of_projection(top, Some(Vec::new())),
+                },
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn of_projection(projection: &'a Projection, first_by: Option<Vec<SortExpr>>) -> Option<Self> {
+        match (projection.expr.as_slice(), projection.input.as_ref()) {
+            ([value], LogicalPlan::Filter(filter)) => Some(Self {
+                filter,
+                value: value.clone().unalias(),
+                first_by,
+            }),
+            _ => None,
+        }
+    }
+
+    fn sorted(sort: &'a Sort, value: impl Fn(&Projection) -> Option<Expr>) -> Option<Self> {
+        let LogicalPlan::Projection(inner) = sort.input.as_ref() else {
+            return None;
+        };
+        let LogicalPlan::Filter(filter) = inner.input.as_ref() else {
+            return None;
+        };
+        let order = sort.expr.iter().map(|by| {
+            let expression = through(&by.expr, inner)?;
+            (!has_subquery(&expression)).then(|| by.with_expr(expression))
+        });
+        Some(Self {
+            filter,
+            value: value(inner)?.unalias(),
+            first_by: Some(order.collect::<Option<Vec<SortExpr>>>()?),
+        })
+    }
+}
+
+/// `LIMIT 1` without OFFSET.
+fn takes_one(limit: &Limit) -> bool {
+    let skips = limit.get_skip_type();
+    let fetches = limit.get_fetch_type();
+    matches!(skips, Ok(SkipType::Literal(0))) && matches!(fetches, Ok(FetchType::Literal(Some(1))))
+}
+
+/// An expression over a projection as one over the projection's input.
+fn through(expression: &Expr, projection: &Projection) -> Option<Expr> {
+    let replaced = expression.clone().transform_up(|expression| {
+        let Expr::Column(column) = &expression else {
+            return Ok(Transformed::no(expression));
+        };
+        let index = projection.schema.index_of_column(column)?;
+        Ok(Transformed::yes(projection.expr[index].clone().unalias()))
+    });
+    Some(replaced.ok()?.data)
+}
+
 /// A scalar subquery taken apart.
 struct Lookup {
     /// What it reads.
@@ -76,6 +157,8 @@ struct Lookup {
     correlated: Vec<Expr>,
     /// What it gives for a row.
     value: Expr,
+    /// As in [`Rows`].
+    first_by: Option<Vec<SortExpr>>,
     /// The name of its relation, and of its value.
     name: String,
 }
@@ -84,23 +167,20 @@ impl Lookup {
     /// `None` for subqueries of another shape, and those that give at most one row by themselves.
     fn of(subquery: &Subquery) -> Option<Self> {
         let plan = subquery.subquery.as_ref();
-        let single = plan.max_rows().is_some_and(|n_rows| n_rows <= 1);
+        let Rows {
+            filter,
+            value,
+            first_by,
+        } = Rows::of(plan)?;
+        let single = plan.max_rows().is_some_and(|n_rows| n_rows <= 1) && first_by.is_none();
         if single || subquery.outer_ref_columns.is_empty() {
             return None;
         }
-        let LogicalPlan::Projection(projection) = plan else {
-            return None;
-        };
-        let ([value], LogicalPlan::Filter(filter)) =
-            (projection.expr.as_slice(), projection.input.as_ref())
-        else {
-            return None;
-        };
         let deeper = filter
             .input
             .exists(|node| Ok(node.contains_outer_reference()));
         let grouped = matches!(filter.input.as_ref(), LogicalPlan::Aggregate(_));
-        if grouped || deeper.unwrap_or(true) || has_subquery(value) {
+        if grouped || deeper.unwrap_or(true) || has_subquery(&value) {
             return None;
         }
         let (correlated, own): (Vec<Expr>, Vec<Expr>) =
@@ -117,15 +197,18 @@ impl Lookup {
         Some(Self {
             source,
             correlated,
-            value: value.clone().unalias(),
+            value,
+            first_by,
             name: String::new(),
         })
     }
 
-    /// Joins the rows of the subquery to `outer`; the value per joined row is the second result.
+    /// Joins the rows of the subquery to `outer`; the second result is its value, aggregated over
+    /// the rows that were joined to one of `outer`.
     fn join(self, outer: LogicalPlan) -> Result<(LogicalPlan, Expr)> {
         let mut columns: Vec<Column> = Vec::new();
-        for expression in self.correlated.iter().chain([&self.value]) {
+        let order = self.first_by.iter().flatten().map(|by| &by.expr);
+        for expression in self.correlated.iter().chain([&self.value]).chain(order) {
             for column in expression.column_refs() {
                 if !columns.contains(column) {
                     columns.push(column.clone());
@@ -154,6 +237,16 @@ impl Lookup {
             Expr::Column(_) => value,
             // Without a match the value is NULL, whatever its expression gives for NULLs.
             other => when(Expr::Column(matched), other).end()?,
+        };
+        let value = match &self.first_by {
+            None => single_value(value),
+            Some(first_by) => {
+                let order = first_by.iter().map(|by| {
+                    let expression = outside(by.expr.clone())?.data;
+                    Ok(by.with_expr(expression))
+                });
+                first_value(value, order.collect::<Result<Vec<SortExpr>>>()?)
+            }
         };
         let kept = columns.iter().enumerate();
         let kept = kept.map(|(index, column)| Expr::Column(column.clone()).alias(named(index)));
@@ -276,7 +369,7 @@ fn look_up(
     for lookup in lookups {
         let name = lookup.name.clone();
         let (joined, value) = lookup.join(plan)?;
-        values.push(single_value(value).alias(name));
+        values.push(value.alias(name));
         plan = joined;
     }
     let number = Expr::Column(Column::new_unqualified(number));

@@ -1,10 +1,12 @@
-//! Functions in FROM that make rows of a value's elements, by `unnest` in a subquery.
+//! Functions in FROM, as subqueries: those that make rows of a value's elements by `unnest`, and
+//! those that give a value, which is a row of one column.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem, SetExpr,
-    TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
+    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -67,6 +69,9 @@ fn row_column(query: &Query) -> Option<Option<String>> {
 /// DataFusion calls its column `value`.
 const SERIES: &str = "generate_series";
 
+/// DataFusion's other table function, which PostgreSQL does not have.
+const RANGE: &str = "range";
+
 struct Rewriter;
 
 impl VisitorMut for Rewriter {
@@ -115,8 +120,11 @@ fn called(
     alias: Option<&TableAlias>,
 ) -> Result<Option<TableFactor>> {
     let function_name = last_part(name);
-    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = given else {
+    if function_name == RANGE {
         return Ok(None);
+    }
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = given else {
+        return value(name, given, alias).map(Some);
     };
     if function_name == "unnest" {
         return Ok(Some(TableFactor::UNNEST {
@@ -129,17 +137,50 @@ fn called(
     }
     let known = ELEMENTS.iter().find(|(known, _)| *known == function_name);
     let Some((elements, row)) = known else {
-        return Ok(None);
+        return value(name, given, alias).map(Some);
     };
     let list = quoted_call(elements, argument.clone());
     let value = quoted_call(row, quoted_call("unnest", list));
     let name = Ident::with_quote('"', function_name);
     Ok(Some(TableFactor::Derived {
         lateral: true,
-        subquery: select_of(value)?,
+        subquery: select_of(value, VALUE)?,
         alias: Some(alias.cloned().unwrap_or_else(|| alias_of(name))),
         sample: None,
     }))
+}
+
+/// A function that gives one value, in FROM: `FROM now() AS n` is `FROM (SELECT now() AS n) AS n`.
+fn value(
+    name: &ObjectName,
+    given: &[FunctionArg],
+    alias: Option<&TableAlias>,
+) -> Result<TableFactor> {
+    let function_name = last_part(name);
+    let mut call = function(&function_name, arguments(Vec::new()));
+    call.name = name.clone();
+    if let FunctionArguments::List(list) = &mut call.args {
+        list.args = given.to_vec();
+    }
+    let reads_columns = visit_expressions(&call, |inner| match inner {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let alias = match alias {
+        Some(alias) => alias.clone(),
+        None => alias_of(Ident::with_quote('"', function_name)),
+    };
+    let column = alias
+        .columns
+        .first()
+        .map_or(&alias.name, |column| &column.name);
+    let column = fold(column);
+    Ok(TableFactor::Derived {
+        lateral: reads_columns.is_break(),
+        subquery: select_of(Expr::Function(call), &column)?,
+        alias: Some(alias),
+        sample: None,
+    })
 }
 
 /// A call under a name that may not be one of SQL's.
@@ -149,7 +190,7 @@ fn quoted_call(name: &str, argument: Expr) -> Expr {
     Expr::Function(call)
 }
 
-fn select_of(value: Expr) -> Result<Box<Query>> {
+fn select_of(value: Expr, name: &str) -> Result<Box<Query>> {
     let mut query = Parser::new(&PostgreSqlDialect {})
         .try_with_sql("SELECT 1")
         .and_then(|mut parser| parser.parse_query())
@@ -157,7 +198,7 @@ fn select_of(value: Expr) -> Result<Box<Query>> {
     if let SetExpr::Select(select) = query.body.as_mut() {
         select.projection = vec![SelectItem::ExprWithAlias {
             expr: value,
-            alias: Ident::with_quote('"', VALUE),
+            alias: Ident::with_quote('"', name),
         }];
     }
     Ok(query)

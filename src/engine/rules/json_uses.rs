@@ -119,6 +119,17 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Some(rewritten) => Ok(Transformed::yes(rewritten)),
             None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
         },
+        Expr::ScalarFunction(call) if call.func.name() == "make_array" => {
+            let flavour = array_of(&call, schema).map_err(external)?;
+            let array = Expr::ScalarFunction(call);
+            Ok(match flavour {
+                Some(flavour) => {
+                    let list = json::function(Operation::List(flavour));
+                    Transformed::yes(list.call(vec![array]))
+                }
+                None => Transformed::no(array),
+            })
+        }
         other => {
             check_expression(&other, schema).map_err(external)?;
             Ok(Transformed::no(other))
@@ -198,6 +209,31 @@ fn check_case(
     }
 }
 
+/// The type of an array's elements, if that is JSON: `ARRAY['1'::json]` is json[].
+fn array_of(
+    call: &datafusion::logical_expr::expr::ScalarFunction,
+    schema: &DFSchema,
+) -> crate::error::Result<Option<Flavour>> {
+    let found = call.args.iter().map(|argument| json_of(argument, schema));
+    let found: Vec<Option<Json>> = found.collect();
+    let Some(first) = found.iter().flatten().find(|json| json.marked) else {
+        return Ok(None);
+    };
+    let is_same = |(argument, json): (&Expr, &Option<Json>)| match json {
+        Some(json) => json.flavour == first.flavour && is_text_field(argument, schema),
+        None => matches!(argument, Expr::Literal(value, _) if value.is_null()),
+    };
+    match call.args.iter().zip(&found).all(is_same) {
+        true => Ok(Some(first.flavour)),
+        false => check_aggregate("array", &call.args, schema).map(|()| None),
+    }
+}
+
+fn is_text_field(expression: &Expr, schema: &DFSchema) -> bool {
+    let field = expression.to_field(schema);
+    field.is_ok_and(|(_, field)| json::is_text(field.data_type()))
+}
+
 /// Functions that take nested values and leave what is in them as it is.
 const ON_NESTED: [&str; 4] = ["get_field", "array_element", "map_extract", "unnest"];
 
@@ -205,7 +241,8 @@ fn check_function(
     call: &datafusion::logical_expr::expr::ScalarFunction,
     schema: &DFSchema,
 ) -> crate::error::Result<()> {
-    if json::takes_json(&call.func) || ON_NESTED.contains(&call.func.name()) {
+    let takes_all = json::takes_json(&call.func) || json::builds_json(&call.func);
+    if takes_all || ON_NESTED.contains(&call.func.name()) {
         return Ok(());
     }
     let name = call.func.name();

@@ -1,5 +1,6 @@
-//! Joins of relations with the elements of their own lists: `FROM t, unnest(t.list)`. The lists are
-//! unnested where they are, instead of being joined.
+//! Joins of relations with the elements of their own lists, or with values of their own rows:
+//! `FROM t, unnest(t.list)`, `FROM t, abs(t.x)`. They are made where they are, instead of being
+//! joined.
 
 use std::sync::Arc;
 
@@ -85,7 +86,7 @@ fn is_true(expression: &Expr) -> bool {
 /// those that do not name the other side of the join.
 fn steps(plan: &LogicalPlan) -> Option<Vec<&LogicalPlan>> {
     let mut steps = Vec::new();
-    let (mut next, mut is_lateral, mut unnests) = (plan, false, false);
+    let (mut next, mut is_lateral) = (plan, false);
     loop {
         next = match next {
             LogicalPlan::Subquery(subquery) => {
@@ -107,13 +108,12 @@ fn steps(plan: &LogicalPlan) -> Option<Vec<&LogicalPlan>> {
             }
             LogicalPlan::Unnest(unnest) => {
                 steps.push(next);
-                unnests = true;
                 &unnest.input
             }
             _ => return None,
         };
     }
-    (is_lateral && unnests).then_some(steps)
+    is_lateral.then_some(steps)
 }
 
 /// The right side of a join, built up on the left one.

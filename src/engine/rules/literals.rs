@@ -12,9 +12,19 @@ use datafusion::sql::sqlparser::ast::{
     Query, Select, SelectItem, SetExpr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
+use super::normalize::last_part;
+use crate::functions::SERIES_LIST;
+
 /// Functions whose result has the type of their arguments.
 const TYPED_BY_ARGUMENTS: &[&str] = &[
-    "coalesce", "nullif", "greatest", "least", "sum", "min", "max",
+    "coalesce",
+    "nullif",
+    "greatest",
+    "least",
+    "sum",
+    "min",
+    "max",
+    SERIES_LIST,
 ];
 
 /// Rewrites `1` to `1::int4`.
@@ -91,7 +101,7 @@ impl VisitorMut for Narrower {
                 else_result.iter_mut().for_each(|result| narrow_one(result));
             }
             Expr::Function(function) => {
-                let name = function.name.to_string().to_lowercase();
+                let name = last_part(&function.name);
                 if let FunctionArguments::List(list) = &mut function.args
                     && TYPED_BY_ARGUMENTS.contains(&name.as_str())
                 {

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, Value, VisitMut, VisitorMut,
+    ObjectName, Query, TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::subquery_array;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::LIKE_ESCAPE;
 
 /// Rewrites a query in place.
 ///
@@ -66,6 +67,19 @@ impl VisitorMut for Normalizer {
                 }
             }
             Expr::Interval(literal) => Ok(interval(literal)),
+            Expr::Like {
+                pattern,
+                escape_char,
+                ..
+            }
+            | Expr::ILike {
+                pattern,
+                escape_char,
+                ..
+            } => {
+                escape_by_backslash(pattern, escape_char);
+                Ok(None)
+            }
             // A keyword in PostgreSQL, a name to the parser.
             Expr::Identifier(name)
                 if name.quote_style.is_none()
@@ -91,6 +105,14 @@ impl VisitorMut for Normalizer {
     }
 }
 
+/// `x LIKE p ESCAPE c` is `x LIKE like_escape(p, c)`, as PostgreSQL's grammar has it.
+fn escape_by_backslash(pattern: &mut Expr, escape: &mut Option<ValueWithSpan>) {
+    if let Some(escape) = escape.take() {
+        let arguments = vec![pattern.clone(), Expr::Value(escape)];
+        *pattern = call(LIKE_ESCAPE, arguments);
+    }
+}
+
 /// `pg_catalog.f` is `f`: no other schema has functions or types.
 fn strip_pg_catalog(name: &mut ObjectName) {
     let of_catalog = name.0.len() == 2
@@ -102,7 +124,7 @@ fn strip_pg_catalog(name: &mut ObjectName) {
     }
 }
 
-pub(super) fn last_part(name: &ObjectName) -> String {
+pub(in crate::engine) fn last_part(name: &ObjectName) -> String {
     let last = name.0.last().and_then(|part| part.as_ident());
     last.map_or_else(String::new, |last| match last.quote_style {
         Some(_) => last.value.clone(),
@@ -284,6 +306,19 @@ fn plain_type(data_type: &mut DataType) {
                 "int8" => DataType::BigInt(None),
                 "float4" => DataType::Real,
                 "bool" => DataType::Boolean,
+                "float8" => DataType::DoublePrecision,
+                "numeric" => DataType::Numeric(ExactNumberInfo::None),
+                "bytea" => DataType::Bytea,
+                "date" => DataType::Date,
+                "time" => DataType::Time(None, TimezoneInfo::None),
+                "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+                "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+                "interval" => DataType::Interval {
+                    fields: None,
+                    precision: None,
+                },
+                "json" => DataType::JSON,
+                "jsonb" => DataType::JSONB,
                 _ => return,
             };
             *data_type = plain;

@@ -45,6 +45,8 @@ pub enum Operation {
     Elements(Flavour, bool),
     /// An unnested element under its type.
     Row(Option<Flavour>),
+    /// A list of texts that are JSON, under its type.
+    List(Flavour),
     /// A value's JSON text, as type text.
     Plain,
     /// A jsonb scalar as a value of this type.
@@ -102,6 +104,12 @@ impl JsonFunction {
                 Some(flavour) => marked(name, given.data_type().clone(), *flavour),
                 None => Field::new(name, given.data_type().clone(), true),
             },
+            Operation::List(flavour) => {
+                // On the list itself: constants forget what the fields of their elements say.
+                let of = types::array_of(flavour.oid()).unwrap_or(flavour.oid());
+                let metadata = [(types::TYPE_KEY.to_owned(), of.to_string())].into();
+                Field::new(name, text_list(), true).with_metadata(metadata)
+            }
             Operation::Scalar(data_type) => Field::new(name, data_type.clone(), true),
         }
     }
@@ -149,7 +157,7 @@ impl JsonFunction {
 }
 
 /// The types whose JSON is the same here and in PostgreSQL.
-fn check_convertible(given: &Field) -> Result<()> {
+pub(super) fn check_convertible(given: &Field) -> Result<()> {
     let data_type = given.data_type();
     let element = elements::element_of(data_type).map_or(data_type, |element| element.data_type());
     let same = is_text(element)
@@ -271,6 +279,8 @@ impl JsonFunction {
                 elements::lists(values, given, *flavour, *as_text)?
             }
             Operation::Row(_) => Arc::clone(values),
+            Operation::List(_) => cast_with_options(values, &text_list(), &CastOptions::default())
+                .map_err(Error::internal)?,
             Operation::Plain => Arc::new(rows(flavour(given).unwrap_or(Flavour::Json))?),
             Operation::Scalar(data_type) => scalars::of(&rows(Flavour::Jsonb)?, data_type)?,
         })
@@ -303,13 +313,17 @@ pub(super) fn texts_of(values: &ArrayRef, given: &Field, wanted: Flavour) -> Res
     }
 }
 
-fn strings(values: &ArrayRef) -> Result<StringArray> {
+pub(super) fn strings(values: &ArrayRef) -> Result<StringArray> {
     let options = CastOptions {
         safe: false,
         ..CastOptions::default()
     };
     let texts = cast_with_options(values, &DataType::Utf8, &options).map_err(Error::internal)?;
     Ok(texts.as_string::<i32>().clone())
+}
+
+fn text_list() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 
 /// A text for each text; NULL stays NULL.

@@ -2,6 +2,7 @@
 //! lake, which are shown as json.
 //! <https://www.postgresql.org/docs/16/functions-json.html>
 
+mod build;
 mod call;
 mod elements;
 mod find;
@@ -90,6 +91,12 @@ pub fn takes_json(function: &ScalarUDF) -> bool {
     inner.is::<JsonFunction>()
 }
 
+/// Whether a function is one of those that put values into JSON, and JSON as it is.
+pub fn builds_json(function: &ScalarUDF) -> bool {
+    let inner: &dyn std::any::Any = function.inner().as_ref();
+    inner.is::<build::Build>()
+}
+
 /// A field under the name of a JSON type.
 fn marked(name: &str, data_type: DataType, flavour: Flavour) -> Field {
     let metadata = [(TYPE_KEY.to_owned(), flavour.oid().to_string())].into();
@@ -112,6 +119,7 @@ pub fn function(operation: Operation) -> Arc<ScalarUDF> {
         Operation::Length => "json_array_length",
         Operation::Elements(..) => "json_elements",
         Operation::Row(_) => "json_row",
+        Operation::List(_) => "json_list",
         Operation::Plain => "json_out",
         Operation::Scalar(_) => "jsonb_scalar",
     };
@@ -147,5 +155,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     ]
     .into_iter()
     .map(|(name, operation)| JsonFunction::udf(name, operation))
+    .chain(build::functions())
     .collect()
 }
