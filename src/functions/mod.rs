@@ -10,6 +10,7 @@ pub mod json;
 mod names;
 mod numeric;
 mod objects;
+mod privileges;
 mod quote;
 mod refused;
 mod reg;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
@@ -35,8 +37,8 @@ use names::Names;
 pub struct SessionFacts {
     /// The database as the session named it.
     pub database: String,
-    /// The session's user.
-    pub user: String,
+    /// As whom the statement runs.
+    pub actor: Actor,
     /// Schemas searched for unqualified names, `pg_catalog` not among them.
     pub search_path: Vec<String>,
     /// Every setting by lower-case name, as SHOW prints it.
@@ -87,6 +89,7 @@ pub fn of_session(
     });
     let mut functions = session::functions(&names);
     functions.extend(objects::functions(&names));
+    functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
     functions
 }
