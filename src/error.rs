@@ -71,6 +71,8 @@ pub enum ErrorKind {
     InvalidObjectDefinition,
     /// An object that others need.
     DependentObjectsStillExist,
+    /// A grant that cannot be: a role as member of itself.
+    InvalidGrantOperation,
     /// Somebody else changed the same thing meanwhile.
     SerializationFailure,
     /// The same alias twice in one FROM.

@@ -3,15 +3,21 @@
 //! Pure: nothing here opens a socket or a file. The wire carries the messages of an exchange, the
 //! gateway reads the files, the catalog reads roles from the views folder.
 
+mod actor;
+mod authority;
 mod certificate;
 mod guard;
+mod predefined;
 mod role;
 mod scram;
 mod userlist;
 mod verifier;
 
+pub use actor::{Actor, Standing};
+pub use authority::{Authority, Fact, Membership, RoleSetting};
 pub use certificate::Certificate;
 pub use guard::{Guard, Login};
+pub use predefined::{DATABASE_OWNER, OWNER, PREDEFINED, Predefined, predefined};
 pub use role::{Role, RoleChange, Roles, Until};
 pub use scram::{Exchange, MECHANISM, MECHANISM_PLUS, Refusal, RefusalKind, Reply};
 pub use userlist::Userlist;

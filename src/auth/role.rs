@@ -18,6 +18,16 @@ pub struct Role {
     pub is_superuser: bool,
     /// LOGIN.
     pub can_login: bool,
+    /// INHERIT: what memberships say that are granted to it without a word about it.
+    pub inherits: bool,
+    /// CREATEROLE: it makes roles, and changes those it has the ADMIN option on.
+    pub can_create_roles: bool,
+    /// CREATEDB. There is one database; kept and shown.
+    pub can_create_databases: bool,
+    /// REPLICATION. Nothing is replicated; kept and shown.
+    pub can_replicate: bool,
+    /// BYPASSRLS.
+    pub bypasses_row_security: bool,
     /// PASSWORD; without one it cannot prove itself.
     pub password: Option<Verifier>,
     /// VALID UNTIL: its password counts before this moment.
@@ -45,6 +55,16 @@ pub struct RoleChange {
     pub is_superuser: Option<bool>,
     /// LOGIN or NOLOGIN.
     pub can_login: Option<bool>,
+    /// INHERIT or NOINHERIT.
+    pub inherits: Option<bool>,
+    /// CREATEROLE or NOCREATEROLE.
+    pub can_create_roles: Option<bool>,
+    /// CREATEDB or NOCREATEDB.
+    pub can_create_databases: Option<bool>,
+    /// REPLICATION or NOREPLICATION.
+    pub can_replicate: Option<bool>,
+    /// BYPASSRLS or NOBYPASSRLS.
+    pub bypasses_row_security: Option<bool>,
     /// PASSWORD; within it `None` is PASSWORD NULL.
     pub password: Option<Option<Password>>,
     /// VALID UNTIL.
@@ -71,6 +91,11 @@ impl Role {
             name: name.to_owned(),
             is_superuser: false,
             can_login: false,
+            inherits: true,
+            can_create_roles: false,
+            can_create_databases: false,
+            can_replicate: false,
+            bypasses_row_security: false,
             password: None,
             valid_until: Until::Always,
             connections_max: -1,
@@ -85,6 +110,15 @@ impl Role {
             name: self.name,
             is_superuser: change.is_superuser.unwrap_or(self.is_superuser),
             can_login: change.can_login.unwrap_or(self.can_login),
+            inherits: change.inherits.unwrap_or(self.inherits),
+            can_create_roles: change.can_create_roles.unwrap_or(self.can_create_roles),
+            can_create_databases: change
+                .can_create_databases
+                .unwrap_or(self.can_create_databases),
+            can_replicate: change.can_replicate.unwrap_or(self.can_replicate),
+            bypasses_row_security: change
+                .bypasses_row_security
+                .unwrap_or(self.bypasses_row_security),
             password: match change.password {
                 Some(password) => password.map(Password::into_verifier),
                 None => self.password,

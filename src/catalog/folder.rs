@@ -60,7 +60,6 @@ impl Catalog {
             tracing::warn!(location = %problem.location, error = %problem.error, "view");
         }
         let mut latest = self.known_mut();
-        latest.had_roles |= views.has_role_files();
         latest.views = Arc::new(views);
         if latest.snapshot.is_some() {
             latest.renew();

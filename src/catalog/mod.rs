@@ -20,9 +20,9 @@ use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
-pub use self::roles::KnownRoles;
 use self::system::Builtin;
 use self::views::{Good, ReferencesOf, View, Views};
+use crate::auth::Actor;
 use crate::error::Result;
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
@@ -112,8 +112,8 @@ pub struct SystemView {
     pub inventory: Option<Arc<Inventory>>,
     /// The database as the session named it.
     pub database: String,
-    /// The session's user.
-    pub user: String,
+    /// As whom the statement runs.
+    pub actor: Actor,
     /// Every setting of the session by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
 }
@@ -168,8 +168,6 @@ pub struct Catalog {
 struct Known {
     discovery: Option<Arc<Discovery>>,
     views: Arc<Views>,
-    /// Whether there was ever a file of roles.
-    had_roles: bool,
     /// Made of both, once both are there.
     snapshot: Option<Arc<Snapshot>>,
     /// Of the last snapshot that was made.

@@ -4,25 +4,12 @@ use std::sync::Arc;
 
 use super::Catalog;
 use super::views::{Problem, Views};
-use crate::auth::Roles;
-
-/// The roles at one moment.
-#[derive(Clone, Debug)]
-pub struct KnownRoles {
-    /// By name.
-    pub roles: Arc<Roles>,
-    /// Whether a file of roles is there, or was at any time since the start, readable or not.
-    pub ever_existed: bool,
-}
+use crate::auth::Authority;
 
 impl Catalog {
-    /// The roles as the views folder had them last.
-    pub fn roles(&self) -> KnownRoles {
-        let known = self.known();
-        KnownRoles {
-            roles: Arc::clone(&known.views.roles),
-            ever_existed: known.had_roles,
-        }
+    /// Who may what, as the views folder had it last.
+    pub fn authority(&self) -> Arc<Authority> {
+        Arc::clone(&self.known().views.authority)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::moment::Moment;
+use crate::auth::{Actor, OWNER};
 use crate::catalog::views::Draft;
 use crate::catalog::{Catalog, Snapshot};
 use crate::error::Result;
@@ -32,7 +33,7 @@ impl StatementContext {
         Self {
             facts: Arc::new(SessionFacts {
                 database: database.to_owned(),
-                user: "lakegate".to_owned(),
+                actor: Actor::open(OWNER),
                 search_path: vec!["public".to_owned()],
                 settings: Arc::default(),
                 backend_pid: 0,

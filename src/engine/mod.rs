@@ -57,8 +57,9 @@ pub use statement::{
 };
 pub use views::Defined;
 
+use crate::auth::Authority;
 use crate::catalog::sql::Lines;
-use crate::catalog::{Catalog, Columns, KnownRoles};
+use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
 use constant::{Constants, TEXT_BYTES_MAX};
@@ -115,9 +116,9 @@ impl Engine {
         }
     }
 
-    /// The roles as they are now.
-    pub fn roles(&self) -> KnownRoles {
-        self.inner.catalog.roles()
+    /// Who may what, as it is now.
+    pub fn authority(&self) -> Arc<Authority> {
+        self.inner.catalog.authority()
     }
 
     /// Splits a message into its statements. Empty statements are left out.

@@ -52,9 +52,6 @@ const NOT_YET: &[&str] = &[
     "CREATE USER",
     "ALTER USER",
     "DROP USER",
-    "CREATE GROUP",
-    "ALTER GROUP",
-    "DROP GROUP",
     "CREATE FOREIGN",
     "ALTER FOREIGN",
     "DROP FOREIGN",
@@ -68,8 +65,6 @@ const NOT_YET: &[&str] = &[
     "DROP POLICY",
     "ALTER SCHEMA",
     "IMPORT",
-    "GRANT",
-    "REVOKE",
     "REFRESH",
     "SECURITY",
 ];

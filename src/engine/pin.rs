@@ -83,7 +83,7 @@ pub(super) async fn pin(
         snapshot: Arc::clone(&resolved.snapshot),
         inventory: inventory.clone(),
         database: context.facts.database.clone(),
-        user: context.facts.user.clone(),
+        actor: context.facts.actor.clone(),
         settings: Arc::clone(&context.facts.settings),
     };
     let targets = resolved.tables.iter();

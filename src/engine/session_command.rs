@@ -5,7 +5,7 @@
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::statement::{Mode, SessionCommand};
-use crate::catalog::sql::{Cursor, Lines};
+use crate::catalog::sql::{Cursor, Lines, setting_assignment, setting_name, setting_value};
 use crate::error::{Error, Result};
 
 /// The first words of the statements parsed here.
@@ -158,10 +158,11 @@ fn isolation_level(cursor: &mut Cursor<'_>) -> Result<&'static str> {
 }
 
 fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
+    let mut is_in_session = false;
     let local = match cursor.peek().as_deref() {
         Some("LOCAL") => cursor.skip_any(&["LOCAL"]),
         Some("SESSION") if !cursor.next_is_assignment() => {
-            cursor.skip_any(&["SESSION"]);
+            is_in_session = cursor.skip_any(&["SESSION"]);
             if cursor.skip_any(&["CHARACTERISTICS"]) {
                 cursor.expect("AS")?;
                 cursor.expect("TRANSACTION")?;
@@ -180,39 +181,40 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     if cursor.skip_any(&["TIME"]) {
         cursor.expect("ZONE")?;
         let name = "timezone".to_owned();
-        let value = match value(cursor)?.as_str() {
-            "local" => None,
-            other => set_value(other),
-        };
+        let value = setting_value(cursor)?.filter(|zone| zone != "local");
         return Ok(SessionCommand::Set { name, value, local });
     }
     if cursor.skip_any(&["NAMES"]) {
         let name = "client_encoding".to_owned();
-        let value = set_value(&value(cursor)?);
+        let value = setting_value(cursor)?;
         return Ok(SessionCommand::Set { name, value, local });
     }
-    let name = setting(cursor)?;
-    if !cursor.skip_any(&["TO"]) && !cursor.skip_sign(&Token::Eq) {
-        // SET ROLE x and SET SESSION AUTHORIZATION x have no sign between.
-        return match name.as_str() {
-            "role" | "authorization" => Err(Error::unsupported("SET ROLE")),
-            _ => Err(cursor.unexpected()),
-        };
+    if cursor.peek().as_deref() == Some("ROLE") && !cursor.next_is_assignment() {
+        cursor.read();
+        return role(cursor, "role", "none", local);
     }
-    let mut parts = vec![value(cursor)?];
-    while cursor.skip_sign(&Token::Comma) {
-        parts.push(value(cursor)?);
+    if is_in_session && cursor.peek().as_deref() == Some("AUTHORIZATION") {
+        cursor.read();
+        return role(cursor, "session_authorization", "default", local);
     }
-    let value = set_value(&parts.join(", "));
+    let (name, value) = setting_assignment(cursor)?;
     Ok(SessionCommand::Set { name, value, local })
 }
 
-fn set_value(text: &str) -> Option<String> {
-    (text != DEFAULT).then(|| text.to_owned())
+/// SET ROLE and SET SESSION AUTHORIZATION: `word` takes back what they did.
+fn role(cursor: &mut Cursor<'_>, setting: &str, word: &str, local: bool) -> Result<SessionCommand> {
+    let is_word = cursor.skip_any(&[&word.to_uppercase()]);
+    let value = match (is_word, cursor.first().map(|token| &token.token)) {
+        (true, _) => None,
+        (false, Some(Token::Word(_))) => Some(cursor.name()?),
+        (false, _) => Some(cursor.string()?),
+    };
+    Ok(SessionCommand::Set {
+        name: setting.to_owned(),
+        value,
+        local,
+    })
 }
-
-/// What [`value`] gives for the keyword; no setting's value holds a NUL.
-const DEFAULT: &str = "\0default";
 
 fn show(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     match cursor.peek().as_deref() {
@@ -236,7 +238,7 @@ fn show(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             cursor.expect("ZONE")?;
             Ok(SessionCommand::Show("timezone".to_owned()))
         }
-        _ => setting(cursor).map(SessionCommand::Show),
+        _ => setting_name(cursor).map(SessionCommand::Show),
     }
 }
 
@@ -248,7 +250,12 @@ fn reset(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
         cursor.expect("ZONE")?;
         return Ok(SessionCommand::Reset(Some("timezone".to_owned())));
     }
-    let name = setting(cursor)?;
+    if cursor.skip_all(&["SESSION", "AUTHORIZATION"]) {
+        return Ok(SessionCommand::Reset(Some(
+            "session_authorization".to_owned(),
+        )));
+    }
+    let name = setting_name(cursor)?;
     Ok(SessionCommand::Reset(Some(name)))
 }
 
@@ -268,35 +275,6 @@ fn name_or_all(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
         return Ok(None);
     }
     cursor.name().map(Some)
-}
-
-/// The name of a setting: lower case, with its dots.
-fn setting(cursor: &mut Cursor<'_>) -> Result<String> {
-    let mut name = cursor.name()?.to_lowercase();
-    while cursor.skip_sign(&Token::Period) {
-        name = format!("{name}.{}", cursor.name()?.to_lowercase());
-    }
-    Ok(name)
-}
-
-/// One part of a setting's value: a string, a number, or a word.
-fn value(cursor: &mut Cursor<'_>) -> Result<String> {
-    let sign = match cursor.skip_sign(&Token::Minus) {
-        true => "-",
-        false => "",
-    };
-    let value = match cursor.first().map(|token| &token.token) {
-        Some(Token::Word(word)) if word.quote_style.is_some() => word.value.clone(),
-        Some(Token::Word(word)) => match word.value.to_lowercase().as_str() {
-            "default" => DEFAULT.to_owned(),
-            "interval" => return Err(Error::unsupported("a time zone given as an interval")),
-            word => word.to_owned(),
-        },
-        Some(Token::Number(digits, _)) => format!("{sign}{digits}"),
-        _ => return cursor.string(),
-    };
-    cursor.read();
-    Ok(value)
 }
 
 #[cfg(test)]

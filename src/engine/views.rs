@@ -21,6 +21,8 @@ pub struct Defined {
     pub draft: Draft,
     /// Messages for the client.
     pub notices: Vec<String>,
+    /// What it is warned of.
+    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -177,7 +179,7 @@ impl Inner {
         let surroundings = Surroundings {
             snapshot: &before,
             search_path: &context.facts.search_path,
-            user: &context.facts.user,
+            actor: &context.facts.actor,
         };
         let (draft, edited) = draft.define(definition, surroundings, references_of)?;
         if let Some(created) = &edited.created
@@ -190,6 +192,7 @@ impl Inner {
         Ok(Defined {
             draft,
             notices: edited.notices,
+            warnings: edited.warnings,
         })
     }
 

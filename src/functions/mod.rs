@@ -11,6 +11,7 @@ mod like;
 mod names;
 mod numeric;
 mod objects;
+mod privileges;
 mod quote;
 mod refused;
 mod reg;
@@ -28,21 +29,22 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 pub use like::LIKE_ESCAPE;
 use names::Names;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
-pub use signal::{SendSignal, Signal, Signals};
+pub use signal::{Allows, SendSignal, Signal, Signals};
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
 pub struct SessionFacts {
     /// The database as the session named it.
     pub database: String,
-    /// The session's user.
-    pub user: String,
+    /// As whom the statement runs.
+    pub actor: Actor,
     /// Schemas searched for unqualified names, `pg_catalog` not among them.
     pub search_path: Vec<String>,
     /// Every setting by lower-case name, as SHOW prints it.
@@ -95,6 +97,7 @@ pub fn of_session(
     });
     let mut functions = session::functions(&names);
     functions.extend(objects::functions(&names));
+    functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
     functions
 }

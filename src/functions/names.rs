@@ -6,6 +6,7 @@ use super::SessionFacts;
 use crate::catalog::sql::identifier;
 use crate::catalog::system::{
     Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID, column_name,
+    role_name, role_oid,
 };
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -115,6 +116,17 @@ impl Names {
             Some(place) if self.is_visible(oid) == Some(true) => identifier(&place.name),
             Some(place) => format!("{}.{}", identifier(&place.schema), identifier(&place.name)),
         }
+    }
+
+    /// The name of a role.
+    pub(super) fn role(&self, oid: u32) -> Option<String> {
+        let authority = &self.snapshot.views.authority;
+        role_name(authority, &self.facts.actor, oid).map(str::to_owned)
+    }
+
+    /// The OID of a role.
+    pub(super) fn role_oid(&self, name: &str) -> Option<u32> {
+        role_oid(&self.snapshot.views.authority, &self.facts.actor, name)
     }
 
     /// The name of a schema.

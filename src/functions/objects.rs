@@ -15,7 +15,7 @@ use crate::types::oid;
 /// The functions of this file.
 pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     let mut functions = visibility(names);
-    functions.push(session::user_by_id(&names.facts));
+    functions.push(session::user_by_id(names));
     functions.extend(descriptions(names));
     functions.extend(definitions(names));
     functions.extend(sizes());

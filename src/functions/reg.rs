@@ -12,7 +12,6 @@ use super::format_type::{format_type, type_oid};
 use super::names::{Names, parse_name};
 use super::scalar::{Argument, Scalar, oid_of, text};
 use crate::catalog::sql::identifier;
-use crate::catalog::system::OWNER_OID;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
 
@@ -90,13 +89,10 @@ const KINDS: &[Kind] = &[
     Kind {
         functions: ["regrole", "to_regrole", "regrole_out"],
         type_oid: REGROLE,
-        find: |names, text| {
-            let user = single(text)?.filter(|name| *name == names.facts.user);
-            Ok(user.map(|_| OWNER_OID))
-        },
-        spell: |names, oid| match oid {
-            OWNER_OID => identifier(&names.facts.user),
-            other => spell_number(other),
+        find: |names, text| Ok(single(text)?.and_then(|name| names.role_oid(&name))),
+        spell: |names, oid| {
+            let name = names.role(oid);
+            name.map_or_else(|| spell_number(oid), |name| identifier(&name))
         },
         missing: (ErrorKind::UndefinedObject, "role"),
     },

@@ -8,9 +8,9 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::SessionFacts;
 use super::names::Names;
-use super::scalar::{Argument, Scalar, number, text};
+use super::scalar::{Argument, Scalar, oid_of, text};
 use super::signal;
-use crate::catalog::system::{OWNER_OID, is_system_schema};
+use crate::catalog::system::is_system_schema;
 use crate::error::{Error, ErrorKind};
 use crate::types::oid;
 
@@ -25,7 +25,7 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     let mut functions = facts(&names.facts);
     functions.extend(schemas(names));
     functions.extend(settings(&names.facts));
-    functions.extend(signal::functions(&names.facts));
+    functions.extend(signal::functions(names));
     functions.extend(privileges());
     functions
 }
@@ -42,17 +42,17 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
         std::env::consts::OS,
         env!("CARGO_PKG_VERSION"),
     );
-    let mut functions: Vec<Arc<ScalarUDF>> =
-        ["current_user", "session_user", "user", "current_role"]
-            .into_iter()
-            .map(|name| constant(name, oid::NAME, text(&facts.user)))
-            .collect();
+    let mut functions: Vec<Arc<ScalarUDF>> = ["current_user", "user", "current_role"]
+        .into_iter()
+        .map(|name| constant(name, oid::NAME, text(&facts.actor.user)))
+        .collect();
     functions.extend(
         ["current_database", "current_catalog"]
             .into_iter()
             .map(|name| constant(name, oid::NAME, text(&facts.database))),
     );
     functions.extend([
+        constant("session_user", oid::NAME, text(&facts.actor.session_user)),
         constant("version", oid::TEXT, text(&version)),
         constant("pg_backend_pid", oid::INT4, facts.backend_pid.into()),
         constant("pg_is_in_recovery", oid::BOOL, false.into()),
@@ -163,7 +163,6 @@ fn privileges() -> Vec<Arc<ScalarUDF>> {
         "has_table_privilege",
         "has_tablespace_privilege",
         "has_type_privilege",
-        "pg_has_role",
     ];
     let mut functions: Vec<Arc<ScalarUDF>> = role_checks
         .into_iter()
@@ -187,14 +186,14 @@ fn privileges() -> Vec<Arc<ScalarUDF>> {
 }
 
 /// As `pg_get_userbyid` in ruleutils.c.
-pub(super) fn user_by_id(facts: &Arc<SessionFacts>) -> Arc<ScalarUDF> {
-    let user = facts.user.clone();
+pub(super) fn user_by_id(names: &Arc<Names>) -> Arc<ScalarUDF> {
+    let names = Arc::clone(names);
     let body = move |row: &[ScalarValue]| {
-        let role = number(&row[0]);
-        Ok(ScalarValue::from(match role == i64::from(OWNER_OID) {
-            true => user.clone(),
-            false => format!("unknown (OID={role})"),
-        }))
+        let oid = oid_of(&row[0]);
+        let role = names.role(oid);
+        Ok(ScalarValue::from(
+            role.unwrap_or_else(|| format!("unknown (OID={oid})")),
+        ))
     };
     let role = Argument::Of(oid::OID);
     Scalar::new("pg_get_userbyid", &[role], oid::NAME, body).udf()

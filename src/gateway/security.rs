@@ -63,7 +63,7 @@ impl Security {
             let message = format!("{}: {}", problem.location, problem.error);
             return Err(Error::new(problem.error.kind(), message));
         }
-        let has_roles = catalog.roles().ever_existed;
+        let has_roles = catalog.authority().is_enforced;
         let is_open = !has_roles && userlist.is_none();
         if !config.listen.ip().is_loopback() && is_open {
             let address = config.listen;

@@ -8,8 +8,8 @@ use rand::RngCore;
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::functions::{Signal, Signals};
+use crate::error::Result;
+use crate::functions::{Allows, Signal, Signals};
 
 /// Bytes of a session's secret: what protocol 3.0 has room for, and what PostgreSQL 18 sends from
 /// 3.2 on (`MAX_CANCEL_KEY_LENGTH`).
@@ -35,17 +35,10 @@ pub(super) struct SessionKey {
     pub(super) pid: i32,
     /// The secret.
     pub(super) secret: Box<[u8]>,
-    owner: Owner,
+    user: String,
     /// Cancelled when another session ends this one.
     pub(super) ended: CancellationToken,
     running: Mutex<Option<CancellationToken>>,
-}
-
-/// Whose session it is.
-#[derive(Clone, Debug)]
-pub(super) struct Owner {
-    pub(super) name: String,
-    pub(super) is_superuser: bool,
 }
 
 impl SessionKey {
@@ -88,9 +81,9 @@ pub(super) struct Registration {
 impl Registration {
     /// How the session reaches others.
     pub(super) fn signals(&self) -> Signals {
-        let (sessions, owner) = (Arc::clone(&self.sessions), self.key.owner.clone());
-        Signals(Arc::new(move |pid, signal| {
-            sessions.signal(&owner, pid, signal)
+        let sessions = Arc::clone(&self.sessions);
+        Signals(Arc::new(move |pid, signal, allows| {
+            sessions.signal(pid, signal, allows)
         }))
     }
 }
@@ -103,7 +96,7 @@ impl Drop for Registration {
 
 impl Sessions {
     /// Makes a new session of a user known, under a number no other has.
-    pub(super) fn register(self: &Arc<Self>, owner: Owner, has_long_secret: bool) -> Registration {
+    pub(super) fn register(self: &Arc<Self>, user: &str, has_long_secret: bool) -> Registration {
         let n_bytes = match has_long_secret {
             true => SECRET_BYTES_LONG,
             false => SECRET_BYTES_SHORT,
@@ -120,7 +113,7 @@ impl Sessions {
         let key = Arc::new(SessionKey {
             pid,
             secret,
-            owner,
+            user: user.to_owned(),
             ended: CancellationToken::new(),
             running: Mutex::default(),
         });
@@ -136,9 +129,7 @@ impl Sessions {
     pub(super) fn count_of(&self, user: &str) -> usize {
         let inner = self.lock();
         let sessions = inner.by_pid.values();
-        sessions
-            .filter(|session| session.owner.name == user)
-            .count()
+        sessions.filter(|session| session.user == user).count()
     }
 
     /// Cancels what a session runs. Wrong keys are met with silence, in constant time.
@@ -154,14 +145,12 @@ impl Sessions {
     /// What one session asks of another; false if there is none of this number.
     ///
     /// # Errors
-    /// It may not: `pg_signal_backend` in signalfuncs.c.
-    fn signal(&self, by: &Owner, pid: i32, signal: Signal) -> Result<bool> {
+    /// It is not allowed.
+    fn signal(&self, pid: i32, signal: Signal, allows: &Allows<'_>) -> Result<bool> {
         let Some(key) = self.lock().by_pid.get(&pid).map(Arc::clone) else {
             return Ok(false);
         };
-        if !by.is_superuser && (key.owner.is_superuser || key.owner.name != by.name) {
-            return Err(denied(signal, key.owner.is_superuser));
-        }
+        allows(&key.user)?;
         match signal {
             Signal::Cancel => key.cancel(),
             Signal::Terminate => key.ended.cancel(),
@@ -174,55 +163,34 @@ impl Sessions {
     }
 }
 
-fn denied(signal: Signal, of_superuser: bool) -> Error {
-    let (verb, object, objects, done) = match signal {
-        Signal::Cancel => ("cancel", "query", "queries", "canceled"),
-        Signal::Terminate => ("terminate", "process", "processes", "terminated"),
-    };
-    let detail = match of_superuser {
-        true => format!(
-            "Only roles with the SUPERUSER attribute may {verb} {objects} of roles with the \
-             SUPERUSER attribute."
-        ),
-        false => format!(
-            "Only roles with privileges of the role whose {object} is being {done} or with \
-             privileges of the \"pg_signal_backend\" role may {verb} this {object}."
-        ),
-    };
-    let message = format!("permission denied to {verb} {object}");
-    Error::new(ErrorKind::InsufficientPrivilege, message).with_detail(detail)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn owner(name: &str, is_superuser: bool) -> Owner {
-        let name = name.to_owned();
-        Owner { name, is_superuser }
-    }
+    use crate::error::Error;
 
     #[test]
-    fn sessions_of_others_are_ended_by_superusers_alone() {
+    fn sessions_are_ended_by_whom_it_is_allowed() {
         let sessions = Arc::new(Sessions::default());
-        let [ada, bob, root] = [("ada", false), ("bob", false), ("root", true)]
-            .map(|(name, is_superuser)| sessions.register(owner(name, is_superuser), false));
+        let [ada, bob] = ["ada", "bob"].map(|user| sessions.register(user, false));
         let ends = |by: &Registration, whom: &Registration| {
-            (by.signals().0)(whom.key.pid, Signal::Terminate)
+            let only_ada = |user: &str| match user {
+                "ada" => Ok(()),
+                _ => Err(Error::unsupported("to end another")),
+            };
+            (by.signals().0)(whom.key.pid, Signal::Terminate, &only_ada)
         };
         assert!(ends(&ada, &bob).is_err());
-        assert!(ends(&ada, &root).is_err());
-        assert!(!bob.key.ended.is_cancelled() && !root.key.ended.is_cancelled());
-        assert!(matches!(ends(&root, &bob), Ok(true)));
-        assert!(bob.key.ended.is_cancelled());
-        assert!(matches!(ends(&ada, &ada), Ok(true)));
-        assert!(matches!((ada.signals().0)(0, Signal::Cancel), Ok(false)));
+        assert!(!bob.key.ended.is_cancelled());
+        assert!(matches!(ends(&bob, &ada), Ok(true)));
+        assert!(ada.key.ended.is_cancelled());
+        let nobody = (ada.signals().0)(0, Signal::Cancel, &|_| Ok(()));
+        assert!(matches!(nobody, Ok(false)));
     }
 
     #[test]
     fn only_the_right_key_cancels_and_only_what_runs() {
         let sessions = Arc::new(Sessions::default());
-        let registration = sessions.register(owner("ada", false), false);
+        let registration = sessions.register("ada", false);
         let key = &registration.key;
         let statement = CancellationToken::new();
         let secret = key.secret.clone();
@@ -248,8 +216,8 @@ mod tests {
     #[test]
     fn secrets_are_as_long_as_the_protocol_lets_them_be() {
         let sessions = Arc::new(Sessions::default());
-        let short = sessions.register(owner("ada", false), false);
-        let long = sessions.register(owner("bob", false), true);
+        let short = sessions.register("ada", false);
+        let long = sessions.register("bob", true);
         assert_eq!((short.key.secret.len(), long.key.secret.len()), (4, 32));
         assert_eq!((sessions.count_of("ada"), sessions.count_of("eve")), (1, 0));
         drop(short);

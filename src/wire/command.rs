@@ -1,12 +1,16 @@
 //! Runs the statements about the session itself: settings, transactions, what is prepared.
 
+use std::sync::Arc;
+
 use arrow::array::StringArray;
 
+use super::assume::SESSION_AUTHORIZATION;
 use super::failure::Failure;
 use super::rows::{Rows, text_column};
 use super::session::{Session, no_cursor, no_statement};
 use super::sqlstate::WireCondition;
 use super::transaction::TooLate;
+use crate::auth::Authority;
 use crate::engine::{Column, Mode, SessionCommand};
 
 /// What a command did.
@@ -25,12 +29,14 @@ impl Done {
 }
 
 /// What surrounds a command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Surroundings<'a> {
     /// The command's own text.
     pub(super) text: &'a str,
     /// Whether other statements stand in the same message: they make an implicit block.
     pub(super) has_siblings: bool,
+    /// Which roles there are.
+    pub(super) authority: Arc<Authority>,
 }
 
 /// The columns of a command's rows; none for most.
@@ -78,8 +84,9 @@ pub(super) fn rows(session: &Session, command: &SessionCommand) -> Result<Option
 pub(super) fn run(
     session: &mut Session,
     command: &SessionCommand,
-    surroundings: Surroundings<'_>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Done, Failure> {
+    let authority = &surroundings.authority;
     Ok(match command {
         SessionCommand::Begin(_)
         | SessionCommand::Commit
@@ -89,7 +96,7 @@ pub(super) fn run(
         | SessionCommand::RollbackTo(_) => transaction(session, command, surroundings.text)?,
         SessionCommand::Set { name, value, local } => {
             require_fresh(session, name, value.as_deref())?;
-            session.settings.set(name, value.as_deref(), *local)?;
+            session.set(authority, name, value.as_deref(), *local)?;
             let is_lost = *local && !session.transaction.in_block() && !surroundings.has_siblings;
             Done {
                 tag: "SET",
@@ -112,10 +119,10 @@ pub(super) fn run(
             Done::tag("SET")
         }
         SessionCommand::Reset(name) => {
-            session.settings.reset(name.as_deref())?;
+            session.reset(authority, name.as_deref())?;
             Done::tag("RESET")
         }
-        SessionCommand::Discard(what) => discard(session, what, surroundings.has_siblings)?,
+        SessionCommand::Discard(what) => discard(session, what, surroundings)?,
         SessionCommand::Deallocate(Some(name)) => {
             if !session.close_statement(name) {
                 return Err(no_statement(name));
@@ -235,13 +242,17 @@ fn transaction(
     })
 }
 
-fn discard(session: &mut Session, what: &str, has_siblings: bool) -> Result<Done, Failure> {
+fn discard(
+    session: &mut Session,
+    what: &str,
+    surroundings: &Surroundings<'_>,
+) -> Result<Done, Failure> {
     Ok(Done::tag(match what {
         "PLANS" => "DISCARD PLANS",
         "SEQUENCES" => "DISCARD SEQUENCES",
         "TEMP" | "TEMPORARY" => "DISCARD TEMP",
         _ => {
-            if session.transaction.in_block() || has_siblings {
+            if session.transaction.in_block() || surroundings.has_siblings {
                 return Err(Failure::error(
                     WireCondition::ActiveSqlTransaction,
                     "DISCARD ALL cannot run inside a transaction block",
@@ -249,7 +260,9 @@ fn discard(session: &mut Session, what: &str, has_siblings: bool) -> Result<Done
             }
             session.close_portals();
             session.close_statements();
-            session.settings.reset(None)?;
+            let authority = &surroundings.authority;
+            session.reset(authority, Some(SESSION_AUTHORIZATION))?;
+            session.reset(authority, None)?;
             "DISCARD ALL"
         }
     }))

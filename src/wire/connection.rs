@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::authenticate::authenticate;
-use super::cancel::{Owner, Registration, SessionKey};
+use super::cancel::{Registration, SessionKey};
 use super::client::{Client, OUTPUT_BYTES};
 use super::failure::{End, Failure, Stop};
 use super::frame::{Frame, take_frame};
@@ -24,7 +24,7 @@ use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::startup::{Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
-use crate::auth::Role;
+use crate::auth::{Authority, Role};
 use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
 
@@ -47,8 +47,6 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
-    /// Whether the client proved who it is; else it came in on trust.
-    pub(super) is_proved: bool,
     key: Arc<SessionKey>,
     mode: Mode,
 }
@@ -69,12 +67,11 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
         () = shared.killed.cancelled() => Err(End::Gone),
     };
     let (mut client, end) = match begun {
-        Ok(Some((session, registration, is_proved))) => {
+        Ok(Some((session, registration))) => {
             let mut connection = Connection {
                 client,
                 session,
                 shared,
-                is_proved,
                 key: Arc::clone(&registration.key),
                 mode: Mode::Ready,
             };
@@ -94,8 +91,8 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
     let _ = tokio::time::timeout(FAREWELL_TIMEOUT, client.close()).await;
 }
 
-/// A session, how it can be cancelled, and whether its client proved who it is.
-type Begun = (Session, Registration, bool);
+/// A session, and how it can be cancelled.
+type Begun = (Session, Registration);
 
 /// From the first byte to the first ReadyForQuery; `None` if a request to cancel was all.
 async fn begin(
@@ -128,35 +125,47 @@ async fn begin(
     }
     let login = log_in(client, shared, &packet, deadline).await?;
     let has_long_secret = packet.takes_long_secrets();
-    let identity = packet.identify(&shared.config, login.is_superuser);
+    let role_packet = packet.role().map(str::to_owned);
+    let identity = packet.identify(&shared.config, &login);
     let mut identity = identity.map_err(End::Fatal)?;
     identity.settings.share(&shared.beginnings);
-    let owner = Owner {
-        name: identity.user.clone(),
-        is_superuser: login.is_superuser,
-    };
-    let registration = shared.sessions.register(owner, has_long_secret);
+    let (role, warnings) = (
+        role_packet.or(identity.role.take()),
+        std::mem::take(&mut identity.warnings),
+    );
+    let registration = shared.sessions.register(&identity.user, has_long_secret);
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
     }
     let key = &registration.key;
     let mut session = Session::new(identity, key.pid, registration.signals());
     client.keep_alive(session.settings.keepalive());
+    if let Some(role) = role {
+        session
+            .begin_as(&login.authority, &role)
+            .map_err(|failure| End::Fatal(failure.into_fatal()))?;
+    }
     respond::authentication_ok(&mut client.output);
     for (name, value) in session.settings.take_changes() {
         respond::parameter_status(&mut client.output, name, &value);
     }
+    for warning in &warnings {
+        respond::failure(&mut client.output, warning);
+    }
     respond::backend_key(&mut client.output, key.pid, &key.secret);
     respond::ready(&mut client.output, session.transaction.status());
     client.flush().await?;
-    Ok(Some((session, registration, login.is_proved)))
+    Ok(Some((session, registration)))
 }
 
 /// Who came in.
-struct LoggedIn {
-    is_proved: bool,
+pub(super) struct LoggedIn {
+    /// Whether it proved to be who it says; else it came in on trust.
+    pub(super) is_proved: bool,
     role: Option<Arc<Role>>,
-    is_superuser: bool,
+    pub(super) is_superuser: bool,
+    /// As it was then.
+    pub(super) authority: Arc<Authority>,
 }
 
 /// Has the client prove who it is, unless everybody is trusted.
@@ -179,15 +188,16 @@ async fn log_in(
             ),
         )));
     }
-    let known = shared.engine.roles();
-    if shared.guard.trusts(known.ever_existed) {
+    let authority = shared.engine.authority();
+    if shared.guard.trusts(authority.is_enforced) {
         return Ok(LoggedIn {
             is_proved: false,
             role: None,
             is_superuser: true,
+            authority,
         });
     }
-    let login = shared.guard.login(user, &known.roles);
+    let login = shared.guard.login(user, &authority.roles);
     let role = login.role.as_ref().map(Arc::clone);
     let proving = authenticate(client, user, login);
     match tokio::time::timeout_at(deadline, proving).await {
@@ -203,6 +213,7 @@ async fn log_in(
         is_proved: true,
         is_superuser: role.as_ref().is_some_and(|role| role.is_superuser),
         role,
+        authority,
     })
 }
 
@@ -377,11 +388,11 @@ impl Connection {
             cancel: cancel.clone(),
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             killed: self.shared.killed.clone(),
+            ended: self.key.ended.clone(),
             _running: self.key.running(cancel),
         }
     }
 
-            ended: self.key.ended.clone(),
     /// Sends a notice or warning, unless the client wants none of its kind.
     pub(super) fn notify(&mut self, notice: &Failure) {
         if self.session.settings.wants(notice.severity) {

@@ -3,8 +3,9 @@
 use super::connection::Connection;
 use super::failure::{Failure, Step};
 use super::respond;
+use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::catalog::sql::Definition;
+use crate::catalog::sql::{Definition, SettingChange};
 use crate::catalog::views::Draft;
 use crate::engine::Defined;
 use crate::error::{Error, ErrorKind};
@@ -26,12 +27,16 @@ impl Connection {
             );
             return Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message).into());
         }
-        self.require_may_define(definition)?;
-        let context = self.session.context(&watch.cancel);
+        self.require_proved(definition)?;
+        let definition = &self.checked(definition)?;
+        let context = self.context(&watch.cancel);
         let defined = self.shared.engine.define(definition, &context);
         let defined: Defined = watch.over(&mut self.client, defined).await?;
         for notice in &defined.notices {
             self.notify(&Failure::notice(notice));
+        }
+        for warning in defined.warnings {
+            self.notify(&Failure::warning(WireCondition::Warning, warning));
         }
         self.session.definitions.set(defined.draft);
         if is_alone && !self.session.transaction.in_block() {
@@ -41,35 +46,33 @@ impl Connection {
         Ok(())
     }
 
-    /// Roles are the superusers' to define, once there are any; one's own password is one's own.
+    /// Whoever came in while everybody was trusted has proved nothing.
     ///
     /// # Errors
-    /// PostgreSQL's, for a user who may not.
-    fn require_may_define(&self, definition: &Definition) -> Result<(), Failure> {
-        let verb = match definition {
-            Definition::CreateRole { .. } => "create",
-            Definition::AlterRole { .. } => "alter",
-            Definition::DropRole { .. } => "drop",
-            _ => return Ok(()),
-        };
-        let known = self.shared.engine.roles();
-        let user = self.session.user();
-        let is_superuser = known.roles.get(user).is_some_and(|role| role.is_superuser);
-        let is_own_password = matches!(definition, Definition::AlterRole { name, change }
-            if name == user && change.is_password_alone());
-        // Whoever came in while everybody was trusted has proved nothing.
-        let is_known = self.is_proved && (is_superuser || is_own_password);
-        if is_known || !known.ever_existed {
+    /// `InsufficientPrivilege`: it is about roles, there are roles, and nobody knows who asks.
+    fn require_proved(&self, definition: &Definition) -> Result<(), Failure> {
+        let is_open = !self.shared.engine.authority().is_enforced;
+        if is_open || self.session.is_proved || !definition.is_about_roles() {
             return Ok(());
         }
-        let message = format!("permission denied to {verb} role");
-        let detail = format!("Only roles with the SUPERUSER attribute may {verb} roles.");
-        let denied = Error::new(ErrorKind::InsufficientPrivilege, message).with_detail(detail);
-        Err(match self.is_proved {
-            true => denied,
-            false => denied.with_hint("Connect again, with a password."),
+        let message = format!("permission denied for {}", definition.tag());
+        Err(Error::new(ErrorKind::InsufficientPrivilege, message)
+            .with_detail("Roles were made since this session began, and it proved no password.")
+            .with_hint("Connect again, with a password.")
+            .into())
+    }
+
+    /// A setting of a role, checked as SET checks it.
+    fn checked(&self, definition: &Definition) -> Result<Definition, Failure> {
+        let mut definition = definition.clone();
+        if let Definition::AlterRoleSetting {
+            change: SettingChange::Set(name, value),
+            ..
+        } = &mut definition
+        {
+            *value = self.session.settings.accepted(name, value)?;
         }
-        .into())
+        Ok(definition)
     }
 
     /// Writes what the transaction defined. The transaction ends either way.

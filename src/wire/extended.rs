@@ -133,7 +133,7 @@ impl Connection {
         declared: &[u32],
         watch: &Watch,
     ) -> Step<Description> {
-        let context = self.session.context(&watch.cancel);
+        let context = self.context(&watch.cancel);
         let description = self.shared.engine.describe(statement, declared, &context);
         let description: Description = watch.over(&mut self.client, description).await?;
         within_width(&description.columns)?;
@@ -259,7 +259,7 @@ impl Connection {
         };
         let mut rows = Rows::of_fetch(fetching, columns, tag);
         let n_rows = rows.send(&mut self.client, &watch, &presentation).await?;
-        self.session.settings.apply()?;
+        self.apply_settings()?;
         let output = &mut self.client.output;
         match cursor.lock().await.is_at_end() {
             true => respond::command_complete(output, tag.complete(n_rows)),

@@ -64,6 +64,12 @@ impl Failure {
         Self::new(Severity::Notice, condition, message)
     }
 
+    /// The same as a warning: something goes on without it.
+    pub(super) fn into_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
     /// A message that breaks the protocol.
     pub(super) fn protocol(message: impl Into<String>) -> Self {
         Self::error(WireCondition::ProtocolViolation, message)

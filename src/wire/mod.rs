@@ -7,6 +7,7 @@
 //! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`, those of
 //! COPY in messages of `copy`.
 
+mod assume;
 mod authenticate;
 mod cancel;
 mod client;

@@ -54,7 +54,7 @@ impl Connection {
             )
             .into());
         };
-        let context = self.session.context(&watch.cancel);
+        let context = self.context(&watch.cancel);
         let parameters =
             self.shared
                 .engine

@@ -50,6 +50,7 @@ impl Connection {
                 let surroundings = Surroundings {
                     text: &binding.statement.text,
                     has_siblings: sent == Sent::WithOthers,
+                    authority: self.shared.engine.authority(),
                 };
                 Ok(self.command(command, surroundings).await?)
             }
@@ -91,7 +92,7 @@ impl Connection {
     /// Whatever is wrong with the query.
     pub(super) async fn answer(&mut self, binding: Binding<'_>, watch: &Watch) -> Step<Rows> {
         self.session.transaction.read();
-        let context = self.session.context(&watch.cancel);
+        let context = self.context(&watch.cancel);
         let answer = self.shared.engine.answer(
             binding.statement,
             binding.parameters,

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::sqlstate::WireCondition;
 use super::startup::Identity;
 use super::transaction::Transaction;
+use crate::auth::Authority;
 use crate::engine::{
     Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
 };
@@ -70,7 +71,10 @@ pub(super) enum Life {
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
+    /// Whom the client said it is.
     user: String,
+    /// Whether it proved that; else it came in on trust.
+    pub(super) is_proved: bool,
     database: String,
     pid: i32,
     signals: Signals,
@@ -88,6 +92,7 @@ impl Session {
     pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
         Self {
             user: identity.user,
+            is_proved: identity.is_proved,
             database: identity.database,
             pid,
             signals,
@@ -101,15 +106,19 @@ impl Session {
         }
     }
 
-    /// Whose session it is.
+    /// Whom the client said it is.
     pub(super) fn user(&self) -> &str {
         &self.user
     }
 
     /// What a statement runs under.
-    pub(super) fn context(&mut self, cancel: &CancellationToken) -> StatementContext {
+    pub(super) fn context(
+        &mut self,
+        authority: &Authority,
+        cancel: &CancellationToken,
+    ) -> StatementContext {
         StatementContext {
-            facts: self.facts(),
+            facts: self.facts(authority),
             time_zone: self.settings.time_zone(),
             draft: self.definitions.draft().cloned(),
             moment: self.moment(),
@@ -127,16 +136,18 @@ impl Session {
     }
 
     /// The facts are made anew only where a setting has changed.
-    fn facts(&mut self) -> Arc<SessionFacts> {
+    fn facts(&mut self, authority: &Authority) -> Arc<SessionFacts> {
+        let actor = self.actor(authority);
         if let Some(facts) = &self.facts
             && Arc::ptr_eq(&facts.settings, self.settings.values())
+            && facts.actor == actor
         {
             return Arc::clone(facts);
         }
         let facts = Arc::new(SessionFacts {
             database: self.database.clone(),
-            user: self.user.clone(),
-            search_path: self.settings.search_path(&self.user),
+            search_path: self.settings.search_path(&actor.user),
+            actor,
             settings: Arc::clone(self.settings.values()),
             backend_pid: self.pid,
             set_config: self.settings.set_config(),

@@ -55,7 +55,7 @@ impl Connection {
         let output = &mut self.client.output;
         respond::row_description(output, &rows.columns, &presentation.formats);
         let n_rows = rows.send(&mut self.client, &watch, &presentation).await?;
-        self.session.settings.apply()?;
+        self.apply_settings()?;
         respond::command_complete(&mut self.client.output, rows.tag.complete(n_rows));
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Connection {
             self.session.roll_back();
             return Err(failure);
         }
-        let done = command::run(&mut self.session, command, surroundings)?;
+        let done = command::run(&mut self.session, command, &surroundings)?;
         if let Some(warning) = done.warning {
             self.notify(&warning);
         }

@@ -30,6 +30,8 @@ pub(super) enum WireCondition {
     IdleInTransactionSessionTimeout,
     /// The client was silent too long.
     IdleSessionTimeout,
+    /// A warning without a condition of its own.
+    Warning,
     /// A notice without a condition.
     SuccessfulCompletion,
 }
@@ -80,6 +82,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::WrongObjectType => "42809",
         ErrorKind::InvalidObjectDefinition => "42P17",
         ErrorKind::DependentObjectsStillExist => "2BP01",
+        ErrorKind::InvalidGrantOperation => "0LP01",
         ErrorKind::SerializationFailure => "40001",
         ErrorKind::DuplicateObject => "42710",
         ErrorKind::ReservedName => "42939",
@@ -129,6 +132,7 @@ fn of_wire(condition: WireCondition) -> &'static str {
         WireCondition::ObjectNotInPrerequisiteState => "55000",
         WireCondition::IdleInTransactionSessionTimeout => "25P03",
         WireCondition::IdleSessionTimeout => "57P05",
+        WireCondition::Warning => "01000",
         WireCondition::SuccessfulCompletion => "00000",
     }
 }

@@ -3,7 +3,9 @@
 
 use bytes::{Buf, Bytes};
 
+use super::assume::ROLE;
 use super::client::Client;
+use super::connection::LoggedIn;
 use super::failure::{End, Failure};
 use super::frame::take_startup_packet;
 use super::message::checked_utf8;
@@ -61,7 +63,13 @@ pub(super) struct Negotiation {
 pub(super) struct Identity {
     pub(super) user: String,
     pub(super) database: String,
+    /// Whether it was proved.
+    pub(super) is_proved: bool,
     pub(super) settings: Settings,
+    /// ALTER ROLE ... SET role.
+    pub(super) role: Option<String>,
+    /// Settings of its role that could not be set.
+    pub(super) warnings: Vec<Failure>,
 }
 
 /// Reads up to the start-up packet, and encrypts if the client asks for it. Not cancel safe.
@@ -273,7 +281,7 @@ impl StartupPacket {
     ///
     /// # Errors
     /// A fatal failure: another database, an unknown setting.
-    pub(super) fn identify(self, config: &Config, is_superuser: bool) -> Result<Identity, Failure> {
+    pub(super) fn identify(self, config: &Config, login: &LoggedIn) -> Result<Identity, Failure> {
         let user = self.user()?;
         // So that a bare `psql -h host` works, three other names mean the lake as well.
         let database = self.database(config);
@@ -290,18 +298,39 @@ impl StartupPacket {
         }
         let on_off = |is_on: bool| if is_on { "on" } else { "off" };
         let fixed = [
-            ("is_superuser", on_off(is_superuser)),
+            ("is_superuser", on_off(login.is_superuser)),
             ("max_connections", &config.connections_max.to_string()),
             ("ssl", on_off(config.tls.is_some())),
         ];
         let mut settings = Settings::new(user, &fixed);
+        let (mut role, mut warnings) = (None, Vec::new());
+        for setting in login
+            .authority
+            .settings_of(user)
+            .filter(|_| login.is_proved)
+        {
+            if setting.name == ROLE {
+                role = Some(setting.value.clone());
+            } else if let Err(failure) = settings.set_at_startup(&setting.name, &setting.value) {
+                // As PostgreSQL's process_settings: it is told, and the session begins.
+                warnings.push(failure.into_warning());
+            }
+        }
         self.apply_settings(&mut settings)
             .map_err(Failure::into_fatal)?;
         Ok(Identity {
             user: user.to_owned(),
             database: database.to_owned(),
+            is_proved: login.is_proved,
             settings,
+            role,
+            warnings,
         })
+    }
+
+    /// The role that the session is to begin with, if the packet names one.
+    pub(super) fn role(&self) -> Option<&str> {
+        self.find(ROLE)
     }
 
     /// As `process_startup_options`: first the command line's, then the packet's own.
@@ -316,7 +345,7 @@ impl StartupPacket {
         for (name, value) in &self.parameters {
             if !matches!(
                 name.as_str(),
-                "user" | "database" | "options" | "replication"
+                "user" | "database" | "options" | "replication" | ROLE
             ) {
                 settings.set_at_startup(name, value)?;
             }

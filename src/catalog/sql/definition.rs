@@ -5,7 +5,11 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::role::{alter_role, create_role, drop_role, without_secret};
+use super::grant::{GrantRole, grant};
+use super::role::{
+    CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
+    without_secret,
+};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
 use crate::error::{Error, Result};
@@ -85,27 +89,38 @@ pub enum Definition {
         /// Whether what is in it goes too.
         cascade: bool,
     },
-    /// CREATE ROLE, and CREATE USER.
-    CreateRole {
-        /// The role.
-        name: String,
-        /// What differs from a role of which nothing is said.
-        change: RoleChange,
-    },
+    /// CREATE ROLE, CREATE USER and CREATE GROUP.
+    CreateRole(CreateRole),
     /// ALTER ROLE, and ALTER USER.
     AlterRole {
         /// The role.
-        name: String,
+        role: RoleSpec,
         /// What changes.
         change: RoleChange,
     },
-    /// DROP ROLE, and DROP USER.
+    /// ALTER ROLE ... RENAME TO.
+    RenameRole {
+        /// The role.
+        role: RoleSpec,
+        /// Its new name.
+        to: String,
+    },
+    /// ALTER ROLE ... SET and RESET.
+    AlterRoleSetting {
+        /// The role; `None` for ALL.
+        role: Option<RoleSpec>,
+        /// What changes.
+        change: SettingChange,
+    },
+    /// DROP ROLE, DROP USER and DROP GROUP.
     DropRole {
         /// The roles.
-        names: Vec<String>,
+        roles: Vec<RoleSpec>,
         /// Whether one that is not there is passed over.
         if_exists: bool,
     },
+    /// GRANT and REVOKE of roles.
+    GrantRole(GrantRole),
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -137,18 +152,27 @@ impl Definition {
             Self::RenameView { .. } | Self::MoveView { .. } => "ALTER VIEW",
             Self::CreateSchema { .. } => "CREATE SCHEMA",
             Self::DropSchema { .. } => "DROP SCHEMA",
-            Self::CreateRole { .. } => "CREATE ROLE",
-            Self::AlterRole { .. } => "ALTER ROLE",
+            Self::CreateRole(_) => "CREATE ROLE",
+            Self::AlterRole { .. } | Self::RenameRole { .. } | Self::AlterRoleSetting { .. } => {
+                "ALTER ROLE"
+            }
             Self::DropRole { .. } => "DROP ROLE",
+            Self::GrantRole(grant) if grant.is_grant => "GRANT ROLE",
+            Self::GrantRole(_) => "REVOKE ROLE",
             Self::Comment { .. } => "COMMENT",
         }
     }
 
-    /// Whether it says who may come in.
+    /// Whether it says who may come in, and who may what.
     pub fn is_about_roles(&self) -> bool {
         matches!(
             self,
-            Self::CreateRole { .. } | Self::AlterRole { .. } | Self::DropRole { .. }
+            Self::CreateRole(_)
+                | Self::AlterRole { .. }
+                | Self::RenameRole { .. }
+                | Self::AlterRoleSetting { .. }
+                | Self::DropRole { .. }
+                | Self::GrantRole(_)
         )
     }
 }
@@ -191,10 +215,20 @@ fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
         found && !is_mapping
     };
     let is_user = begins("CREATE", "USER");
+    let any = |begins: &mut dyn FnMut(&str, &str) -> bool, command: &str| {
+        ["ROLE", "USER", "GROUP"]
+            .iter()
+            .any(|kind| begins(command, kind))
+    };
     let parsed = match () {
-        () if is_user || begins("CREATE", "ROLE") => create_role(&mut cursor, is_user),
-        () if begins("ALTER", "ROLE") || begins("ALTER", "USER") => alter_role(&mut cursor),
-        () if begins("DROP", "ROLE") || begins("DROP", "USER") => drop_role(&mut cursor),
+        () if is_user || begins("CREATE", "ROLE") || begins("CREATE", "GROUP") => {
+            create_role(&mut cursor, is_user)
+        }
+        () if begins("ALTER", "GROUP") => alter_group(&mut cursor),
+        () if any(&mut begins, "ALTER") => alter_role(&mut cursor),
+        () if any(&mut begins, "DROP") => drop_role(&mut cursor),
+        () if cursor.skip_any(&["GRANT"]) => grant(&mut cursor, true),
+        () if cursor.skip_any(&["REVOKE"]) => grant(&mut cursor, false),
         () => return None,
     };
     let parsed = parsed.and_then(|definition| cursor.expect_end().map(|()| definition));

@@ -3,17 +3,22 @@
 
 mod cursor;
 mod definition;
+mod grant;
 mod lines;
 mod quote;
 mod role;
+mod setting;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 pub use cursor::{Cursor, at_end, is_word_or_sign, near};
 pub use definition::{Commented, Definition, Name, SelectText, definition};
+pub use grant::{GrantRole, RoleOption, RoleOptions};
 pub use lines::Lines;
 pub use quote::{identifier, literal};
+pub use role::{CreateRole, RoleSpec, SettingChange};
+pub use setting::{setting_assignment, setting_name, setting_value};
 
 use crate::error::{Error, ErrorKind, Result};
 

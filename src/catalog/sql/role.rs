@@ -1,42 +1,166 @@
-//! Parses the statements about roles: CREATE, ALTER and DROP of ROLE and USER.
+//! Parses the statements about roles: CREATE, ALTER and DROP of ROLE, USER and GROUP.
 //! <https://www.postgresql.org/docs/16/sql-createrole.html>
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::grant::{GrantRole, RoleOptions};
+use super::setting::{setting_assignment, setting_name};
 use super::{Cursor, Definition};
 use crate::auth::{Password, RoleChange, Until};
 use crate::error::{Error, ErrorKind, Result};
 
+/// A role as a statement names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleSpec {
+    /// By its name.
+    Name(String),
+    /// `CURRENT_USER`, `CURRENT_ROLE`.
+    CurrentUser,
+    /// `SESSION_USER`.
+    SessionUser,
+    /// `PUBLIC`: everybody.
+    Public,
+}
+
+/// CREATE ROLE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateRole {
+    /// The role.
+    pub name: String,
+    /// What differs from a role of which nothing is said.
+    pub change: RoleChange,
+    /// IN ROLE: the roles that it is made a member of.
+    pub in_roles: Vec<RoleSpec>,
+    /// ROLE: its members.
+    pub members: Vec<RoleSpec>,
+    /// ADMIN: its members who may grant it.
+    pub admins: Vec<RoleSpec>,
+}
+
+/// What ALTER ROLE ... SET and RESET do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingChange {
+    /// SET name TO value, as SHOW would print it.
+    Set(String, String),
+    /// SET name TO DEFAULT, and RESET name.
+    Reset(String),
+    /// RESET ALL.
+    ResetAll,
+}
+
 /// CREATE ROLE, behind these words; with CREATE USER a role may log in unless it is said otherwise.
 pub(super) fn create_role(cursor: &mut Cursor<'_>, is_user: bool) -> Result<Definition> {
-    let name = role_name(cursor)?;
-    let mut change = options(cursor)?;
+    let name = match role_spec(cursor)? {
+        RoleSpec::Name(name) => name,
+        RoleSpec::Public => return Err(reserved("public")),
+        RoleSpec::CurrentUser | RoleSpec::SessionUser => {
+            let message = "a word in place of the name of a new role";
+            return Err(Error::unsupported(message));
+        }
+    };
+    let mut options = options(cursor, true)?;
     if is_user {
-        change.can_login.get_or_insert(true);
+        options.change.can_login.get_or_insert(true);
     }
-    Ok(Definition::CreateRole { name, change })
+    Ok(Definition::CreateRole(CreateRole { name, ..options }))
+}
+
+fn reserved(name: &str) -> Error {
+    let message = format!("role name \"{name}\" is reserved");
+    Error::new(ErrorKind::ReservedName, message)
 }
 
 /// ALTER ROLE and ALTER USER, behind these words.
 pub(super) fn alter_role(cursor: &mut Cursor<'_>) -> Result<Definition> {
-    let name = role_name(cursor)?;
-    for action in ["SET", "RESET", "RENAME", "IN"] {
-        if cursor.peek().as_deref() == Some(action) {
-            return Err(Error::unsupported(format!("ALTER ROLE ... {action}")));
-        }
+    let role = match cursor.skip_any(&["ALL"]) {
+        true => None,
+        false => Some(role_spec(cursor)?),
+    };
+    if cursor.peek().as_deref() == Some("IN") {
+        return Err(Error::unsupported("ALTER ROLE ... IN DATABASE"));
     }
-    let change = options(cursor)?;
-    Ok(Definition::AlterRole { name, change })
+    if cursor.skip_any(&["SET"]) {
+        let (name, value) = setting_assignment(cursor)?;
+        let change = match value {
+            Some(value) => SettingChange::Set(name, value),
+            None => SettingChange::Reset(name),
+        };
+        return Ok(Definition::AlterRoleSetting { role, change });
+    }
+    if cursor.skip_any(&["RESET"]) {
+        let change = match cursor.skip_any(&["ALL"]) {
+            true => SettingChange::ResetAll,
+            false => SettingChange::Reset(setting_name(cursor)?),
+        };
+        return Ok(Definition::AlterRoleSetting { role, change });
+    }
+    let Some(role) = role else {
+        return Err(cursor.unexpected());
+    };
+    if cursor.skip_all(&["RENAME", "TO"]) {
+        let to = cursor.name()?;
+        return Ok(Definition::RenameRole { role, to });
+    }
+    let change = options(cursor, false)?.change;
+    Ok(Definition::AlterRole { role, change })
+}
+
+/// ALTER GROUP, behind these words: the old spelling of GRANT and REVOKE.
+pub(super) fn alter_group(cursor: &mut Cursor<'_>) -> Result<Definition> {
+    let role = role_spec(cursor)?;
+    if cursor.skip_all(&["RENAME", "TO"]) {
+        let to = cursor.name()?;
+        return Ok(Definition::RenameRole { role, to });
+    }
+    let is_grant = cursor.skip_any(&["ADD"]);
+    if !is_grant {
+        cursor.expect("DROP")?;
+    }
+    cursor.expect("USER")?;
+    Ok(Definition::GrantRole(GrantRole {
+        is_grant,
+        roles: vec![role],
+        to: role_list(cursor)?,
+        options: RoleOptions::default(),
+        option_alone: None,
+        granted_by: None,
+        cascade: false,
+    }))
 }
 
 /// DROP ROLE and DROP USER, behind these words.
 pub(super) fn drop_role(cursor: &mut Cursor<'_>) -> Result<Definition> {
     let if_exists = cursor.skip_all(&["IF", "EXISTS"]);
-    let mut names = vec![role_name(cursor)?];
+    Ok(Definition::DropRole {
+        roles: role_list(cursor)?,
+        if_exists,
+    })
+}
+
+/// One or more roles, with commas between.
+pub(super) fn role_list(cursor: &mut Cursor<'_>) -> Result<Vec<RoleSpec>> {
+    let mut roles = vec![role_spec(cursor)?];
     while cursor.skip_sign(&Token::Comma) {
-        names.push(role_name(cursor)?);
+        roles.push(role_spec(cursor)?);
     }
-    Ok(Definition::DropRole { names, if_exists })
+    Ok(roles)
+}
+
+/// `RoleSpec` of gram.y: `"public"` and `"none"` are reserved quoted, too.
+pub(super) fn role_spec(cursor: &mut Cursor<'_>) -> Result<RoleSpec> {
+    let spec = match cursor.peek().as_deref() {
+        Some("CURRENT_USER" | "CURRENT_ROLE") => RoleSpec::CurrentUser,
+        Some("SESSION_USER") => RoleSpec::SessionUser,
+        _ => {
+            return match cursor.name()?.as_str() {
+                "public" => Ok(RoleSpec::Public),
+                "none" => Err(reserved("none")),
+                name => Ok(RoleSpec::Name(name.to_owned())),
+            };
+        }
+    };
+    cursor.read();
+    Ok(spec)
 }
 
 /// A syntax error names the token at which reading stopped; where that is a string, it may be a
@@ -54,85 +178,90 @@ pub(super) fn without_secret(error: Error, cursor: &Cursor<'_>) -> Error {
     }
 }
 
-fn role_name(cursor: &mut Cursor<'_>) -> Result<String> {
-    let word = cursor.peek().unwrap_or_default();
-    if ["CURRENT_USER", "CURRENT_ROLE", "SESSION_USER", "ALL"].contains(&word.as_str()) {
-        return Err(Error::unsupported(format!(
-            "{word} in place of a role's name"
-        )));
-    }
-    cursor.name()
-}
-
-/// Options that say what is so anyway.
-const DEFAULTS: [&str; 5] = [
-    "NOCREATEDB",
-    "NOCREATEROLE",
-    "NOREPLICATION",
-    "NOBYPASSRLS",
-    "INHERIT",
-];
-
-/// Options that mean something in PostgreSQL, and nothing here.
-const REFUSED: [&str; 11] = [
-    "CREATEDB",
-    "CREATEROLE",
-    "REPLICATION",
-    "BYPASSRLS",
-    "NOINHERIT",
-    "IN",
-    "ROLE",
-    "ADMIN",
-    "USER",
-    "SYSID",
-    "GROUP",
-];
-
-fn options(cursor: &mut Cursor<'_>) -> Result<RoleChange> {
+fn options(cursor: &mut Cursor<'_>, is_new: bool) -> Result<CreateRole> {
     cursor.skip_any(&["WITH"]);
-    let mut change = RoleChange::default();
+    let mut found = CreateRole {
+        name: String::new(),
+        change: RoleChange::default(),
+        in_roles: Vec::new(),
+        members: Vec::new(),
+        admins: Vec::new(),
+    };
     while cursor.first().is_some() {
         let place = cursor.place();
         let option = cursor.word().ok_or_else(|| cursor.unexpected())?;
-        let is_new = match option.as_str() {
-            "SUPERUSER" => change.is_superuser.replace(true).is_none(),
-            "NOSUPERUSER" => change.is_superuser.replace(false).is_none(),
-            "LOGIN" => change.can_login.replace(true).is_none(),
-            "NOLOGIN" => change.can_login.replace(false).is_none(),
-            "ENCRYPTED" => {
-                cursor.expect("PASSWORD")?;
-                change.password.replace(password(cursor)?).is_none()
+        let is_first = match (option.as_str(), is_new) {
+            ("IN", true) => {
+                if !cursor.skip_any(&["ROLE", "GROUP"]) {
+                    return Err(cursor.unexpected());
+                }
+                put_all(&mut found.in_roles, role_list(cursor)?)
             }
-            "PASSWORD" => change.password.replace(password(cursor)?).is_none(),
-            "UNENCRYPTED" => return Err(unencrypted()),
-            "VALID" => {
-                cursor.expect("UNTIL")?;
-                let until = Until::parse(&cursor.string()?)?;
-                change.valid_until.replace(until).is_none()
-            }
-            "CONNECTION" => {
-                cursor.expect("LIMIT")?;
-                let limit = connection_limit(cursor)?;
-                change.connections_max.replace(limit).is_none()
-            }
-            known if DEFAULTS.contains(&known) => true,
-            known if REFUSED.contains(&known) => {
-                return Err(Error::unsupported(format!("the role option {known}")));
-            }
-            other => {
-                // As createuser in gram.y: a word that is none of its keywords.
-                let message = format!("unrecognized role option \"{}\"", other.to_lowercase());
-                return Err(Error::new(ErrorKind::SyntaxError, message));
-            }
+            ("ROLE" | "USER", true) => put_all(&mut found.members, role_list(cursor)?),
+            ("ADMIN", true) => put_all(&mut found.admins, role_list(cursor)?),
+            ("SYSID", true) => return Err(Error::unsupported("the role option SYSID")),
+            (option, _) => attribute(cursor, option, &mut found.change)?,
         };
-        if !is_new {
+        if !is_first {
             cursor.go_back(place);
             let position = cursor.unexpected().position().unwrap_or(1);
             let message = "conflicting or redundant options";
             return Err(Error::new(ErrorKind::SyntaxError, message).at(position));
         }
     }
-    Ok(change)
+    Ok(found)
+}
+
+fn put_all(roles: &mut Vec<RoleSpec>, named: Vec<RoleSpec>) -> bool {
+    let is_first = roles.is_empty();
+    *roles = named;
+    is_first
+}
+
+/// An attribute of a role; whether it is the first of its kind.
+fn attribute(cursor: &mut Cursor<'_>, option: &str, change: &mut RoleChange) -> Result<bool> {
+    let (name, is_on) = match option.strip_prefix("NO") {
+        Some(name) => (name, false),
+        None => (option, true),
+    };
+    let switch = match name {
+        "SUPERUSER" => &mut change.is_superuser,
+        "LOGIN" => &mut change.can_login,
+        "INHERIT" => &mut change.inherits,
+        "CREATEROLE" => &mut change.can_create_roles,
+        "CREATEDB" => &mut change.can_create_databases,
+        "REPLICATION" => &mut change.can_replicate,
+        "BYPASSRLS" => &mut change.bypasses_row_security,
+        _ => return valued(cursor, option, change),
+    };
+    Ok(switch.replace(is_on).is_none())
+}
+
+/// An attribute that has a value.
+fn valued(cursor: &mut Cursor<'_>, option: &str, change: &mut RoleChange) -> Result<bool> {
+    Ok(match option {
+        "ENCRYPTED" => {
+            cursor.expect("PASSWORD")?;
+            change.password.replace(password(cursor)?).is_none()
+        }
+        "PASSWORD" => change.password.replace(password(cursor)?).is_none(),
+        "UNENCRYPTED" => return Err(unencrypted()),
+        "VALID" => {
+            cursor.expect("UNTIL")?;
+            let until = Until::parse(&cursor.string()?)?;
+            change.valid_until.replace(until).is_none()
+        }
+        "CONNECTION" => {
+            cursor.expect("LIMIT")?;
+            let limit = connection_limit(cursor)?;
+            change.connections_max.replace(limit).is_none()
+        }
+        other => {
+            // As AlterOptRoleElem in gram.y: a word that is none of its keywords.
+            let message = format!("unrecognized role option \"{}\"", other.to_lowercase());
+            return Err(Error::new(ErrorKind::SyntaxError, message));
+        }
+    })
 }
 
 fn password(cursor: &mut Cursor<'_>) -> Result<Option<Password>> {

@@ -3,6 +3,7 @@
 use super::SystemView;
 use super::data::{Builtin, PG_CATALOG_OID};
 use super::relations::lake_relations;
+use super::roles::owner_of_all;
 use super::table::{Table, Value};
 use crate::error::Result;
 use crate::types::{self, PgType, oid};
@@ -14,7 +15,7 @@ pub(super) fn schemata(_: &Builtin, view: &SystemView, table: &mut Table) -> Res
         table.push(&[
             ("catalog_name", view.database.as_str().into()),
             ("schema_name", name.into()),
-            ("schema_owner", view.user.as_str().into()),
+            ("schema_owner", owner_of_all(view).into()),
         ])?;
     }
     Ok(())

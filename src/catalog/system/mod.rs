@@ -23,6 +23,7 @@ use arrow::datatypes::SchemaRef;
 pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Signature, TypeRow};
 pub use descriptions::column_name;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
+pub use roles::{role_name, role_oid};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
@@ -63,6 +64,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Inventory,
         attributes::pg_attribute,
     ),
+    (
+        "pg_catalog",
+        "pg_auth_members",
+        Needs::Snapshot,
+        roles::pg_auth_members,
+    ),
     ("pg_catalog", "pg_authid", Needs::Snapshot, roles::pg_authid),
     (
         "pg_catalog",
@@ -78,10 +85,17 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
     (
         "pg_catalog",
+        "pg_db_role_setting",
+        Needs::Snapshot,
+        roles::pg_db_role_setting,
+    ),
+    (
+        "pg_catalog",
         "pg_description",
         Needs::Inventory,
         descriptions::pg_description,
     ),
+    ("pg_catalog", "pg_group", Needs::Snapshot, roles::pg_group),
     (
         "pg_catalog",
         "pg_namespace",

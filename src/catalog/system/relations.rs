@@ -2,6 +2,7 @@
 
 use super::data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
 use super::lakegate::{LAKEGATE, LAKEGATE_OID};
+use super::roles::owner_of_all;
 use super::table::Table;
 use super::{OWNER_OID, SystemView};
 use crate::catalog::Relation;
@@ -125,7 +126,7 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
         table.push(&[
             ("schemaname", schema.into()),
             ("tablename", name.into()),
-            ("tableowner", view.user.as_str().into()),
+            ("tableowner", owner_of_all(view).into()),
             ("hasindexes", false.into()),
             ("hasrules", false.into()),
             ("hastriggers", false.into()),
@@ -143,7 +144,7 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
         table.push(&[
             ("schemaname", definition.schema.into()),
             ("viewname", definition.name.into()),
-            ("viewowner", view.user.as_str().into()),
+            ("viewowner", owner_of_all(view).into()),
         ])?;
     }
     for (_, relation) in lake_relations(view) {
@@ -153,7 +154,7 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
         table.push(&[
             ("schemaname", relation.schema.as_str().into()),
             ("viewname", relation.name.as_str().into()),
-            ("viewowner", view.user.as_str().into()),
+            ("viewowner", owner_of_all(view).into()),
             ("definition", definition.text().as_str().into()),
         ])?;
     }

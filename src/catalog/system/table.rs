@@ -55,6 +55,8 @@ pub(super) enum Value<'a> {
     Int(i64),
     /// Text, a name, or a `"char"`.
     Text(&'a str),
+    /// A value of any type as PostgreSQL writes it; `None` is NULL.
+    Written(Option<&'a str>),
 }
 
 impl From<bool> for Value<'_> {
@@ -202,6 +204,11 @@ impl Column {
     }
 
     fn push(&mut self, value: Value<'_>) -> Result<()> {
+        let value = match value {
+            Value::Written(Some(text)) => return self.push_text(text),
+            Value::Written(None) => Value::Null,
+            other => other,
+        };
         match (self, value) {
             (Self::Bool(values), Value::Bool(value)) => values.append_value(value),
             (Self::Bool(values), Value::Null) => values.append_null(),

@@ -6,8 +6,13 @@ use super::edit::{Edited, Surroundings, edit};
 use super::read::read;
 use super::{ReferencesOf, Views};
 use crate::catalog::sql::Definition;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage::{Change, Files};
+
+/// Files that do not say of the roles what they were changed to say.
+#[derive(Debug, thiserror::Error)]
+#[error("the files of roles do not say what was to be written")]
+struct UnlikeItsFiles;
 
 /// The views folder as a transaction sees it.
 #[derive(Clone, Debug)]
@@ -39,6 +44,12 @@ impl Draft {
     ) -> Result<(Self, Edited)> {
         let edited = edit(&self.views, definition, surroundings)?;
         let views = read(edited.files.clone(), Some(&self.views), references_of);
+        if let Some(facts) = &edited.facts
+            && *facts != views.authority.facts
+        {
+            // Better no change than another one than was asked for.
+            return Err(Error::internal(UnlikeItsFiles));
+        }
         let draft = Self {
             base: self.base.clone(),
             views: Arc::new(views),

@@ -9,6 +9,7 @@ use super::names::{
 };
 use super::read::{full, schema_of};
 use super::{FullName, Views};
+use crate::auth::{Actor, Fact};
 use crate::catalog::sql::{Commented, Definition, Name, SelectText, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +23,7 @@ pub struct Surroundings<'a> {
     /// Schemas searched for unqualified names.
     pub search_path: &'a [String],
     /// Who defines it.
-    pub user: &'a str,
+    pub actor: &'a Actor,
 }
 
 /// The files after a statement.
@@ -32,8 +33,12 @@ pub struct Edited {
     pub files: Files,
     /// What PostgreSQL would tell the client beside.
     pub notices: Vec<String>,
+    /// What PostgreSQL would warn of.
+    pub warnings: Vec<String>,
     /// The view that was defined.
     pub created: Option<FullName>,
+    /// What the files say of roles now, if that changed.
+    pub facts: Option<BTreeSet<Fact>>,
 }
 
 /// Changes the files as `definition` says.
@@ -51,7 +56,9 @@ pub(super) fn edit(
         edited: Edited {
             files: views.files.clone(),
             notices: Vec::new(),
+            warnings: Vec::new(),
             created: None,
+            facts: None,
         },
     };
     match definition {
@@ -93,9 +100,7 @@ pub(super) fn edit(
             }
         }
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
-        Definition::CreateRole { name, change } => editor.create_role(name, change)?,
-        Definition::AlterRole { name, change } => editor.alter_role(name, change)?,
-        Definition::DropRole { names, if_exists } => editor.drop_roles(names, *if_exists)?,
+        other => editor.role(other)?,
     }
     Ok(editor.edited)
 }
@@ -113,6 +118,29 @@ pub(super) struct Editor<'a> {
 }
 
 impl Editor<'_> {
+    /// A statement about roles.
+    fn role(&mut self, definition: &Definition) -> Result<()> {
+        if let Some(problem) = self.views.role_problem() {
+            let message = format!(
+                "roles cannot be changed while \"{}\" cannot be understood",
+                problem.location.path
+            );
+            return Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
+                .with_detail(problem.error.message().to_owned()));
+        }
+        match definition {
+            Definition::CreateRole(create) => self.create_role(create),
+            Definition::AlterRole { role, change } => self.alter_role(role, change),
+            Definition::RenameRole { role, to } => self.rename_role(role, to),
+            Definition::AlterRoleSetting { role, change } => {
+                self.alter_role_setting(role.as_ref(), change)
+            }
+            Definition::DropRole { roles, if_exists } => self.drop_roles(roles, *if_exists),
+            Definition::GrantRole(grant) => self.grant_role(grant),
+            other => Err(Error::unsupported(other.tag())),
+        }
+    }
+
     fn create_view(
         &mut self,
         name: &Name,

@@ -6,8 +6,10 @@
 mod comment;
 mod draft;
 mod edit;
+mod facts;
 mod file;
 mod good;
+mod members;
 mod names;
 mod order;
 mod read;
@@ -22,7 +24,7 @@ pub use good::Good;
 pub use order::in_order;
 pub use read::read;
 
-use crate::auth::Roles;
+use crate::auth::Authority;
 use crate::error::{Error, Result};
 use crate::storage::Files;
 
@@ -164,10 +166,8 @@ pub struct Views {
     pub tables: BTreeMap<FullName, String>,
     /// COMMENT ON COLUMN.
     pub columns: BTreeMap<(FullName, String), String>,
-    /// The roles.
-    pub roles: Arc<Roles>,
-    /// The file of each role.
-    pub role_paths: BTreeMap<String, String>,
+    /// The roles, and what they may.
+    pub authority: Arc<Authority>,
     /// What could not be understood, or not be planned.
     pub problems: Vec<Problem>,
 }

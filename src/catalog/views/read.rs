@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::file::{Piece, pieces};
 use super::{
-    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, line_and_column,
-    roles,
+    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, facts,
+    line_and_column, roles,
 };
-use crate::auth::RoleChange;
+use crate::auth::{Authority, RoleChange};
 use crate::catalog::PUBLIC;
 use crate::catalog::sql::{Commented, Definition, Name};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +22,8 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
         views: Views::default(),
         defined: BTreeMap::new(),
         comments: BTreeMap::new(),
+        role_paths: BTreeMap::new(),
+        said: Vec::new(),
     };
     let mut broken = Vec::new();
     for (path, file) in files.iter() {
@@ -35,10 +37,9 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
         }
     }
     reading.views.files = files;
+    reading.facts();
     let mut views = reading.finish();
-    if let Some(before) = before {
-        roles::take_back_broken(&mut views, before, &broken);
-    }
+    roles::keep_last_good(&mut views, before);
     let kept = before.into_iter().flat_map(Views::iter);
     for (name, view) in kept.filter(|(_, view)| broken.contains(&view.place.path)) {
         let unnamed = !views.views.contains_key(name);
@@ -68,6 +69,17 @@ struct Reading {
     defined: BTreeMap<FullName, Vec<View>>,
     /// COMMENT ON VIEW and ON TABLE; `None` takes away.
     comments: BTreeMap<FullName, Option<String>>,
+    /// The file of each role.
+    role_paths: BTreeMap<String, String>,
+    said: Vec<Said>,
+}
+
+/// A statement about roles, and where it stands.
+struct Said {
+    definition: Definition,
+    path: String,
+    /// Its line and column.
+    place: (usize, usize),
 }
 
 impl Reading {
@@ -105,10 +117,15 @@ impl Reading {
             return;
         }
         match piece.definition {
-            Ok(Definition::CreateRole { name, change }) => {
-                if let Err(error) = self.role(path, &name, change) {
+            Ok(ref said @ Definition::CreateRole(ref create)) => {
+                let change = create.change.clone();
+                if let Err(error) = self.role(path, &create.name, change) {
                     self.problem(path, text, error.at(piece.position));
                 }
+                self.said(path, text, said, piece.position);
+            }
+            Ok(said) if facts::is_fact(&said) => {
+                self.said(path, text, &said, piece.position);
             }
             Ok(Definition::CreateView {
                 name,
@@ -172,15 +189,57 @@ impl Reading {
         }
     }
 
+    /// Keeps what is said of roles until all of them are known.
+    fn said(&mut self, path: &str, text: &str, said: &Definition, position: usize) {
+        self.said.push(Said {
+            definition: said.clone(),
+            path: path.to_owned(),
+            place: line_and_column(text, position),
+        });
+    }
+
+    /// What is said of the roles, once all of them are known.
+    fn facts(&mut self) {
+        let mut authority = Authority::clone(&self.views.authority);
+        authority.is_enforced = self.views.has_role_files();
+        for said in std::mem::take(&mut self.said) {
+            let facts = facts::facts_of(&said.definition, &authority.roles);
+            for fact in facts.transpose().map_or_else(
+                |error| vec![Err(error)],
+                |facts| facts.into_iter().flatten().map(Ok).collect(),
+            ) {
+                let checked = fact.and_then(|fact| {
+                    facts::check(&authority, &fact)?;
+                    authority.facts.insert(fact);
+                    Ok(())
+                });
+                if let Err(error) = checked {
+                    self.views.problems.push(Problem {
+                        location: Location {
+                            path: said.path.clone(),
+                            line: said.place.0,
+                            column: said.place.1,
+                        },
+                        view: None,
+                        is_about_roles: true,
+                        error,
+                    });
+                }
+            }
+        }
+        self.views.authority = Arc::new(authority);
+    }
+
     fn role(&mut self, path: &str, name: &str, change: RoleChange) -> Result<()> {
         let role = roles::of_file(name, change)?;
-        if let Some(other) = self.views.role_paths.get(name) {
+        if let Some(other) = self.role_paths.get(name) {
             let message = format!("role \"{name}\" is ambiguous: \"{other}\" defines it as well");
             return Err(Error::new(ErrorKind::DuplicateObject, message));
         }
         let path = path.to_owned();
-        self.views.role_paths.insert(name.to_owned(), path);
-        Arc::make_mut(&mut self.views.roles).insert(name.to_owned(), Arc::new(role));
+        self.role_paths.insert(name.to_owned(), path);
+        let authority = Arc::make_mut(&mut self.views.authority);
+        authority.roles.insert(name.to_owned(), Arc::new(role));
         Ok(())
     }
 

@@ -1,54 +1,69 @@
 //! Roles in the files of the views folder: read from them, and changed in them as text.
+//!
+//! Who may do what of it is PostgreSQL 16's, function by function of user.c.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Views;
 use super::edit::Editor;
-use super::file::{Piece, pieces};
-use super::names::file_name;
-use super::{ROLES_FOLDER, Views};
-use crate::auth::{Password, Role, RoleChange, Roles, Until};
-use crate::catalog::sql::{Definition, identifier, literal};
+use super::facts::{no_role, role_path};
+use crate::auth::{Fact, OWNER, Password, Role, RoleChange, RoleSetting, Until, predefined};
+use crate::catalog::sql::{CreateRole, RoleSpec, SettingChange, identifier, literal};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The role that a file defines.
 ///
 /// # Errors
-/// A password that is no verifier.
+/// A name that is PostgreSQL's, a password that is no verifier.
 pub(super) fn of_file(name: &str, change: RoleChange) -> Result<Role> {
+    refuse_reserved(name)?;
     if let Some(Some(password)) = change.password.clone() {
         password.required_verifier()?;
     }
-    Ok(Role::new(name).after(change))
+    let role = Role::new(name).after(change);
+    owner_is_superuser(&role)?;
+    Ok(role)
 }
 
-/// Takes back what the broken files of roles say: they count as they were before.
-pub(super) fn take_back_broken(views: &mut Views, before: &Views, broken: &[String]) {
-    let is_broken = |path: &String| broken.contains(path) && path.starts_with(ROLES_FOLDER);
-    let mut roles = Roles::clone(&views.roles);
-    views.role_paths.retain(|name, path| {
-        let keeps = !is_broken(path);
-        if !keeps {
-            roles.remove(name);
-        }
-        keeps
-    });
-    for (name, role) in before.roles.iter() {
-        let Some(path) = before.role_paths.get(name).filter(|path| is_broken(path)) else {
-            continue;
-        };
-        if !roles.contains_key(name) {
-            roles.insert(name.clone(), Arc::clone(role));
-            views.role_paths.insert(name.clone(), path.clone());
-        }
+/// What nobody else owns is the owner's: no role that may less can be it.
+fn owner_is_superuser(role: &Role) -> Result<()> {
+    if role.name != OWNER || role.is_superuser {
+        return Ok(());
     }
-    views.roles = Arc::new(roles);
+    let message = format!("role \"{OWNER}\" must be a superuser");
+    Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
+        .with_detail("It owns what nobody else does."))
+}
+
+/// Roles decide for as long as the process runs once they did; while anything that is said of them
+/// cannot be understood, all of it counts as it did before.
+pub(super) fn keep_last_good(views: &mut Views, before: Option<&Views>) {
+    let Some(before) = before else {
+        return;
+    };
+    let is_enforced = views.authority.is_enforced || before.authority.is_enforced;
+    if views.role_problem().is_some() {
+        views.authority = Arc::clone(&before.authority);
+    }
+    if views.authority.is_enforced != is_enforced {
+        Arc::make_mut(&mut views.authority).is_enforced = is_enforced;
+    }
 }
 
 /// The statement that makes a role what it is.
-fn create_statement(role: &Role) -> String {
+pub(super) fn create_statement(role: &Role) -> String {
     let mut options = String::new();
-    if role.is_superuser {
-        options.push_str(" superuser");
+    let attributes = [
+        (role.is_superuser, " superuser"),
+        (role.can_create_databases, " createdb"),
+        (role.can_create_roles, " createrole"),
+        (!role.inherits, " noinherit"),
+        (role.can_replicate, " replication"),
+        (role.bypasses_row_security, " bypassrls"),
+    ];
+    for (_, attribute) in attributes.iter().filter(|(is_set, _)| *is_set) {
+        options.push_str(attribute);
     }
     options.push_str(if role.can_login { " login" } else { " nologin" });
     if let Some(verifier) = &role.password {
@@ -64,68 +79,343 @@ fn create_statement(role: &Role) -> String {
     format!("create role {}{options};", identifier(&role.name))
 }
 
+/// `permission denied to ... role`, and what would have allowed it.
+pub(super) fn denied(verb: &str, detail: impl Into<String>) -> Error {
+    let message = format!("permission denied to {verb}");
+    Error::new(ErrorKind::InsufficientPrivilege, message).with_detail(detail)
+}
+
 impl Editor<'_> {
-    pub(super) fn create_role(&mut self, name: &str, change: &RoleChange) -> Result<()> {
+    pub(super) fn create_role(&mut self, create: &CreateRole) -> Result<()> {
+        let name = &create.name;
         refuse_reserved(name)?;
-        if self.views.roles.contains_key(name) {
+        self.require_may_create(&create.change)?;
+        if self.views.authority.role(name).is_some() {
             let message = format!("role \"{name}\" already exists");
             return Err(Error::new(ErrorKind::DuplicateObject, message));
         }
-        let change = self.without_empty_password(change);
+        let change = self.without_empty_password(&create.change);
         let role = Role::new(name).after(change);
-        if self.views.roles.is_empty() && !role.can_administer() {
+        owner_is_superuser(&role)?;
+        if self.views.authority.roles.is_empty() && !role.can_administer() {
             let message = "the first role must be a superuser that can log in with a password";
             return Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
                 .with_hint("CREATE ROLE ... SUPERUSER LOGIN PASSWORD '...'"));
         }
-        let path = format!("{ROLES_FOLDER}{}.sql", file_name(name));
-        self.append(&path, &create_statement(&role));
+        self.append(&role_path(name), &create_statement(&role));
+        self.grant_to_new(create, &role)
+    }
+
+    /// As CreateRole in user.c.
+    fn require_may_create(&self, change: &RoleChange) -> Result<()> {
+        let Some(own) = self.own_rights() else {
+            return Ok(());
+        };
+        let verb = "create role";
+        if !own.can_create_roles {
+            let detail = "Only roles with the CREATEROLE attribute may create roles.";
+            return Err(denied(verb, detail));
+        }
+        for (attribute, asked, has) in attributes(change, &own) {
+            if asked == Some(true) && !has {
+                let detail = format!(
+                    "Only roles with the {attribute} attribute may create roles with the \
+                     {attribute} attribute."
+                );
+                return Err(denied(verb, detail));
+            }
+        }
         Ok(())
     }
 
-    pub(super) fn alter_role(&mut self, name: &str, change: &RoleChange) -> Result<()> {
-        let Some(role) = self.views.roles.get(name) else {
-            return Err(no_role(name));
+    /// The attributes of whom the statement runs as; `None` for whom everything is allowed.
+    pub(super) fn own_rights(&self) -> Option<Role> {
+        let (authority, actor) = (&self.views.authority, self.surroundings.actor);
+        if authority.may_everything(actor) {
+            return None;
+        }
+        let own = authority.role(&actor.user).map(|role| Role::clone(role));
+        Some(own.unwrap_or_else(|| Role::new(&actor.user)))
+    }
+
+    pub(super) fn alter_role(&mut self, spec: &RoleSpec, change: &RoleChange) -> Result<()> {
+        let name = self.changed_role(spec, "alter")?;
+        let Some(role) = self
+            .views
+            .authority
+            .role(&name)
+            .map(|role| Role::clone(role))
+        else {
+            return Err(no_role(&name));
         };
+        self.require_may_alter(&role, change)?;
         let change = self.without_empty_password(change);
-        let role = Role::clone(role).after(change);
+        let role = role.after(change);
+        owner_is_superuser(&role)?;
         self.require_administrator(|other| match other.name == name {
             true => Some(role.clone()),
             false => Some(other.clone()),
         })?;
-        let (path, piece) = self.piece_of_role(name)?;
-        self.replace(&path, piece.bytes, &create_statement(&role));
+        let changed = BTreeMap::from([(name, Some(role))]);
+        self.rewrite(&changed, self.views.authority.facts.clone())
+    }
+
+    /// As AlterRole in user.c.
+    fn require_may_alter(&self, role: &Role, change: &RoleChange) -> Result<()> {
+        let Some(own) = self.own_rights() else {
+            return Ok(());
+        };
+        let verb = "alter role";
+        if role.is_superuser || change.is_superuser.is_some() {
+            let detail = match role.is_superuser {
+                true => {
+                    "Only roles with the SUPERUSER attribute may alter roles with the SUPERUSER attribute."
+                }
+                false => {
+                    "Only roles with the SUPERUSER attribute may change the SUPERUSER attribute."
+                }
+            };
+            return Err(denied(verb, detail));
+        }
+        if own.can_create_roles && self.views.authority.is_admin(&own.name, &role.name) {
+            for (attribute, asked, has) in attributes(change, &own) {
+                if asked.is_some() && !has {
+                    let detail = format!(
+                        "Only roles with the {attribute} attribute may change the {attribute} \
+                         attribute."
+                    );
+                    return Err(denied(verb, detail));
+                }
+            }
+            return Ok(());
+        }
+        let is_nothing = *change == RoleChange::default();
+        if !change.is_password_alone() && !is_nothing {
+            return Err(denied(verb, needs_admin(&role.name, "alter")));
+        }
+        if change.is_password_alone() && own.name != role.name {
+            let detail = "To change another role's password, the current user must have the \
+                          CREATEROLE attribute and the ADMIN option on the role.";
+            return Err(denied(verb, detail));
+        }
         Ok(())
     }
 
-    pub(super) fn drop_roles(&mut self, names: &[String], if_exists: bool) -> Result<()> {
-        for name in names {
-            if !self.views.roles.contains_key(name) {
+    /// As AlterRoleSet in user.c.
+    pub(super) fn alter_role_setting(
+        &mut self,
+        spec: Option<&RoleSpec>,
+        change: &SettingChange,
+    ) -> Result<()> {
+        let role = spec
+            .map(|spec| self.changed_role(spec, "alter"))
+            .transpose()?;
+        if let Some(own) = self.own_rights() {
+            let Some(name) = &role else {
+                let detail = "Only roles with the SUPERUSER attribute may alter settings globally.";
+                return Err(denied("alter setting", detail));
+            };
+            if self.views.authority.is_superuser(name) {
+                let detail = "Only roles with the SUPERUSER attribute may alter roles with the \
+                              SUPERUSER attribute.";
+                return Err(denied("alter role", detail));
+            }
+            let is_admin = own.can_create_roles && self.views.authority.is_admin(&own.name, name);
+            if !is_admin && own.name != *name {
+                return Err(denied("alter role", needs_admin(name, "alter")));
+            }
+        }
+        self.require_roles()?;
+        let mut facts = self.views.authority.facts.clone();
+        facts.retain(|fact| match (fact, change) {
+            (Fact::Setting(setting), _) if setting.role != role => true,
+            (Fact::Setting(_), SettingChange::ResetAll) => false,
+            (Fact::Setting(setting), SettingChange::Set(name, _) | SettingChange::Reset(name)) => {
+                setting.name != *name
+            }
+            _ => true,
+        });
+        if let SettingChange::Set(name, value) = change {
+            facts.insert(Fact::Setting(RoleSetting {
+                role,
+                name: name.clone(),
+                value: value.clone(),
+            }));
+        }
+        self.set_facts(facts)
+    }
+
+    pub(super) fn rename_role(&mut self, spec: &RoleSpec, to: &str) -> Result<()> {
+        let name = self.changed_role(spec, "rename")?;
+        let actor = self.surroundings.actor;
+        for (user, what) in [(&actor.session_user, "session"), (&actor.user, "current")] {
+            if *user == name {
+                let message = format!("{what} user cannot be renamed");
+                return Err(Error::new(ErrorKind::FeatureNotSupported, message));
+            }
+        }
+        refuse_reserved(to)?;
+        if self.views.authority.exists(to) {
+            let message = format!("role \"{to}\" already exists");
+            return Err(Error::new(ErrorKind::DuplicateObject, message));
+        }
+        let Some(role) = self
+            .views
+            .authority
+            .role(&name)
+            .map(|role| Role::clone(role))
+        else {
+            return Err(no_role(&name));
+        };
+        self.require_may_end(&role, "rename")?;
+        let facts = self.views.authority.facts.iter();
+        let renamed = facts.map(|fact| fact.renamed(&name, to)).collect();
+        self.rewrite(&BTreeMap::from([(name, None)]), renamed)?;
+        let role = Role {
+            name: to.to_owned(),
+            ..role
+        };
+        self.append(&role_path(to), &create_statement(&role));
+        Ok(())
+    }
+
+    pub(super) fn drop_roles(&mut self, specs: &[RoleSpec], if_exists: bool) -> Result<()> {
+        let mut dropped = BTreeSet::new();
+        for spec in specs {
+            let name = match spec {
+                RoleSpec::Name(name) => name.clone(),
+                _ => {
+                    let message = "cannot use special role specifier in DROP ROLE";
+                    return Err(Error::new(ErrorKind::InvalidParameterValue, message));
+                }
+            };
+            if predefined(&name).is_some() {
+                let message = format!(
+                    "cannot drop role {name} because it is required by the database system"
+                );
+                return Err(Error::new(ErrorKind::DependentObjectsStillExist, message));
+            }
+            let Some(role) = self
+                .views
+                .authority
+                .role(&name)
+                .map(|role| Role::clone(role))
+            else {
                 if !if_exists {
-                    return Err(no_role(name));
+                    return Err(no_role(&name));
                 }
                 let notice = format!("role \"{name}\" does not exist, skipping");
                 self.edited.notices.push(notice);
                 continue;
+            };
+            let actor = self.surroundings.actor;
+            for (user, what) in [(&actor.user, "current"), (&actor.session_user, "session")] {
+                if *user == name {
+                    let message = format!("{what} user cannot be dropped");
+                    return Err(Error::new(ErrorKind::ObjectInUse, message));
+                }
             }
-            if name == self.surroundings.user {
-                let message = "current user cannot be dropped";
-                return Err(Error::new(ErrorKind::ObjectInUse, message));
+            self.require_may_end(&role, "drop")?;
+            dropped.insert(name);
+        }
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        self.refuse_needed(&dropped)?;
+        self.require_administrator(|role| (!dropped.contains(&role.name)).then(|| role.clone()))?;
+        let mut facts = self.views.authority.facts.clone();
+        facts.retain(|fact| !fact.roles().iter().any(|role| dropped.contains(*role)));
+        let changed = dropped.into_iter().map(|name| (name, None)).collect();
+        self.rewrite(&changed, facts)
+    }
+
+    /// The role that a statement changes, as check_rolespec_name in acl.c lets it.
+    fn changed_role(&self, spec: &RoleSpec, verb: &str) -> Result<String> {
+        let name = self.role_named(spec)?;
+        if predefined(&name).is_some() {
+            let message = format!("role name \"{name}\" is reserved");
+            let detail = format!("Cannot {verb} reserved roles.");
+            return Err(Error::new(ErrorKind::ReservedName, message).with_detail(detail));
+        }
+        Ok(name)
+    }
+
+    /// The name of a role that is there.
+    pub(super) fn role_named(&self, spec: &RoleSpec) -> Result<String> {
+        let actor = self.surroundings.actor;
+        let name = match spec {
+            RoleSpec::Name(name) => name,
+            RoleSpec::CurrentUser => &actor.user,
+            RoleSpec::SessionUser => &actor.session_user,
+            RoleSpec::Public => return Err(no_role("public")),
+        };
+        match self.views.authority.exists(name) {
+            true => Ok(name.clone()),
+            false => Err(no_role(name)),
+        }
+    }
+
+    /// What is said of roles means nothing before there is one.
+    pub(super) fn require_roles(&self) -> Result<()> {
+        if !self.views.authority.roles.is_empty() {
+            return Ok(());
+        }
+        let message = "there are no roles: everybody may everything";
+        Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
+            .with_hint("CREATE ROLE ... SUPERUSER LOGIN PASSWORD '...'"))
+    }
+
+    /// As DropRole and RenameRole in user.c.
+    fn require_may_end(&self, role: &Role, verb: &str) -> Result<()> {
+        let Some(own) = self.own_rights() else {
+            return Ok(());
+        };
+        let what = format!("{verb} role");
+        if !own.can_create_roles && verb == "drop" {
+            let detail = "Only roles with the CREATEROLE attribute and the ADMIN option on the \
+                          target roles may drop roles.";
+            return Err(denied(&what, detail));
+        }
+        if role.is_superuser {
+            let detail = format!(
+                "Only roles with the SUPERUSER attribute may {verb} roles with the SUPERUSER \
+                 attribute."
+            );
+            return Err(denied(&what, detail));
+        }
+        match own.can_create_roles && self.views.authority.is_admin(&own.name, &role.name) {
+            true => Ok(()),
+            false => Err(denied(&what, needs_admin(&role.name, verb))),
+        }
+    }
+
+    /// As DropRole in user.c: what a role granted to others needs it.
+    fn refuse_needed(&self, dropped: &BTreeSet<String>) -> Result<()> {
+        for membership in self.views.authority.memberships() {
+            let goes = |name: &String| dropped.contains(name);
+            if goes(&membership.grantor) && !goes(&membership.role) && !goes(&membership.member) {
+                let message = format!(
+                    "role \"{}\" cannot be dropped because some objects depend on it",
+                    membership.grantor
+                );
+                let detail = format!(
+                    "privileges for membership of role {} in role {}",
+                    identifier(&membership.member),
+                    identifier(&membership.role)
+                );
+                return Err(
+                    Error::new(ErrorKind::DependentObjectsStillExist, message).with_detail(detail)
+                );
             }
-            let (path, piece) = self.piece_of_role(name)?;
-            self.replace(&path, piece.with_comment, "");
         }
-        match names.iter().any(|name| self.views.roles.contains_key(name)) {
-            true => self
-                .require_administrator(|role| (!names.contains(&role.name)).then(|| role.clone())),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     /// Refuses a change that nobody could ever take back: the roles must have a superuser that can
     /// log in.
     fn require_administrator(&self, after: impl Fn(&Role) -> Option<Role>) -> Result<()> {
-        let mut after = self.views.roles.values().filter_map(|role| after(role));
+        let roles = &self.views.authority.roles;
+        let mut after = roles.values().filter_map(|role| after(role));
         if after.any(|role| role.can_administer()) {
             return Ok(());
         }
@@ -143,19 +433,31 @@ impl Editor<'_> {
         }
         change
     }
+}
 
-    fn piece_of_role(&self, name: &str) -> Result<(String, Piece)> {
-        let path = self.views.role_paths.get(name).cloned().unwrap_or_default();
-        let text = self.edited.files.text(&path).map_or("", AsRef::as_ref);
-        let found = pieces(text)?.into_iter().find(|piece| {
-            matches!(&piece.definition, Ok(Definition::CreateRole { name: of, .. }) if of == name)
-        });
-        let found = found.ok_or_else(|| {
-            let message = format!("could not change \"{path}\" because of a concurrent change");
-            Error::new(ErrorKind::SerializationFailure, message)
-        })?;
-        Ok((path, found))
-    }
+/// Attributes that only who has them may give, what is asked of them, and whether a role has them.
+fn attributes(change: &RoleChange, own: &Role) -> [(&'static str, Option<bool>, bool); 4] {
+    [
+        ("SUPERUSER", change.is_superuser, own.is_superuser),
+        (
+            "CREATEDB",
+            change.can_create_databases,
+            own.can_create_databases,
+        ),
+        ("REPLICATION", change.can_replicate, own.can_replicate),
+        (
+            "BYPASSRLS",
+            change.bypasses_row_security,
+            own.bypasses_row_security,
+        ),
+    ]
+}
+
+fn needs_admin(role: &str, verb: &str) -> String {
+    format!(
+        "Only roles with the CREATEROLE attribute and the ADMIN option on role \"{role}\" may \
+         {verb} this role."
+    )
 }
 
 fn refuse_reserved(name: &str) -> Result<()> {
@@ -169,9 +471,4 @@ fn refuse_reserved(name: &str) -> Result<()> {
         true => error.with_detail("Role names starting with \"pg_\" are reserved."),
         false => error,
     })
-}
-
-fn no_role(name: &str) -> Error {
-    let message = format!("role \"{name}\" does not exist");
-    Error::new(ErrorKind::UndefinedObject, message)
 }

@@ -7,6 +7,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::auth::Actor;
 use crate::catalog::discover::Discovery;
 use crate::catalog::snapshot::make;
 use crate::catalog::sql::{self, Lines};
@@ -52,7 +53,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let surroundings = Surroundings {
         snapshot: &snapshot,
         search_path: &["gold".to_owned()],
-        user: "ada",
+        actor: &Actor::open("ada"),
     };
     let draft = Draft::new(views);
     let (draft, _) = draft.define(&definition, surroundings, references_of)?;
@@ -359,12 +360,20 @@ fn roles_are_changed_where_they_stand() {
     check("create role ada", Err("role \"ada\" already exists"));
     check("create role pg_x", Err("role name \"pg_x\" is reserved"));
     check(
-        "create role bob createdb",
-        Err("the role option CREATEDB is not supported"),
+        "create role bob createdb noinherit in role ada",
+        Ok(
+            "_roles/all.sql: -- the first\ncreate role ada superuser login password V;\n\n---\n\
+            _roles/bob.sql: create role bob createdb noinherit nologin;\n\n\
+            grant ada to bob with inherit false;\n",
+        ),
     );
     check(
-        "create role bob in role ada",
-        Err("the role option IN is not supported"),
+        "create role bob sysid 3",
+        Err("the role option SYSID is not supported"),
+    );
+    check(
+        "grant ada to ada",
+        Err("role \"ada\" is a member of role \"ada\""),
     );
     check(
         "create role bob login nologin",
@@ -401,16 +410,18 @@ fn broken_files_of_roles_leave_what_was() {
         ("_roles/ada.sql", "create role ada nonsense;"),
         ("_roles/ada.sql", "create role ada 'x"),
         ("_roles/ada.sql", "grant a to b;"),
+        ("_roles/ada.sql", "revoke a from b;"),
+        ("_roles/ada.sql", "alter role ada reset all;"),
         ("_roles/ada.sql", "create view a as select 1;"),
     ] {
         let views = read(files(&[(path, text)]), Some(&before), references_of);
         assert!(views.role_problem().is_some(), "{text}");
-        assert_eq!(views.roles, before.roles, "{text}");
+        assert_eq!(views.authority, before.authority, "{text}");
     }
     let misplaced = views_of(&[("gold/ada.sql", &ada)]);
-    assert!(misplaced.role_problem().is_some() && misplaced.roles.is_empty());
+    assert!(misplaced.role_problem().is_some() && misplaced.authority.roles.is_empty());
     let twice = views_of(&[("_roles/a.sql", &ada), ("_roles/b.sql", &ada)]);
     assert!(twice.role_problem().is_some());
     let gone = read(files(&[]), Some(&before), references_of);
-    assert!(gone.roles.is_empty());
+    assert!(gone.authority.roles.is_empty() && gone.authority.is_enforced);
 }

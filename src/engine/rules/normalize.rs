@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::subquery_array;
+use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
 
@@ -83,9 +84,9 @@ impl VisitorMut for Normalizer {
             // A keyword in PostgreSQL, a name to the parser.
             Expr::Identifier(name)
                 if name.quote_style.is_none()
-                    && name.value.eq_ignore_ascii_case("current_schema") =>
+                    && ["current_schema", "current_role"].contains(&fold(name).as_str()) =>
             {
-                Ok(Some(call("current_schema", Vec::new())))
+                Ok(Some(call(&fold(name), Vec::new())))
             }
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);

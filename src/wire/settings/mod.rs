@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use super::assume::{ROLE, SESSION_AUTHORIZATION, is_identity};
 use super::failure::{Failure, Severity};
 use super::keepalive::Keepalive;
 use crate::error::{Error, ErrorKind};
@@ -54,10 +55,10 @@ impl Default for Beginnings {
 
 /// A setting that `set_config()` is to set.
 #[derive(Debug)]
-struct Asked {
-    name: String,
-    value: Option<String>,
-    is_local: bool,
+pub(super) struct Asked {
+    pub(super) name: String,
+    pub(super) value: Option<String>,
+    pub(super) is_local: bool,
 }
 
 impl Settings {
@@ -95,6 +96,11 @@ impl Settings {
     /// Every setting by lower-case name, as SHOW prints it.
     pub(super) fn values(&self) -> &Values {
         &self.current
+    }
+
+    /// A setting's value, by its name in lower case.
+    pub(super) fn text(&self, name: &str) -> &str {
+        self.value(name)
     }
 
     /// A setting's value, by its name in the list.
@@ -209,9 +215,19 @@ impl Settings {
     /// # Errors
     /// As [`Self::set`].
     pub(super) fn set_at_startup(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        if is_identity(&name.to_lowercase()) {
+            // Whether it may be assumed is not known here.
+            let message = format!("parameter \"{name}\" cannot be set at connection start");
+            return Err(Error::new(ErrorKind::CantChangeRuntimeParam, message).into());
+        }
         self.set(name, Some(value), false)?;
-        self.defaults = Arc::clone(&self.session);
+        self.keep_as_defaults();
         Ok(())
+    }
+
+    /// What is set now is what RESET goes back to.
+    pub(super) fn keep_as_defaults(&mut self) {
+        self.defaults = Arc::clone(&self.session);
     }
 
     fn limit_custom(&self, key: &str) -> Result<(), Failure> {
@@ -226,23 +242,38 @@ impl Settings {
         Ok(())
     }
 
-    /// RESET name; `None` for RESET ALL.
-    ///
-    /// # Errors
-    /// As [`Self::set`].
-    pub(super) fn reset(&mut self, name: Option<&str>) -> Result<(), Failure> {
-        match name {
-            Some(name) => self.set(name, None, false),
-            None => {
-                self.session = Arc::clone(&self.defaults);
-                self.current = Arc::clone(&self.defaults);
-                Ok(())
+    /// RESET ALL. As whom the session runs stays (GUC_NO_RESET_ALL in guc_tables.c).
+    pub(super) fn reset_all(&mut self) {
+        let mut values = Arc::clone(&self.defaults);
+        for name in [ROLE, SESSION_AUTHORIZATION, "is_superuser"] {
+            if values.get(name) != self.current.get(name) {
+                let kept = self.current.get(name).cloned();
+                put(&mut values, name, kept.as_deref());
             }
+        }
+        self.session = Arc::clone(&values);
+        self.current = values;
+    }
+
+    /// Sets what the session itself decides.
+    pub(super) fn put(&mut self, name: &str, value: &str, local: bool) {
+        put(&mut self.current, name, Some(value));
+        if !local {
+            put(&mut self.session, name, Some(value));
         }
     }
 
-    /// What `set_config()` does in a session: the value is checked at once, and set with
-    /// [`Self::apply`] when the statement is done.
+    /// The value that a setting would be kept with.
+    ///
+    /// # Errors
+    /// As [`Self::set`].
+    pub(super) fn accepted(&self, name: &str, value: &str) -> Result<String, Failure> {
+        let kept = accepted(&self.defaults, name, Some(value))?;
+        Ok(kept.unwrap_or_default())
+    }
+
+    /// What `set_config()` does in a session: the value is checked at once, and set when the
+    /// statement is done. Whether a role may be assumed is checked then.
     pub(super) fn set_config(&self) -> SetConfig {
         let (asked, defaults) = (Arc::clone(&self.asked), Arc::clone(&self.defaults));
         SetConfig(Arc::new(move |name, value, is_local| {
@@ -257,23 +288,13 @@ impl Settings {
         }))
     }
 
-    /// Sets what a statement's `set_config()` asked for.
-    ///
-    /// # Errors
-    /// As [`Self::set`].
-    pub(super) fn apply(&mut self) -> Result<(), Failure> {
-        for asked in self.take_asked() {
-            self.set(&asked.name, asked.value.as_deref(), asked.is_local)?;
-        }
-        Ok(())
-    }
-
     /// The statement failed: what its `set_config()` asked for is not set.
     pub(super) fn forget_asked(&self) {
         self.take_asked();
     }
 
-    fn take_asked(&self) -> Vec<Asked> {
+    /// What a statement's `set_config()` asked for.
+    pub(super) fn take_asked(&self) -> Vec<Asked> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *asked)
     }
@@ -444,7 +465,7 @@ mod tests {
         settings
             .set("extra_float_digits", Some("3"), false)
             .unwrap();
-        settings.reset(None).unwrap();
+        settings.reset_all();
         assert_eq!(settings.extra_float_digits(), 2);
     }
 

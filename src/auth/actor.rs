@@ -1,0 +1,34 @@
+//! As whom a statement runs.
+
+/// How it is known as whom a session runs its statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There are no roles, or it is the process itself: everything is allowed.
+    Open,
+    /// It has proved to be its user.
+    Proved,
+    /// It came in while everybody was trusted, and roles were made since: nobody knows who it is.
+    Unproved,
+}
+
+/// As whom a statement runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// `current_user`: the role whose rights count.
+    pub user: String,
+    /// `session_user`: the role that SET ROLE goes back to.
+    pub session_user: String,
+    /// How it is known.
+    pub standing: Standing,
+}
+
+impl Actor {
+    /// Somebody to whom everything is allowed.
+    pub fn open(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            session_user: user.to_owned(),
+            standing: Standing::Open,
+        }
+    }
+}
