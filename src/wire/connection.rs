@@ -245,7 +245,9 @@ impl Connection {
 
     async fn work_on(&mut self, frame: Frame) -> Result<(), End> {
         let is_simple = matches!(frame.tag, b'Q' | b'F');
-        let answered = match read_message(frame) {
+        let encoding = self.session.settings.client_encoding();
+        self.client.set_encoding(encoding);
+        let answered = match read_message(frame, encoding) {
             Ok(Message::Query(text)) => self.query(&text).await,
             Ok(Message::FunctionCall) => {
                 Err(Failure::from(Error::unsupported("the function call protocol")).into())
@@ -309,9 +311,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = self.shared.closing.cancelled() => return Err(End::shutdown()),
+                () = self.key.ended.cancelled() => return Err(End::shutdown()),
                 read = self.client.fill() => read?,
                 () = idle => return Err(self.idle_too_long()),
-                () = self.key.ended.cancelled() => return Err(End::shutdown()),
             }
         }
     }
@@ -341,6 +343,8 @@ impl Connection {
             self.session.finish_implicit();
         }
         self.mode = Mode::Ready;
+        self.client
+            .set_encoding(self.session.settings.client_encoding());
         let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
             respond::parameter_status(output, name, &value);
@@ -374,11 +378,11 @@ impl Connection {
             cancel: cancel.clone(),
             deadline: timeout.map(|timeout| Instant::now() + timeout),
             killed: self.shared.killed.clone(),
+            ended: self.key.ended.clone(),
             _running: self.key.running(cancel),
         }
     }
 
-            ended: self.key.ended.clone(),
     /// Sends a notice or warning, unless the client wants none of its kind.
     pub(super) fn notify(&mut self, notice: &Failure) {
         if self.session.settings.wants(notice.severity) {

@@ -34,6 +34,7 @@ mod startup;
 pub mod text;
 mod tls;
 mod transaction;
+mod transcode;
 mod watch;
 
 use std::sync::Arc;

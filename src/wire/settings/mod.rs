@@ -13,6 +13,7 @@ use moka::sync::Cache;
 use super::failure::{Failure, Severity};
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
+use crate::types::Encoding;
 use list::{SETTINGS, Setting, find};
 
 /// Two-part names a session may set besides the list's.
@@ -123,6 +124,11 @@ impl Settings {
             "error" => !matches!(severity, Severity::Notice | Severity::Warning),
             _ => true,
         }
+    }
+
+    /// The encoding of the client's texts.
+    pub(super) fn client_encoding(&self) -> Encoding {
+        Encoding::of(self.value("client_encoding")).unwrap_or(Encoding::Utf8)
     }
 
     /// The time zone, as Arrow takes it.
