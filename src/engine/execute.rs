@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use datafusion::common::TableReference;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -34,6 +36,14 @@ pub(super) async fn physical(
     analyzed: LogicalPlan,
     state: &SessionState,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut in_order = None;
+    if comes_as_it_is_made(&analyzed) {
+        let mut state = state.clone();
+        let options = state.config_mut().options_mut();
+        options.optimizer.enable_round_robin_repartition = false;
+        in_order = Some(state);
+    }
+    let state = in_order.as_ref().unwrap_or(state);
     let optimized = state.optimizer().optimize(analyzed, state, |_, _| {});
     let optimized = optimized.map_err(|error| failure::from_datafusion(&error))?;
     let planned = state.query_planner();
@@ -41,6 +51,28 @@ pub(super) async fn physical(
         .create_physical_plan(&optimized, state)
         .await
         .map_err(|error| failure::from_datafusion(&error))
+}
+
+/// Whether the rows are those that a function makes (`generate_series`, `unnest`), one after the
+/// other: in PostgreSQL they come in that order, which several threads would lose.
+fn comes_as_it_is_made(plan: &LogicalPlan) -> bool {
+    let (mut is_made, mut is_mixed) = (false, false);
+    let seen = plan.apply(|node| {
+        match node {
+            LogicalPlan::Unnest(_) => is_made = true,
+            LogicalPlan::TableScan(scan) => is_made |= is_of_function(&scan.table_name),
+            LogicalPlan::SubqueryAlias(alias) => is_made |= is_of_function(&alias.alias),
+            LogicalPlan::Join(_) | LogicalPlan::Aggregate(_) => is_mixed = true,
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    seen.is_ok() && is_made && !is_mixed
+}
+
+/// The planner names the rows of a table function by it and parentheses.
+fn is_of_function(name: &TableReference) -> bool {
+    name.table().ends_with("()")
 }
 
 /// Starts a physical plan. `columns` are what the client was told, or is to be told.

@@ -164,6 +164,13 @@ const CASTING: &[(&str, u32)] = &[
     ("uuid", oid::UUID),
 ];
 
+/// Functions of one argument whose type DataFusion does not ask them for.
+const ARGUMENTS: &[(&str, u32)] = &[
+    ("pg_cancel_backend", oid::INT4),
+    ("pg_sleep", oid::FLOAT8),
+    ("pg_terminate_backend", oid::INT4),
+];
+
 impl Visitor for Found {
     type Break = ();
 
@@ -265,10 +272,11 @@ fn evident_type(expression: &Expr) -> Option<DataType> {
     }
 }
 
-/// The parameter that a casting function is called with, and its type.
+/// The parameter that a function is called with, and the type that it has by that.
 fn cast_by_function(function: &ast::Function) -> Option<(usize, u32)> {
     let name = function.name.to_string();
-    let (_, oid) = CASTING.iter().find(|(known, _)| *known == name)?;
+    let mut known = CASTING.iter().chain(ARGUMENTS);
+    let (_, oid) = known.find(|(known, _)| *known == name)?;
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };

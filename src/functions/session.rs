@@ -36,6 +36,8 @@ fn constant(name: &'static str, type_oid: u32, value: ScalarValue) -> Arc<Scalar
 
 fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
     let text = |value: &str| ScalarValue::from(value);
+    let client_encoding = facts.settings.get("client_encoding");
+    let client_encoding = client_encoding.map_or("UTF8", String::as_str);
     let version = format!(
         "PostgreSQL {POSTGRES_VERSION} on {}-{} (Lakegate {})",
         std::env::consts::ARCH,
@@ -63,7 +65,7 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
             ScalarValue::Utf8(Some(String::new())),
         ),
         constant("getdatabaseencoding", oid::NAME, text("UTF8")),
-        constant("pg_client_encoding", oid::NAME, text("UTF8")),
+        constant("pg_client_encoding", oid::NAME, text(client_encoding)),
         constant("inet_server_addr", oid::TEXT, ScalarValue::Utf8(None)),
         constant("inet_client_addr", oid::TEXT, ScalarValue::Utf8(None)),
     ]);

@@ -12,8 +12,10 @@ use tokio::net::TcpStream;
 use super::failure::End;
 use super::keepalive::Keepalive;
 use super::tls::{Progress, Tls};
+use super::transcode;
 use crate::auth::Certificate;
 use crate::error::Error;
+use crate::types::Encoding;
 
 /// Bytes gathered before they are sent, unless the client waits for an answer.
 /// As large as a socket takes at once; larger gains nothing.
@@ -42,6 +44,9 @@ pub(super) struct Client {
     pub(super) input: BytesMut,
     /// What the client has not been sent yet.
     pub(super) output: BytesMut,
+    /// The encoding of the client's texts, and how much of the out-buffer is in it already.
+    encoding: Encoding,
+    n_transcoded: usize,
     write_timeout: Duration,
     keepalive: Keepalive,
 }
@@ -55,6 +60,8 @@ impl Client {
             binding: None,
             input: BytesMut::new(),
             output: BytesMut::new(),
+            encoding: Encoding::Utf8,
+            n_transcoded: 0,
             write_timeout,
             keepalive: Keepalive::DEFAULT,
         }
@@ -141,6 +148,7 @@ impl Client {
     /// # Errors
     /// The client is gone, or took nothing for the write timeout.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
+        self.transcode();
         loop {
             match self.try_write() {
                 Ok(true) => return Ok(()),
@@ -153,8 +161,32 @@ impl Client {
         }
     }
 
+    /// From now on texts are in this encoding.
+    pub(super) fn set_encoding(&mut self, encoding: Encoding) {
+        if encoding != self.encoding {
+            self.transcode();
+            self.encoding = encoding;
+        }
+    }
+
+    /// Brings what is new in the out-buffer into the client's encoding.
+    fn transcode(&mut self) {
+        if !self.encoding.is_utf8() {
+            transcode::messages(&mut self.output, self.n_transcoded, self.encoding);
+        }
+        self.n_transcoded = self.output.len();
+    }
+
     /// Sends what the socket takes now; whether that was all.
     fn try_write(&mut self) -> io::Result<bool> {
+        let n_before = self.output.len();
+        let is_all = self.write_some();
+        let n_sent = n_before - self.output.len();
+        self.n_transcoded = self.n_transcoded.saturating_sub(n_sent);
+        is_all
+    }
+
+    fn write_some(&mut self) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
             tls.try_write(&self.socket, &mut self.output)?;
         } else if !self.output.is_empty() {

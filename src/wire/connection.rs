@@ -257,7 +257,9 @@ impl Connection {
 
     async fn work_on(&mut self, frame: Frame) -> Result<(), End> {
         let is_simple = matches!(frame.tag, b'Q' | b'F');
-        let answered = match read_message(frame) {
+        let encoding = self.session.settings.client_encoding();
+        self.client.set_encoding(encoding);
+        let answered = match read_message(frame, encoding) {
             Ok(Message::Query(text)) => self.query(&text).await,
             Ok(Message::FunctionCall) => {
                 Err(Failure::from(Error::unsupported("the function call protocol")).into())
@@ -321,9 +323,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = self.shared.closing.cancelled() => return Err(End::shutdown()),
+                () = self.key.ended.cancelled() => return Err(End::shutdown()),
                 read = self.client.fill() => read?,
                 () = idle => return Err(self.idle_too_long()),
-                () = self.key.ended.cancelled() => return Err(End::shutdown()),
             }
         }
     }
@@ -353,8 +355,9 @@ impl Connection {
             self.session.finish_implicit();
         }
         self.mode = Mode::Ready;
-        let keepalive = self.session.settings.keepalive();
-        self.client.keep_alive(keepalive);
+        let settings = &self.session.settings;
+        self.client.keep_alive(settings.keepalive());
+        self.client.set_encoding(settings.client_encoding());
         let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
             respond::parameter_status(output, name, &value);

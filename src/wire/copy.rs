@@ -14,6 +14,7 @@ use super::failure::Step;
 use super::respond;
 use super::rows::{Presentation, Rows};
 use super::run::{Binding, Sent};
+use super::transcode;
 use super::watch::Watch;
 use crate::engine::{Copy, CopyLayout, Shown, Statement};
 
@@ -42,6 +43,7 @@ impl Connection {
         statement: &Arc<Statement>,
         watch: &Watch,
     ) -> Step {
+        transcode::check_copy(self.session.settings.client_encoding())?;
         // As `DoCopy`: a relation is looked up before the options are read, a query is not.
         if copy.relation.is_none() {
             copy.layout.clone()?;

@@ -156,11 +156,12 @@ impl Connection {
             .start_statement(prepared.statement.as_deref())?;
         self.session.make_room_for_portal(&bind.portal)?;
         let zone = self.session.zone()?;
+        let encoding = self.session.settings.client_encoding();
         let mut parameters = Vec::with_capacity(n_parameters);
         for (index, value) in bind.parameters.iter().enumerate() {
             let oid = types[index].oid;
             let (value, format) = (value.as_deref(), formats[index]);
-            let value = decode::parameter(value, format, oid, zone, index + 1)?;
+            let value = decode::parameter(value, format, oid, zone, index + 1, encoding)?;
             parameters.push(Parameter { value, oid });
         }
         let formats = result_formats(&bind.result_formats, &prepared.description.columns)?;

@@ -3,11 +3,15 @@
 //! Not with pgwire's decoders: those replace bytes that are not UTF-8, take a missing end for an
 //! empty string, and panic on a body that is too short. Wordings are those of pqformat.c.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, Bytes};
 
 use super::failure::Failure;
 use super::frame::Frame;
+use super::transcode::from_client;
 use crate::error::{Error, ErrorKind};
+use crate::types::Encoding;
 
 /// A message of the simple or the extended protocol.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,13 +55,16 @@ pub(super) enum Target {
     Portal(String),
 }
 
-/// Reads a message.
+/// Reads a message of a client whose texts are in this encoding.
 ///
 /// # Errors
 /// A body that is not of its message's form. The stream stays in step: the frame was whole.
-pub(super) fn read_message(frame: Frame) -> Result<Message, Failure> {
+pub(super) fn read_message(frame: Frame, encoding: Encoding) -> Result<Message, Failure> {
     let tag = frame.tag;
-    let mut body = Body(frame.body);
+    let mut body = Body {
+        rest: frame.body,
+        encoding,
+    };
     let message = match tag {
         b'Q' => Message::Query(body.text()?),
         b'P' => read_parse(&mut body)?,
@@ -108,14 +115,17 @@ fn read_bind(body: &mut Body) -> Result<Bind, Failure> {
 }
 
 /// The bytes of a message not yet read.
-struct Body(Bytes);
+struct Body {
+    rest: Bytes,
+    encoding: Encoding,
+}
 
 impl Body {
     fn take(&mut self, n_bytes: usize) -> Result<Bytes, Failure> {
-        if self.0.len() < n_bytes {
+        if self.rest.len() < n_bytes {
             return Err(Failure::protocol("insufficient data left in message"));
         }
-        Ok(self.0.split_to(n_bytes))
+        Ok(self.rest.split_to(n_bytes))
     }
 
     fn int2(&mut self) -> Result<i16, Failure> {
@@ -147,13 +157,13 @@ impl Body {
     }
 
     fn text(&mut self) -> Result<String, Failure> {
-        let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
+        let Some(end) = self.rest.iter().position(|byte| *byte == 0) else {
             return Err(Failure::protocol("invalid string in message"));
         };
-        let text = self.0.split_to(end);
-        self.0.advance(1);
-        checked_utf8(&text)
-            .map(str::to_owned)
+        let text = self.rest.split_to(end);
+        self.rest.advance(1);
+        from_client(&text, self.encoding)
+            .map(Cow::into_owned)
             .map_err(Failure::from)
     }
 
@@ -170,7 +180,7 @@ impl Body {
     }
 
     fn end(&self) -> Result<(), Failure> {
-        if self.0.is_empty() {
+        if self.rest.is_empty() {
             Ok(())
         } else {
             Err(Failure::protocol("invalid message format"))
@@ -185,8 +195,7 @@ impl Body {
 pub(super) fn checked_utf8(bytes: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(bytes).map_err(|error| {
         let bad = &bytes[error.valid_up_to()..];
-        let n_bad = error.error_len().unwrap_or(bad.len()).clamp(1, 4);
-        let shown: Vec<String> = bad[..n_bad.min(bad.len())]
+        let shown: Vec<String> = bad[..length_by_lead(bad[0]).min(bad.len())]
             .iter()
             .map(|byte| format!("0x{byte:02x}"))
             .collect();
@@ -200,6 +209,14 @@ pub(super) fn checked_utf8(bytes: &[u8]) -> Result<&str, Error> {
     })
 }
 
+/// How many bytes a character has that begins with this one, as `pg_utf_mblen` in wchar.c counts.
+fn length_by_lead(lead: u8) -> usize {
+    match lead.leading_ones() {
+        n_bytes @ 2..=4 => n_bytes as usize,
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +226,7 @@ mod tests {
             tag,
             body: Bytes::from_static(body),
         };
-        let got = read_message(frame).map_err(|failure| failure.message);
+        let got = read_message(frame, Encoding::Utf8).map_err(|failure| failure.message);
         assert_eq!(got, expected.map_err(str::to_owned));
     }
 

@@ -36,6 +36,7 @@ mod startup;
 pub mod text;
 mod tls;
 mod transaction;
+mod transcode;
 mod watch;
 
 use std::sync::Arc;

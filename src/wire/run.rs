@@ -6,6 +6,7 @@ use super::command::Surroundings;
 use super::connection::Connection;
 use super::failure::{Failure, Step};
 use super::rows::{Rows, Tag};
+use super::transcode;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Parameter, Shown, Statement, StatementKind};
 use crate::error::{Error, ErrorKind};
@@ -102,6 +103,7 @@ impl Connection {
         );
         let answer: Answer = watch.over(&mut self.client, answer).await?;
         within_width(&answer.columns)?;
+        transcode::check_names(&answer.columns, self.session.settings.client_encoding())?;
         for notice in &answer.notices {
             self.notify(&Failure::notice(notice));
         }

@@ -162,6 +162,7 @@ impl Session {
         Style {
             zone: Zone::of(&self.settings.time_zone()),
             extra_float_digits: self.settings.extra_float_digits(),
+            encoding: self.settings.client_encoding(),
         }
     }
 

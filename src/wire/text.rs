@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 use super::encode::{Format, Limit, RowEncoder, Style, Zone};
 use crate::engine::Column;
 use crate::error::Result;
-use crate::types::oid;
+use crate::types::{Encoding, oid};
 
 /// The rows of a batch as a client reads them in text, in a session in UTC. `None` is NULL.
 ///
@@ -16,6 +16,7 @@ pub fn rows(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<Vec<Option<St
     let style = Style {
         zone: Zone::Fixed(0),
         extra_float_digits: 1,
+        encoding: Encoding::Utf8,
     };
     let formats = vec![Format::Text; columns.len()];
     let mut encoder = RowEncoder::new(batch, columns, &formats, style)?;

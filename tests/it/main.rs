@@ -8,6 +8,7 @@ mod wire;
 mod auth;
 mod broken;
 mod clients;
+mod encodings;
 mod garbage;
 mod roles;
 mod slt;

@@ -203,7 +203,7 @@ fn encoding(option: &CopyOption) -> Result<()> {
     let name = option.text()?;
     match Encoding::of(&name) {
         Some(Encoding::Utf8) => Ok(()),
-        Some(Encoding::Other) => Err(Error::unsupported(format!("COPY in encoding \"{name}\""))),
+        Some(_) => Err(Error::unsupported(format!("COPY in encoding \"{name}\""))),
         None => {
             let message = "argument to option \"encoding\" must be a valid encoding name";
             Err(option.error(ErrorKind::InvalidParameterValue, message))

@@ -1,6 +1,7 @@
 //! A cast of text to another type is PostgreSQL's input function of that type. Arrow's casts read
 //! other texts, wrap a text into a list, and complain in other words.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
@@ -28,6 +29,7 @@ impl AnalyzerRule for Input {
     fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
         let zone = options.execution.time_zone.as_deref().unwrap_or("UTC");
         let zone: Tz = zone.parse()?;
+        let is_retyped = Cell::new(false);
         let rewrite = |expression: Expr, schema: &DFSchema| match expression {
             Expr::Cast(Cast { expr, field }) => {
                 let of = expr.get_type(schema);
@@ -44,6 +46,7 @@ impl AnalyzerRule for Input {
                             data_type = DataType::new_list(data_type, true);
                         }
                         let field = Arc::new(field.with_data_type(data_type));
+                        is_retyped.set(true);
                         return Ok(Transformed::yes(Expr::Cast(Cast { expr, field })));
                     }
                     Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
@@ -58,7 +61,15 @@ impl AnalyzerRule for Input {
             }
             other => Ok(Transformed::no(other)),
         };
-        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
+        let rewritten = plan
+            .transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))?
+            .data;
+        if !is_retyped.get() {
+            return Ok(rewritten);
+        }
+        // The columns of everything above have another type as well.
+        rewritten
+            .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
             .map(|transformed| transformed.data)
     }
 }

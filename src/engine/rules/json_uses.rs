@@ -2,7 +2,7 @@
 //! structure, which it would compare, order and cast as such.
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -114,23 +114,18 @@ fn external(error: Error) -> DataFusionError {
 }
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    check_arrays(&expression, schema)?;
     match expression {
         Expr::Cast(Cast { expr, field }) => match cast(&expr, &field, schema)? {
             Some(rewritten) => Ok(Transformed::yes(rewritten)),
             None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
         },
-        Expr::ScalarFunction(call) if call.func.name() == "make_array" => {
-            let flavour = array_of(&call, schema).map_err(external)?;
-            let array = Expr::ScalarFunction(call);
-            Ok(match flavour {
-                Some(flavour) => {
-                    let list = json::function(Operation::List(flavour));
-                    Transformed::yes(list.call(vec![array]))
-                }
-                None => Transformed::no(array),
-            })
-        }
         other => {
+            if let Some(operation) = retyped(&other, schema) {
+                return Ok(Transformed::yes(
+                    json::function(operation).call(vec![other]),
+                ));
+            }
             check_expression(&other, schema).map_err(external)?;
             Ok(Transformed::no(other))
         }
@@ -193,7 +188,8 @@ fn type_name(expression: &Expr, schema: &DFSchema) -> String {
         .unwrap_or_default()
 }
 
-/// The type of a branch would be forgotten. Nested values are of their type anyway.
+/// The type of a branch would be forgotten where the others have another. Nested values are of their
+/// type anyway.
 fn check_case(
     case: &datafusion::logical_expr::Case,
     schema: &DFSchema,
@@ -209,24 +205,69 @@ fn check_case(
     }
 }
 
-/// The type of an array's elements, if that is JSON: `ARRAY['1'::json]` is json[].
-fn array_of(
-    call: &datafusion::logical_expr::expr::ScalarFunction,
-    schema: &DFSchema,
-) -> crate::error::Result<Option<Flavour>> {
-    let found = call.args.iter().map(|argument| json_of(argument, schema));
-    let found: Vec<Option<Json>> = found.collect();
-    let Some(first) = found.iter().flatten().find(|json| json.marked) else {
-        return Ok(None);
+/// An array of JSON can be shown: what is done with it would forget what its elements are.
+fn check_arrays(expression: &Expr, schema: &DFSchema) -> Result<()> {
+    let keeps = match expression {
+        Expr::Alias(_) | Expr::IsNull(_) | Expr::IsNotNull(_) => true,
+        Expr::ScalarFunction(call) => call.func.name() == TYPE_OF,
+        Expr::Cast(Cast { expr, field }) => {
+            let of = expr
+                .to_field(schema)
+                .map(|(_, of)| types::of_field(&of).oid);
+            of.is_ok_and(|of| of == types::of_field(field).oid)
+        }
+        _ => false,
     };
-    let is_same = |(argument, json): (&Expr, &Option<Json>)| match json {
-        Some(json) => json.flavour == first.flavour && is_text_field(argument, schema),
-        None => matches!(argument, Expr::Literal(value, _) if value.is_null()),
-    };
-    match call.args.iter().zip(&found).all(is_same) {
-        true => Ok(Some(first.flavour)),
-        false => check_aggregate("array", &call.args, schema).map(|()| None),
+    if keeps {
+        return Ok(());
     }
+    let arrays = [Flavour::Json, Flavour::Jsonb].map(|flavour| types::array_of(flavour.oid()));
+    expression.apply_children(|child| {
+        let of = child
+            .to_field(schema)
+            .map(|(_, field)| types::of_field(&field).oid);
+        match of {
+            Ok(of) if arrays.contains(&Some(of)) => {
+                let what = "an operation on an array of json or jsonb";
+                Err(external(Error::unsupported(what)))
+            }
+            _ => Ok(TreeNodeRecursion::Continue),
+        }
+    })?;
+    Ok(())
+}
+
+/// What gives the type of JSON back to an expression over values of one such type, and NULLs:
+/// an array of them is json[], a CASE or coalesce is json.
+fn retyped(expression: &Expr, schema: &DFSchema) -> Option<Operation> {
+    let (values, is_array): (Vec<&Expr>, bool) = match expression {
+        Expr::Case(case) if case.expr.is_none() => {
+            let branches = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            let otherwise = case.else_expr.iter().map(AsRef::as_ref);
+            (branches.chain(otherwise).collect(), false)
+        }
+        Expr::ScalarFunction(call) => match call.func.name() {
+            "coalesce" => (call.args.iter().collect(), false),
+            "make_array" => (call.args.iter().collect(), true),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut flavour = None;
+    for value in values {
+        if matches!(value, Expr::Literal(value, _) if value.is_null()) {
+            continue;
+        }
+        let json = json_of(value, schema).filter(|json| json.marked)?;
+        if !is_text_field(value, schema) || flavour.is_some_and(|known| known != json.flavour) {
+            return None;
+        }
+        flavour = Some(json.flavour);
+    }
+    Some(match is_array {
+        true => Operation::List(flavour?),
+        false => Operation::Row(Some(flavour?)),
+    })
 }
 
 fn is_text_field(expression: &Expr, schema: &DFSchema) -> bool {
@@ -237,12 +278,15 @@ fn is_text_field(expression: &Expr, schema: &DFSchema) -> bool {
 /// Functions that take nested values and leave what is in them as it is.
 const ON_NESTED: [&str; 4] = ["get_field", "array_element", "map_extract", "unnest"];
 
+/// The function that asks for a type, and not for a value.
+const TYPE_OF: &str = "pg_typeof";
+
 fn check_function(
     call: &datafusion::logical_expr::expr::ScalarFunction,
     schema: &DFSchema,
 ) -> crate::error::Result<()> {
     let takes_all = json::takes_json(&call.func) || json::builds_json(&call.func);
-    if takes_all || ON_NESTED.contains(&call.func.name()) {
+    if takes_all || call.func.name() == TYPE_OF || ON_NESTED.contains(&call.func.name()) {
         return Ok(());
     }
     let name = call.func.name();

@@ -299,7 +299,19 @@ fn plain_type(data_type: &mut DataType) {
         ) => plain_type(element),
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             strip_pg_catalog(name);
-            let plain = match last_part(name).as_str() {
+            let name = last_part(name);
+            // Array types are named by their elements': `_int4`.
+            if let Some(element) = name.strip_prefix('_') {
+                let element = ObjectName::from(vec![Ident::with_quote('"', element)]);
+                let mut element = DataType::Custom(element, Vec::new());
+                plain_type(&mut element);
+                if !matches!(element, DataType::Custom(..)) {
+                    let array = ArrayElemTypeDef::SquareBracket(Box::new(element), None);
+                    *data_type = DataType::Array(array);
+                }
+                return;
+            }
+            let plain = match name.as_str() {
                 "text" => DataType::Text,
                 "varchar" => DataType::Varchar(None),
                 "int2" => DataType::SmallInt(None),

@@ -59,6 +59,9 @@ impl ScalarUDFImpl for Build {
     }
 
     fn return_field_from_args(&self, given: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
+        if self.is_object && given.arg_fields.len() % 2 == 1 {
+            return Err(external(self.odd()));
+        }
         for (index, field) in given.arg_fields.iter().enumerate() {
             match self.is_object && index % 2 == 0 {
                 true => self.check_key(field).map_err(external)?,
@@ -69,15 +72,6 @@ impl ScalarUDFImpl for Build {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> DataFusionResult<Vec<DataType>> {
-        if self.is_object && given.len() % 2 == 1 {
-            let kind = ErrorKind::InvalidParameterValue;
-            let message = "argument list must have even number of elements";
-            let hint = format!(
-                "The arguments of {}() must consist of alternating keys and values.",
-                self.name
-            );
-            return Err(external(Error::new(kind, message).with_hint(hint)));
-        }
         Ok(given.to_vec())
     }
 
@@ -132,6 +126,15 @@ impl Build {
             Flavour::Json => Ok(text),
             Flavour::Jsonb => normal::normal(&text),
         }
+    }
+
+    fn odd(&self) -> Error {
+        let message = "argument list must have even number of elements";
+        let hint = format!(
+            "The arguments of {}() must consist of alternating keys and values.",
+            self.name
+        );
+        Error::new(ErrorKind::InvalidParameterValue, message).with_hint(hint)
     }
 
     fn check_key(&self, field: &Field) -> Result<()> {

@@ -7,8 +7,9 @@ use datafusion::common::ScalarValue;
 
 use super::encode::Format;
 use super::failure::Failure;
-use super::message::checked_utf8;
+use super::transcode;
 use crate::functions::input;
+use crate::types::Encoding;
 
 /// A value of a parameter of the type with this OID. `number` is n of `$n`, for messages.
 ///
@@ -20,13 +21,20 @@ pub(super) fn parameter(
     pg_oid: u32,
     zone: Tz,
     number: usize,
+    encoding: Encoding,
 ) -> Result<ScalarValue, Failure> {
     let Some(value) = value else {
         return Ok(input::null(pg_oid)?);
     };
     match format {
-        Format::Text => Ok(input::value(checked_utf8(value)?, pg_oid, zone)?),
-        Format::Binary => binary::value(value, pg_oid, number),
+        Format::Text => {
+            let text = transcode::from_client(value, encoding)?;
+            Ok(input::value(&text, pg_oid, zone)?)
+        }
+        Format::Binary => {
+            let value = transcode::parameter(value, pg_oid, encoding)?;
+            binary::value(&value, pg_oid, number)
+        }
     }
 }
 

@@ -23,8 +23,10 @@ use arrow::array::RecordBatch;
 use bytes::{BufMut, BytesMut};
 use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, MESSAGE_TYPE_BYTE_DATA_ROW};
 
+use super::transcode;
 use crate::engine::Column;
 use crate::error::Result;
+use crate::types::Encoding;
 use column::EncodedColumn;
 use datetime::Offsets;
 pub(super) use datetime::Zone;
@@ -83,6 +85,8 @@ pub(super) struct Style {
     pub(super) zone: Zone,
     /// The setting of this name.
     pub(super) extra_float_digits: i32,
+    /// The encoding of texts.
+    pub(super) encoding: Encoding,
 }
 
 /// How much is written at a time.
@@ -106,6 +110,8 @@ pub(super) struct RowEncoder {
     message_type: u8,
     style: Style,
     offsets: Offsets,
+    /// Where texts are not in UTF-8.
+    transcoder: Option<transcode::Rows>,
     n_rows: usize,
     next_row: usize,
     /// Bytes of the out-buffer that are made ready for each row: a little more than those before
@@ -163,6 +169,7 @@ impl RowEncoder {
             message_type: MESSAGE_TYPE_BYTE_DATA_ROW,
             style,
             offsets: Offsets::of(style.zone),
+            transcoder: transcode::Rows::of(style.encoding, columns, formats),
             n_rows: batch.num_rows(),
             next_row: 0,
             block: 0..0,
@@ -185,6 +192,15 @@ impl RowEncoder {
     /// # Errors
     /// A value that PostgreSQL's type cannot hold.
     pub(super) fn encode(&mut self, limit: Limit, out: &mut BytesMut) -> Result<usize> {
+        let start = out.len();
+        let encoded = self.encode_rows(limit, out);
+        match &self.transcoder {
+            Some(transcoder) => transcoder.transcode(out, start).and(encoded),
+            None => encoded,
+        }
+    }
+
+    fn encode_rows(&mut self, limit: Limit, out: &mut BytesMut) -> Result<usize> {
         let first = self.next_row;
         let end = first + self.n_rows_left().min(limit.n_rows_max);
         while self.next_row < end && out.len() < limit.n_bytes {

@@ -36,7 +36,7 @@ pub(in crate::wire) enum Domain {
     OneOf(&'static [&'static str]),
     /// Of PostgreSQL's values the first are honoured, the others are refused by name.
     Only(&'static [&'static str], &'static [&'static str]),
-    /// UTF-8 in any spelling.
+    /// An encoding that texts can be brought into and out of.
     ClientEncoding,
     /// Output in ISO; the order of ambiguous input is kept.
     DateStyle,
@@ -259,8 +259,8 @@ pub(in crate::wire) fn duration_of(value: &str) -> Option<std::time::Duration> {
 
 fn client_encoding(setting: &Setting, value: &str) -> Result<String, Refused> {
     match Encoding::of(value) {
-        Some(Encoding::Utf8) => Ok("UTF8".to_owned()),
         Some(Encoding::Other) => Err(unsupported(setting, value)),
+        Some(encoding) => Ok(encoding.name().to_owned()),
         None => Err(invalid(setting, value)),
     }
 }
@@ -376,8 +376,8 @@ mod tests {
         check("client_encoding", "unicode", "UTF8");
         check(
             "client_encoding",
-            "latin1",
-            "setting \"client_encoding\" to \"latin1\" is not supported",
+            "latin2",
+            "setting \"client_encoding\" to \"latin2\" is not supported",
         );
         check(
             "client_encoding",

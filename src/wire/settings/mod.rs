@@ -15,6 +15,7 @@ use super::failure::{Failure, Severity};
 use super::keepalive::Keepalive;
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
+use crate::types::Encoding;
 use list::{SETTINGS, Setting, find};
 
 /// Two-part names a session may set besides the list's.
@@ -144,6 +145,11 @@ impl Settings {
             "error" => !matches!(severity, Severity::Notice | Severity::Warning),
             _ => true,
         }
+    }
+
+    /// The encoding of the client's texts.
+    pub(super) fn client_encoding(&self) -> Encoding {
+        Encoding::of(self.value("client_encoding")).unwrap_or(Encoding::Utf8)
     }
 
     /// The time zone, as Arrow takes it.

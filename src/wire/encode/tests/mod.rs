@@ -33,6 +33,7 @@ fn row(
     let style = Style {
         zone: Zone::of("Asia/Kolkata"),
         extra_float_digits: 1,
+        encoding: crate::types::Encoding::Utf8,
     };
     let mut encoder = RowEncoder::new(&batch, &columns, &[format], style)
         .map_err(|error| error.message().to_owned())?;

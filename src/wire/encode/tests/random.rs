@@ -211,6 +211,7 @@ fn check_random(seed: u64) {
             ["UTC", "Europe/Berlin", "+05:30", "America/Caracas"][random.random_range(0..4)],
         ),
         extra_float_digits: random.random_range(-15..=3),
+        encoding: crate::types::Encoding::Utf8,
     };
     let (expected, n_expected) = expected(&columns, n_rows, &style);
     let fields: Vec<_> = columns
