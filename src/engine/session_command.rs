@@ -2,11 +2,15 @@
 //!
 //! Their grammar is small, and PostgreSQL's own (manual, part VI, at each command's page).
 
+use arrow::array::timezone::Tz;
+use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::statement::{Mode, SessionCommand};
 use crate::catalog::sql::{Cursor, Lines};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions::input;
+use crate::types::oid;
 
 /// The first words of the statements parsed here.
 pub(super) const COMMANDS: &[&str] = &[
@@ -180,7 +184,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     if cursor.skip_any(&["TIME"]) {
         cursor.expect("ZONE")?;
         let name = "timezone".to_owned();
-        let value = match value(cursor)?.as_str() {
+        let value = match zone(cursor)?.as_str() {
             "local" => None,
             other => set_value(other),
         };
@@ -205,6 +209,51 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     }
     let value = set_value(&parts.join(", "));
     Ok(SessionCommand::Set { name, value, local })
+}
+
+/// A time zone; `INTERVAL '-02:30' HOUR TO MINUTE` is hours east of Greenwich, as
+/// `check_timezone` in variable.c takes it.
+fn zone(cursor: &mut Cursor<'_>) -> Result<String> {
+    if !cursor.skip_any(&["INTERVAL"]) {
+        return value(cursor);
+    }
+    let text = cursor.string()?;
+    let unit = match cursor.skip_any(&["HOUR"]) {
+        true if cursor.skip_any(&["TO"]) => {
+            cursor.expect("MINUTE")?;
+            "minute"
+        }
+        true => "hour",
+        false => "second",
+    };
+    // A number counts the smallest field.
+    let text = match text.trim().parse::<f64>() {
+        Ok(_) => format!("{text} {unit}"),
+        Err(_) => text,
+    };
+    let utc: Tz = "UTC".parse().map_err(Error::internal)?;
+    let ScalarValue::IntervalMonthDayNano(Some(interval)) =
+        input::value(&text, oid::INTERVAL, utc)?
+    else {
+        return Err(Error::unsupported("this time zone"));
+    };
+    let refused = match (interval.months, interval.days) {
+        (0, 0) => None,
+        (0, _) => Some("Cannot specify days in time zone interval."),
+        (_, _) => Some("Cannot specify months in time zone interval."),
+    };
+    if let Some(detail) = refused {
+        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{text}'\"");
+        return Err(Error::new(ErrorKind::InvalidParameterValue, message).with_detail(detail));
+    }
+    let seconds = interval.nanoseconds / 1_000_000_000;
+    if seconds.abs() >= 86_400 || seconds % 60 != 0 {
+        let what = "a time zone that is a day away, or not by whole minutes";
+        return Err(Error::unsupported(what));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a day has few seconds")]
+    let hours = seconds as f64 / 3600.0;
+    Ok(hours.to_string())
 }
 
 fn set_value(text: &str) -> Option<String> {
@@ -289,7 +338,6 @@ fn value(cursor: &mut Cursor<'_>) -> Result<String> {
         Some(Token::Word(word)) if word.quote_style.is_some() => word.value.clone(),
         Some(Token::Word(word)) => match word.value.to_lowercase().as_str() {
             "default" => DEFAULT.to_owned(),
-            "interval" => return Err(Error::unsupported("a time zone given as an interval")),
             word => word.to_owned(),
         },
         Some(Token::Number(digits, _)) => format!("{sign}{digits}"),
