@@ -2,11 +2,15 @@
 //!
 //! Their grammar is small, and PostgreSQL's own (manual, part VI, at each command's page).
 
+use arrow::array::timezone::Tz;
+use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::statement::{Mode, SessionCommand};
 use crate::catalog::sql::{Cursor, Lines, setting_assignment, setting_name, setting_value};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions::input;
+use crate::types::oid;
 
 /// The first words of the statements parsed here.
 pub(super) const COMMANDS: &[&str] = &[
@@ -181,7 +185,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
     if cursor.skip_any(&["TIME"]) {
         cursor.expect("ZONE")?;
         let name = "timezone".to_owned();
-        let value = setting_value(cursor)?.filter(|zone| zone != "local");
+        let value = zone(cursor)?.filter(|zone| zone != "local");
         return Ok(SessionCommand::Set { name, value, local });
     }
     if cursor.skip_any(&["NAMES"]) {
@@ -214,6 +218,51 @@ fn role(cursor: &mut Cursor<'_>, setting: &str, word: &str, local: bool) -> Resu
         value,
         local,
     })
+}
+
+/// A time zone; `INTERVAL '-02:30' HOUR TO MINUTE` is hours east of Greenwich, as
+/// `check_timezone` in variable.c takes it.
+fn zone(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
+    if !cursor.skip_any(&["INTERVAL"]) {
+        return setting_value(cursor);
+    }
+    let text = cursor.string()?;
+    let unit = match cursor.skip_any(&["HOUR"]) {
+        true if cursor.skip_any(&["TO"]) => {
+            cursor.expect("MINUTE")?;
+            "minute"
+        }
+        true => "hour",
+        false => "second",
+    };
+    // A number counts the smallest field.
+    let text = match text.trim().parse::<f64>() {
+        Ok(_) => format!("{text} {unit}"),
+        Err(_) => text,
+    };
+    let utc: Tz = "UTC".parse().map_err(Error::internal)?;
+    let ScalarValue::IntervalMonthDayNano(Some(interval)) =
+        input::value(&text, oid::INTERVAL, utc)?
+    else {
+        return Err(Error::unsupported("this time zone"));
+    };
+    let refused = match (interval.months, interval.days) {
+        (0, 0) => None,
+        (0, _) => Some("Cannot specify days in time zone interval."),
+        (_, _) => Some("Cannot specify months in time zone interval."),
+    };
+    if let Some(detail) = refused {
+        let message = format!("invalid value for parameter \"TimeZone\": \"INTERVAL '{text}'\"");
+        return Err(Error::new(ErrorKind::InvalidParameterValue, message).with_detail(detail));
+    }
+    let seconds = interval.nanoseconds / 1_000_000_000;
+    if seconds.abs() >= 86_400 || seconds % 60 != 0 {
+        let what = "a time zone that is a day away, or not by whole minutes";
+        return Err(Error::unsupported(what));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a day has few seconds")]
+    let hours = seconds as f64 / 3600.0;
+    Ok(Some(hours.to_string()))
 }
 
 fn show(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {

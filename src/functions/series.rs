@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
 use super::array_bounds::{as_list, first_index, length};
 use super::scalar::external;
 use crate::error::{Error, ErrorKind};
+use crate::types;
 
 /// The list of `generate_series`; not a name that SQL text can have.
 pub const SERIES_LIST: &str = "generate_series\u{1}";
@@ -22,7 +23,7 @@ pub const SERIES_LIST: &str = "generate_series\u{1}";
 pub const SUBSCRIPTS_LIST: &str = "generate_subscripts\u{1}";
 
 /// Elements that the lists of one batch of rows may have: they are held in memory at once.
-const ELEMENTS_MAX: usize = 16 << 20;
+const ELEMENTS_MAX: i128 = 16 << 20;
 
 /// The functions of this file.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -64,6 +65,9 @@ impl ScalarUDFImpl for Lists {
     }
 
     fn return_type(&self, given: &[DataType]) -> Result<DataType> {
+        if self.kind == Kind::Series {
+            check_series(given)?;
+        }
         let element = match (self.kind, given.first()) {
             (Kind::Series, Some(DataType::Int64)) => DataType::Int64,
             _ => DataType::Int32,
@@ -75,7 +79,7 @@ impl ScalarUDFImpl for Lists {
 
     fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
         match self.kind {
-            Kind::Series => series_types(given),
+            Kind::Series => Ok(series_types(given)),
             Kind::Subscripts => subscripts_types(given),
         }
     }
@@ -107,27 +111,38 @@ fn undefined(name: &str) -> Error {
     Error::new(ErrorKind::UndefinedFunction, message)
 }
 
-/// All of them integer, or all bigint.
-fn series_types(given: &[DataType]) -> Result<Vec<DataType>> {
-    if !(2..=3).contains(&given.len()) {
-        return Err(external(undefined("generate_series")));
-    }
-    let is_number = |data_type: &DataType| {
-        data_type.is_null()
-            || matches!(
-                data_type,
-                DataType::Int16 | DataType::Int32 | DataType::Int64
-            )
-    };
-    if let Some(other) = given.iter().find(|data_type| !is_number(data_type)) {
-        let what = format!("generate_series of {other} in a select list");
-        return Err(external(Error::unsupported(what)));
+/// All of them integer, or all bigint; other types stay, to be refused by [`check_series`].
+fn series_types(given: &[DataType]) -> Vec<DataType> {
+    if !given.iter().all(is_whole) {
+        return given.to_vec();
     }
     let element = match given.contains(&DataType::Int64) {
         true => DataType::Int64,
         false => DataType::Int32,
     };
-    Ok(vec![element; given.len()])
+    vec![element; given.len()]
+}
+
+fn is_whole(data_type: &DataType) -> bool {
+    data_type.is_null()
+        || matches!(
+            data_type,
+            DataType::Int16 | DataType::Int32 | DataType::Int64
+        )
+}
+
+fn check_series(given: &[DataType]) -> Result<()> {
+    if !(2..=3).contains(&given.len()) {
+        return Err(external(undefined("generate_series")));
+    }
+    match given.iter().find(|data_type| !is_whole(data_type)) {
+        Some(other) => {
+            let name = types::format_type(types::of_arrow(other).oid, -1).unwrap_or_default();
+            let what = format!("generate_series of type {name} in a select list");
+            Err(external(Error::unsupported(what)))
+        }
+        None => Ok(()),
+    }
 }
 
 fn subscripts_types(given: &[DataType]) -> Result<Vec<DataType>> {
@@ -194,7 +209,7 @@ fn lists_of<T: ArrowPrimitiveType>(
     narrow: impl Fn(i64) -> Option<T::Native>,
 ) -> Result<ArrayRef> {
     let mut lists = ListBuilder::new(PrimitiveBuilder::<T>::new());
-    let mut n_elements = 0;
+    let mut n_elements = 0_i128;
     for range in ranges {
         let Some((first, last, step)) = range? else {
             lists.append_null();
@@ -205,12 +220,12 @@ fn lists_of<T: ArrowPrimitiveType>(
             let kind = ErrorKind::InvalidParameterValue;
             return Err(external(Error::new(kind, message)));
         }
+        n_elements += count(first, last, step);
+        if n_elements > ELEMENTS_MAX {
+            return Err(external(too_many()));
+        }
         let mut next = Some(first);
         while let Some(value) = next.filter(|it| if step > 0 { *it <= last } else { *it >= last }) {
-            n_elements += 1;
-            if n_elements > ELEMENTS_MAX {
-                return Err(external(too_many()));
-            }
             // What lies between two integers of a width has that width.
             lists.values().append_option(narrow(value));
             next = value.checked_add(step);
@@ -218,6 +233,17 @@ fn lists_of<T: ArrowPrimitiveType>(
         lists.append(true);
     }
     Ok(Arc::new(lists.finish()))
+}
+
+/// How many there are from `first` to `last`.
+fn count(first: i64, last: i64, step: i64) -> i128 {
+    let steps = (i128::from(last) - i128::from(first)) / i128::from(step);
+    let is_ahead = if step > 0 {
+        first <= last
+    } else {
+        first >= last
+    };
+    if is_ahead { steps + 1 } else { 0 }
 }
 
 fn too_many() -> Error {

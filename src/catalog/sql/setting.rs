@@ -39,7 +39,7 @@ pub fn setting_name(cursor: &mut Cursor<'_>) -> Result<String> {
 /// One part of a setting's value: a string, a number, or a word; `None` for DEFAULT.
 ///
 /// # Errors
-/// `SyntaxError`: something else is there; `FeatureNotSupported`: a time zone given as an interval.
+/// `SyntaxError`: something else is there.
 pub fn setting_value(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
     let sign = match cursor.skip_sign(&Token::Minus) {
         true => "-",
@@ -49,7 +49,6 @@ pub fn setting_value(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
         Some(Token::Word(word)) if word.quote_style.is_some() => Some(word.value.clone()),
         Some(Token::Word(word)) => match word.value.to_lowercase().as_str() {
             "default" => None,
-            "interval" => return Err(Error::unsupported("a time zone given as an interval")),
             word => Some(word.to_owned()),
         },
         Some(Token::Number(digits, _)) => Some(format!("{sign}{digits}")),
