@@ -8,6 +8,7 @@ use super::moment::Moment;
 use crate::catalog::views::Draft;
 use crate::catalog::{Catalog, Snapshot};
 use crate::error::Result;
+use crate::functions::output::Style;
 use crate::functions::{SessionFacts, SetConfig};
 
 /// Given with each statement by the door it came through.
@@ -35,6 +36,7 @@ impl StatementContext {
                 user: "lakegate".to_owned(),
                 search_path: vec!["public".to_owned()],
                 settings: Arc::default(),
+                style: Style::default(),
                 backend_pid: 0,
                 set_config: SetConfig::refused(),
             }),

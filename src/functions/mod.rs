@@ -1,15 +1,20 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
 mod array_bounds;
+mod bytes;
 mod casts;
-pub mod encoding;
+pub mod characters;
+mod encoding;
 mod format_type;
 pub mod input;
 pub mod integers;
+pub mod intervals;
 pub mod json;
 mod names;
 mod numeric;
 mod objects;
+pub mod output;
+mod precision;
 mod quote;
 mod refused;
 mod reg;
@@ -29,6 +34,7 @@ use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 use names::Names;
+use output::Style;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -41,6 +47,8 @@ pub struct SessionFacts {
     pub search_path: Vec<String>,
     /// Every setting by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// How the session writes and reads values.
+    pub style: Style,
     /// The number that `pg_backend_pid()` gives.
     pub backend_pid: i32,
     /// What `set_config()` does.
@@ -88,6 +96,7 @@ pub fn of_session(
     let mut functions = session::functions(&names);
     functions.extend(objects::functions(&names));
     functions.extend(reg::functions(&names));
+    functions.push(intervals::age(facts.style.zone));
     functions
 }
 
@@ -110,13 +119,16 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// DataFusion's own.
 pub fn constant() -> Vec<Arc<ScalarUDF>> {
     let mut functions = quote::functions();
+    functions.extend(bytes::functions());
     functions.extend(casts::functions());
+    functions.extend(characters::functions());
     functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());
     functions.push(type_of::function());
     functions.push(numeric::function());
+    functions.push(precision::function());
     functions.extend(array_bounds::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));

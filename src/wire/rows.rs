@@ -7,10 +7,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::client::{Client, OUTPUT_BYTES};
 use super::cursor::Fetching;
-use super::encode::{Format, Limit, RowEncoder, Style};
+use super::encode::{Format, Limit, RowEncoder};
 use super::failure::Step;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Statement, StatementKind};
+use crate::functions::output::Style;
 use crate::types::{PgType, oid};
 
 /// The word before the count of CommandComplete.
@@ -27,7 +28,7 @@ impl Tag {
     /// The tag of a query.
     pub(super) fn of(statement: &Statement) -> Self {
         match statement.kind {
-            StatementKind::Explain { .. } => Self::Explain,
+            StatementKind::Explain { .. } | StatementKind::ExplainExecute { .. } => Self::Explain,
             StatementKind::Copy(_) => Self::Copy,
             _ => Self::Select,
         }

@@ -13,6 +13,7 @@ mod roles;
 mod slt;
 mod stopping;
 mod stores;
+mod styles;
 mod tidy;
 mod tls;
 mod transcripts;

@@ -2,13 +2,13 @@
 
 mod binary;
 
-use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 
 use super::encode::Format;
 use super::failure::Failure;
 use super::message::checked_utf8;
 use crate::functions::input;
+use crate::functions::output::Style;
 
 /// A value of a parameter of the type with this OID. `number` is n of `$n`, for messages.
 ///
@@ -18,14 +18,14 @@ pub(super) fn parameter(
     value: Option<&[u8]>,
     format: Format,
     pg_oid: u32,
-    zone: Tz,
+    style: &Style,
     number: usize,
 ) -> Result<ScalarValue, Failure> {
     let Some(value) = value else {
         return Ok(input::null(pg_oid)?);
     };
     match format {
-        Format::Text => Ok(input::value(checked_utf8(value)?, pg_oid, zone)?),
+        Format::Text => Ok(input::value(checked_utf8(value)?, pg_oid, style)?),
         Format::Binary => binary::value(value, pg_oid, number),
     }
 }

@@ -6,16 +6,13 @@ mod array;
 mod binary_runs;
 mod column;
 mod copy;
-mod datetime;
 mod datetime_runs;
 mod digits;
-mod interval;
-mod number;
 mod numeric;
+mod padded;
 mod run;
 mod text_runs;
 mod value;
-mod values;
 
 use std::ops::Range;
 
@@ -25,9 +22,8 @@ use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, MESSAGE_TYPE_
 
 use crate::engine::Column;
 use crate::error::Result;
+use crate::functions::output::{Offsets, Style};
 use column::EncodedColumn;
-use datetime::Offsets;
-pub(super) use datetime::Zone;
 use run::Run;
 pub(super) use value::set_length;
 
@@ -73,15 +69,6 @@ impl Format {
             Self::Binary => FORMAT_CODE_BINARY,
         }
     }
-}
-
-/// What of the session shows in values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    /// The zone in which instants are shown.
-    pub(super) zone: Zone,
-    /// The setting of this name.
-    pub(super) extra_float_digits: i32,
 }
 
 /// How much is written at a time.
@@ -149,7 +136,9 @@ impl RowEncoder {
             .iter()
             .zip(columns)
             .zip(formats)
-            .map(|((array, column), format)| EncodedColumn::of(array, column.pg_type.oid, *format))
+            .map(|((array, column), format)| {
+                EncodedColumn::of(array, column.pg_type, *format, &style)
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             pieces: pieces(&encoded),
