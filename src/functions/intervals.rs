@@ -88,7 +88,7 @@ fn cascaded(interval: IntervalMonthDayNano, scale: Scale) -> Result<IntervalMont
     let micros = (interval.nanoseconds / 1000) as f64;
     let micros = (scale.apply(micros) + seconds * 1e6).round_ties_even();
     // Nanoseconds are what Arrow's intervals count.
-    if !(micros.abs() < 9.2e15) {
+    if micros.is_nan() || micros.abs() >= 9.2e15 {
         return Err(out_of_range());
     }
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
