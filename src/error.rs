@@ -95,6 +95,10 @@ pub enum ErrorKind {
     InvalidDatetimeFormat,
     /// A date or time that there is not, or out of PostgreSQL's range.
     DatetimeFieldOverflow,
+    /// An index outside of what it counts.
+    ArraySubscriptError,
+    /// An offset from Greenwich that no zone has.
+    InvalidTimeZoneDisplacementValue,
     /// Bytes that are not UTF-8.
     CharacterNotInRepertoire,
     /// A letter that an encoding, or a text, cannot hold.

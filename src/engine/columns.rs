@@ -7,7 +7,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::answer::Column;
 use super::bind::shown;
-use crate::types;
+use crate::types::{self, oid};
 
 /// The precision and scale that stand for a numeric without any.
 const UNCONSTRAINED: DataType = DataType::Decimal128(38, 10);
@@ -30,7 +30,9 @@ pub(super) fn of_schema(schema: &SchemaRef) -> Vec<Column> {
 pub(super) fn of_plan(plan: &LogicalPlan, analyzed: &LogicalPlan) -> Vec<Column> {
     let mut columns = of_schema(analyzed.schema().inner());
     for (index, column) in columns.iter_mut().enumerate() {
-        if column.pg_type.modifier != -1 && !is_declared(plan, index) {
+        // The length of characters goes with their values as far as these are unchanged.
+        let is_text = matches!(column.pg_type.oid, oid::VARCHAR | oid::BPCHAR);
+        if column.pg_type.modifier != -1 && !is_text && !is_declared(plan, index) {
             column.pg_type.modifier = -1;
         }
     }
@@ -84,6 +86,7 @@ fn says_type(expression: &Expr, input: &LogicalPlan) -> bool {
             None => false,
         },
         Expr::Cast(Cast { field, .. }) => *field.data_type() != UNCONSTRAINED,
+        Expr::ScalarFunction(call) => call.func.name() == "of_precision",
         _ => false,
     }
 }

@@ -20,9 +20,10 @@ use super::context::StatementContext;
 use super::failure;
 use super::statement::Statement;
 use crate::error::{Error, Result};
+use crate::functions::output::Notation;
 
-/// Constants that are kept. An entry never goes stale: it depends on its text and its zone, and
-/// those are its key.
+/// Constants that are kept. An entry never goes stale: it depends on its text and on the session's
+/// style, and those are its key.
 const CONSTANTS_MAX: u64 = 1_000;
 
 /// Bytes of the longest text kept.
@@ -38,10 +39,10 @@ pub(super) struct Constant {
     row: RecordBatch,
 }
 
-/// The constants that were asked for, by their text and the session's time zone.
+/// The constants that were asked for, by their text and the session's style.
 #[derive(Debug)]
 pub(super) struct Constants {
-    known: Cache<(Arc<str>, Arc<str>), Arc<Constant>>,
+    known: Cache<Key, Arc<Constant>>,
 }
 
 impl Default for Constants {
@@ -82,8 +83,15 @@ impl Constants {
     }
 }
 
-fn key(statement: &Statement, context: &StatementContext) -> (Arc<str>, Arc<str>) {
-    (Arc::clone(&statement.text), Arc::clone(&context.time_zone))
+/// A text, the zone by its name, and the other settings that values show.
+type Key = (Arc<str>, Arc<str>, Notation);
+
+fn key(statement: &Statement, context: &StatementContext) -> Key {
+    (
+        Arc::clone(&statement.text),
+        Arc::clone(&context.time_zone),
+        context.facts.style.notation,
+    )
 }
 
 impl Constant {

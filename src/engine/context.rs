@@ -9,6 +9,7 @@ use crate::auth::{Actor, OWNER};
 use crate::catalog::views::Draft;
 use crate::catalog::{Catalog, Snapshot};
 use crate::error::Result;
+use crate::functions::output::Style;
 use crate::functions::{SessionFacts, SetConfig, Signals};
 
 /// Given with each statement by the door it came through.
@@ -36,6 +37,7 @@ impl StatementContext {
                 actor: Actor::open(OWNER),
                 search_path: vec!["public".to_owned()],
                 settings: Arc::default(),
+                style: Style::default(),
                 backend_pid: 0,
                 set_config: SetConfig::refused(),
                 signals: Signals::refused(),

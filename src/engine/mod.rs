@@ -28,14 +28,17 @@ mod rules;
 mod scope;
 mod session_command;
 mod session_state;
+mod session_style;
 mod spelled;
 mod statement;
 mod stoppable;
 mod table_arguments;
 mod type_planner;
+mod typed_literals;
 mod views;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use datafusion::common::ParamValues;
 use datafusion::execution::SessionState;
@@ -47,6 +50,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
+pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
 pub use moment::Moment;
 pub use parameters::Parameter;
 pub use references::{references_of, stars_of};
@@ -260,7 +264,7 @@ impl Inner {
         let fields = parameters.iter().map(|it| Some(it.field())).collect();
         let plan = plan::plan(&scene, fields)?;
         let columns = match statement.kind {
-            StatementKind::Explain { .. } => explain::columns(),
+            StatementKind::Explain { options, .. } => explain::columns(options),
             _ => columns::of_plan(&plan.logical, &execute::analyzed(&plan, &state)?),
         };
         Ok(Description {
@@ -276,6 +280,7 @@ impl Inner {
         shown: &Shown,
         context: &StatementContext,
     ) -> Result<Answer> {
+        let started = Instant::now();
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
         let pinned = self.pin(query, &statement.lines, context).await;
@@ -316,14 +321,8 @@ impl Inner {
         };
         let physical = execute::physical(analyzed, &state).await?;
         match statement.kind {
-            StatementKind::Explain {
-                analyze, verbose, ..
-            } => {
-                if analyze {
-                    explain::run(&physical, &state).await?;
-                }
-                let lines = explain::lines(&pinned, physical.as_ref(), analyze, verbose)?;
-                Ok(Answer::of_batch(columns::of_schema(&lines.schema()), lines))
+            StatementKind::Explain { options, .. } => {
+                explain::answer(&pinned, &physical, options, started, &state).await
             }
             _ => {
                 if is_fixed && pinned.relations.is_empty() {

@@ -68,7 +68,7 @@ fn field(data_type: &DataType, pg_oid: u32) -> FieldRef {
     let field = Field::new("", data_type.clone(), true);
     let is_named = matches!(
         pg_oid,
-        oid::JSON | oid::JSONB | oid::UUID | oid::NAME | oid::XID
+        oid::JSON | oid::JSONB | oid::UUID | oid::NAME | oid::XID | oid::VARCHAR | oid::BPCHAR
     );
     Arc::new(match is_named {
         true => field.with_metadata([(TYPE_KEY.to_owned(), pg_oid.to_string())].into()),
@@ -157,11 +157,13 @@ struct Found {
 
 /// Casts that are functions (`rules::normalize`), and the types of what they take.
 const CASTING: &[(&str, u32)] = &[
+    ("bpchar", oid::BPCHAR),
     ("json", oid::JSON),
     ("jsonb", oid::JSONB),
     ("name", oid::NAME),
     ("numeric", oid::NUMERIC),
     ("uuid", oid::UUID),
+    ("varchar", oid::VARCHAR),
 ];
 
 /// Functions of one argument whose type DataFusion does not ask them for.
@@ -208,7 +210,10 @@ impl Visitor for Found {
             Expr::Cast {
                 expr, data_type, ..
             } => {
-                if let (Some(number), Some(data_type)) = (number(expr), cast_type(data_type)) {
+                if let (Some(number), Some(oid)) = (number(expr), array_of_texts(data_type)) {
+                    self.named.entry(number).or_insert(oid);
+                } else if let (Some(number), Some(data_type)) = (number(expr), cast_type(data_type))
+                {
                     self.types.entry(number).or_insert(data_type);
                 }
             }
@@ -281,7 +286,10 @@ fn cast_by_function(function: &ast::Function) -> Option<(usize, u32)> {
         return None;
     };
     match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Some((number(argument)?, *oid)),
+        // Behind it there may be a length.
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)), ..] => {
+            Some((number(argument)?, *oid))
+        }
         _ => None,
     }
 }
@@ -298,11 +306,28 @@ fn number(expression: &Expr) -> Option<usize> {
     }
 }
 
+/// The OID of an array type whose elements are texts to Arrow, and are of another type.
+fn array_of_texts(data_type: &ast::DataType) -> Option<u32> {
+    let ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _)) = data_type else {
+        return None;
+    };
+    let element = match element.as_ref() {
+        ast::DataType::Varchar(None) | ast::DataType::CharacterVarying(None) => oid::VARCHAR,
+        ast::DataType::Uuid => oid::UUID,
+        ast::DataType::JSON => oid::JSON,
+        ast::DataType::JSONB => oid::JSONB,
+        _ => return None,
+    };
+    types::array_of(element)
+}
+
 /// The OID of a type as written; `None` if there is none of this name.
 pub(super) fn type_of(data_type: &ast::DataType) -> Option<u32> {
     match data_type {
         // Kept as text, and still of their own name to a client.
         ast::DataType::Varchar(_) | ast::DataType::CharacterVarying(_) => Some(oid::VARCHAR),
+        ast::DataType::Char(_) | ast::DataType::Character(_) => Some(oid::BPCHAR),
+        ast::DataType::Array(_) if array_of_texts(data_type).is_some() => array_of_texts(data_type),
         _ => cast_type(data_type).map(|data_type| types::of_arrow(&data_type).oid),
     }
 }

@@ -9,10 +9,10 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
 use super::rules::{
-    elements, fetch, keyed_recursion, length, literals, never_run, normalize, rows_in_lists,
+    elements, fetch, keyed_recursion, literals, never_run, normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
-use super::{named, output_name, refuse, session_command};
+use super::{explain, named, output_name, refuse, session_command};
 use crate::catalog::sql::{self, Lines, at_end, near};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -127,6 +127,7 @@ pub(super) fn parse_one(
     let (start, end) = sql::extent(text, lines, tokens);
     let kind = match classify(first) {
         Command::Query => parse_query(lines, tokens)?,
+        Command::Explain => parse_explain(text, lines, tokens)?,
         Command::Copy => StatementKind::Copy(parse_copy(lines, tokens)?),
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
         Command::Named => named::parse(text, lines, tokens)?,
@@ -172,6 +173,7 @@ fn command_name(first: &str, tokens: &[TokenWithSpan]) -> String {
 /// What the first word of a statement says about it.
 enum Command {
     Query,
+    Explain,
     Copy,
     Session,
     Named,
@@ -186,8 +188,10 @@ fn classify(first: &TokenWithSpan) -> Command {
         Token::Word(word) if word.quote_style.is_none() => word.value.to_uppercase(),
         _ => return Command::Unknown,
     };
-    if ["SELECT", "WITH", "VALUES", "TABLE", "EXPLAIN"].contains(&word.as_str()) {
+    if ["SELECT", "WITH", "VALUES", "TABLE"].contains(&word.as_str()) {
         Command::Query
+    } else if word == "EXPLAIN" {
+        Command::Explain
     } else if word == "COPY" {
         Command::Copy
     } else if session_command::COMMANDS.contains(&word.as_str()) {
@@ -229,6 +233,40 @@ fn parse_copy(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Box<Copy>>
     }
 }
 
+/// EXPLAIN of a query, of one that DECLARE would run, or of a kept statement.
+fn parse_explain(
+    text: &str,
+    lines: &Arc<Lines>,
+    tokens: &[TokenWithSpan],
+) -> Result<StatementKind> {
+    let mut cursor = sql::Cursor::new(lines, tokens);
+    cursor.expect("EXPLAIN")?;
+    let options = explain::parse(&mut cursor, lines)?;
+    let Some(first) = cursor.first() else {
+        return Err(cursor.unexpected());
+    };
+    let is_first = |token: &TokenWithSpan| token.span.start == first.span.start;
+    let start = tokens.iter().position(is_first).unwrap_or(tokens.len());
+    let explained = match classify(first) {
+        Command::Writing(name) => {
+            return Err(writing(&command_name(name, &tokens[start..])));
+        }
+        Command::Query | Command::Named => parse_one(text, lines, &tokens[start..])?,
+        _ => return Err(near(lines, first)),
+    };
+    match explained.kind {
+        StatementKind::Query(query) => Ok(StatementKind::Explain { query, options }),
+        StatementKind::Execute(execute) => Ok(StatementKind::ExplainExecute { execute, options }),
+        StatementKind::Declare(declare) => {
+            let explained = declare.query.explained(options);
+            explained
+                .map(|it| it.kind)
+                .ok_or_else(|| near(lines, first))
+        }
+        _ => Err(near(lines, first)),
+    }
+}
+
 fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<StatementKind> {
     let dialect = PostgreSqlDialect {};
     let mut parser = parser(&dialect, tokens);
@@ -241,27 +279,6 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
     }
     match statement {
         ast::Statement::Query(query) => Ok(StatementKind::Query(checked(query)?)),
-        ast::Statement::Explain {
-            analyze,
-            verbose,
-            statement,
-            format,
-            options,
-            ..
-        } => {
-            let options = refuse::explain_options(analyze, verbose, format.as_ref(), options)?;
-            match *statement {
-                ast::Statement::Query(query) => Ok(StatementKind::Explain {
-                    query: checked(query)?,
-                    analyze: options.analyze,
-                    verbose: options.verbose,
-                }),
-                ast::Statement::Insert(_) => Err(refuse::writing("INSERT")),
-                ast::Statement::Update(_) => Err(refuse::writing("UPDATE")),
-                ast::Statement::Delete(_) => Err(refuse::writing("DELETE")),
-                _ => Err(Error::unsupported("EXPLAIN of anything but a query")),
-            }
-        }
         _ => Err(Error::unsupported("this statement")),
     }
 }
@@ -270,7 +287,7 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Parser<'a> {
     Parser::new(dialect)
         .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(tables_as_selects(tokens))
+        .with_tokens_with_locations(with_relations(&tables_as_selects(tokens)))
 }
 
 /// The tokens with `TABLE t` written out as `SELECT * FROM t`. sqlparser reads TABLE itself, and
@@ -297,6 +314,54 @@ fn tables_as_selects(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     written
 }
 
+/// What may stand behind SELECT where its list is empty, besides FROM and the end.
+const BEHIND_LIST: &[&str] = &[
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "WINDOW",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "FETCH",
+    "UNION",
+    "INTERSECT",
+    "EXCEPT",
+];
+
+/// The tokens with `FROM (SELECT NULL)` behind a SELECT that has neither list nor relation: sqlparser
+/// reads an empty list only before FROM.
+fn with_relations(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
+    let mut written = Vec::with_capacity(tokens.len());
+    let mut before = Token::EOF;
+    for (index, token) in tokens.iter().enumerate() {
+        written.push(token.clone());
+        let is_label = before == Token::Period || is_keyword(&before, "AS");
+        let mut behind = tokens[index + 1..].iter();
+        if is_keyword(&token.token, "SELECT") && !is_label {
+            let next = behind.find(|token| sql::is_word_or_sign(token));
+            let is_empty = next.is_none_or(|next| match &next.token {
+                Token::EOF | Token::RParen => true,
+                next => BEHIND_LIST.iter().any(|word| is_keyword(next, word)),
+            });
+            let relation = [
+                Token::make_keyword("FROM"),
+                Token::LParen,
+                Token::make_keyword("SELECT"),
+                Token::make_keyword("NULL"),
+                Token::RParen,
+            ];
+            if is_empty {
+                written.extend(relation.map(|word| TokenWithSpan::new(word, token.span)));
+            }
+        }
+        if sql::is_word_or_sign(token) {
+            before = token.token.clone();
+        }
+    }
+    written
+}
+
 fn is_keyword(token: &Token, keyword: &str) -> bool {
     matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
 }
@@ -309,7 +374,6 @@ pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);
-    length::cut_to_length(&mut query);
     normalize::normalize(&mut query)?;
     elements::as_subqueries(&mut query)?;
     keyed_recursion::carry_keys(&mut query);

@@ -30,8 +30,7 @@ use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::in_view;
 use super::rules::json_uses;
-use super::table_arguments;
-use super::{Parameter, Scene};
+use super::{Parameter, Scene, table_arguments, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +111,7 @@ impl<'a> Planning<'a> {
         lines: &Lines,
         parameters: Vec<Option<FieldRef>>,
     ) -> Result<LogicalPlan> {
+        typed_literals::check(query, lines, &self.context.facts.style)?;
         let mut providers = HashMap::with_capacity(relations.len());
         for (name, relation) in relations {
             providers.insert(name.clone(), self.provider(relation)?);

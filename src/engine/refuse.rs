@@ -4,9 +4,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AnalyzeFormatKind, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    JoinConstraint, JoinOperator, NamedWindowExpr, Query, Select, SetExpr, SetOperator,
-    SetQuantifier, TableFactor, UtilityOption, Visit, Visitor, WindowType,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator,
+    NamedWindowExpr, Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit,
+    Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -49,45 +49,6 @@ pub(super) fn time_travel(lines: &Lines, tokens: &[TokenWithSpan]) -> Option<Err
         .map(|at| {
             Error::unsupported("time travel (AS OF)").at(lines.position(tokens[at].span.start))
         })
-}
-
-/// What EXPLAIN was asked for.
-pub(super) struct ExplainOptions {
-    pub(super) analyze: bool,
-    pub(super) verbose: bool,
-}
-
-/// Reads EXPLAIN's options in both spellings; those without effect here must be off.
-pub(super) fn explain_options(
-    analyze: bool,
-    verbose: bool,
-    format: Option<&AnalyzeFormatKind>,
-    options: Option<Vec<UtilityOption>>,
-) -> Result<ExplainOptions> {
-    if format.is_some() {
-        return Err(Error::unsupported("EXPLAIN with a format"));
-    }
-    let mut result = ExplainOptions { analyze, verbose };
-    for option in options.unwrap_or_default() {
-        let argument = option
-            .arg
-            .as_ref()
-            .map(|argument| argument.to_string().to_lowercase());
-        let argument = argument.as_deref().map(|text| text.trim_matches('\''));
-        let on = match argument {
-            None | Some("on" | "true" | "1") => true,
-            Some("off" | "false" | "0") => false,
-            Some(_) => true,
-        };
-        match (option.name.value.to_lowercase().as_str(), argument) {
-            ("analyze", _) => result.analyze = on,
-            ("verbose", _) => result.verbose = on,
-            ("format", Some("text")) | ("costs" | "timing" | "summary", _) => {}
-            (_, _) if !on => {}
-            (name, _) => return Err(Error::unsupported(format!("EXPLAIN option {name}"))),
-        }
-    }
-    Ok(result)
 }
 
 /// Checks a query for clauses that would be dropped or answered wrongly.

@@ -2,7 +2,6 @@
 //!
 //! Their grammar is small, and PostgreSQL's own (manual, part VI, at each command's page).
 
-use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -10,6 +9,7 @@ use super::statement::{Mode, SessionCommand};
 use crate::catalog::sql::{Cursor, Lines, setting_assignment, setting_name, setting_value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
+use crate::functions::output::Style;
 use crate::types::oid;
 
 /// The first words of the statements parsed here.
@@ -240,9 +240,8 @@ fn zone(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
         Ok(_) => format!("{text} {unit}"),
         Err(_) => text,
     };
-    let utc: Tz = "UTC".parse().map_err(Error::internal)?;
     let ScalarValue::IntervalMonthDayNano(Some(interval)) =
-        input::value(&text, oid::INTERVAL, utc)?
+        input::value(&text, oid::INTERVAL, &Style::default())?
     else {
         return Err(Error::unsupported("this time zone"));
     };

@@ -8,8 +8,8 @@ use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder}
 use datafusion::prelude::SessionConfig;
 
 use super::context::StatementContext;
-use super::rules;
 use super::type_planner::PostgresTypes;
+use super::{rules, session_style};
 use crate::error::{Error, Result};
 use crate::functions;
 
@@ -74,7 +74,9 @@ fn config() -> SessionConfig {
 pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> SessionState {
     let mut state = base.clone();
     let zone = context.time_zone.to_string();
-    state.config_mut().options_mut().execution.time_zone = Some(zone);
+    let options = state.config_mut().options_mut();
+    options.execution.time_zone = Some(zone);
+    session_style::put(options, context.facts.style);
     state.mark_start_execution();
     state
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast;
 
 use super::copy::Copy;
+use super::explain::ExplainOptions;
 use crate::catalog::sql::{Definition, Lines};
 use crate::error::Error;
 
@@ -19,6 +20,22 @@ pub struct Statement {
     pub(super) lines: Arc<Lines>,
 }
 
+impl Statement {
+    /// The EXPLAIN of this query; `None` if it is none.
+    pub fn explained(&self, options: ExplainOptions) -> Option<Self> {
+        let StatementKind::Query(query) = &self.kind else {
+            return None;
+        };
+        Some(Self {
+            kind: StatementKind::Explain {
+                query: query.clone(),
+                options,
+            },
+            ..self.clone()
+        })
+    }
+}
+
 /// What a statement asks for. Queries go to [`super::Engine::answer`]; the door runs what is about
 /// the session itself, and keeps the statements and cursors that have a name.
 #[derive(Clone, Debug)]
@@ -29,10 +46,15 @@ pub enum StatementKind {
     Explain {
         /// What is explained.
         query: Box<ast::Query>,
-        /// Whether it is run as well.
-        analyze: bool,
-        /// Whether every operator's properties are shown.
-        verbose: bool,
+        /// What is shown, and whether it is run as well.
+        options: ExplainOptions,
+    },
+    /// EXPLAIN of a kept statement.
+    ExplainExecute {
+        /// What is explained.
+        execute: Execute,
+        /// What is shown, and whether it is run as well.
+        options: ExplainOptions,
     },
     /// COPY TO STDOUT: rows in messages of their own.
     Copy(Box<Copy>),

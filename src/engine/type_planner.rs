@@ -29,14 +29,18 @@ impl TypePlanner for PostgresTypes {
             }
             SqlType::Time(..) => return refuse("type time with time zone"),
             SqlType::Interval { .. } => plain(DataType::Interval(IntervalUnit::MonthDayNano)),
-            SqlType::Text
-            | SqlType::Varchar(_)
-            | SqlType::CharacterVarying(_)
-            | SqlType::CharVarying(_) => plain(DataType::Utf8),
-            SqlType::Char(_) | SqlType::Character(_) => return refuse("type character(n)"),
+            SqlType::Text => plain(DataType::Utf8),
+            // Of arrays; values alone are cast by functions (`rules::characters`).
+            SqlType::Varchar(None)
+            | SqlType::CharacterVarying(None)
+            | SqlType::CharVarying(None) => named(DataType::Utf8, oid::VARCHAR),
+            SqlType::Varchar(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => {
+                return refuse("an array of character varying(n)");
+            }
+            SqlType::Char(_) | SqlType::Character(_) => return refuse("an array of character(n)"),
             SqlType::JSON => named(DataType::Utf8, oid::JSON),
             SqlType::JSONB => named(DataType::Utf8, oid::JSONB),
-            SqlType::Uuid => return refuse("type uuid"),
+            SqlType::Uuid => named(DataType::Utf8, oid::UUID),
             SqlType::Custom(name, _) => return custom(name),
             _ => None,
         })
@@ -77,7 +81,7 @@ fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
         "float8" => oid::FLOAT8,
         "bool" => oid::BOOL,
         "timestamptz" => oid::TIMESTAMPTZ,
-        "bpchar" | "char" => oid::TEXT,
+        "bpchar" | "char" => return refuse("an array of character(n)"),
         _ => return Ok(None),
     };
     Ok(match (types::arrow_type(type_oid), type_oid) {

@@ -35,16 +35,6 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// The cast of bytea to text, as `byteaout` writes it: in hex.
-pub fn bytea_as_text() -> Arc<ScalarUDF> {
-    let written = |row: &[ScalarValue]| {
-        let bytes = bytes(&row[0]).unwrap_or_default();
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(ScalarValue::from(format!("\\x{digits}")))
-    };
-    Scalar::new("byteaout", &[Argument::Any], oid::TEXT, written).udf()
-}
-
 #[derive(Clone, Copy)]
 enum Encoding {
     Utf8,

@@ -1,16 +1,21 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
 mod array_bounds;
+mod bytes;
 mod casts;
-pub mod encoding;
+pub mod characters;
+mod encoding;
 mod format_type;
 pub mod input;
 pub mod integers;
+pub mod intervals;
 pub mod json;
 mod like;
 mod names;
 mod numeric;
 mod objects;
+pub mod output;
+mod precision;
 mod privileges;
 mod quote;
 mod refused;
@@ -35,6 +40,7 @@ use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 pub use like::LIKE_ESCAPE;
 use names::Names;
+use output::Style;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};
 
@@ -49,6 +55,8 @@ pub struct SessionFacts {
     pub search_path: Vec<String>,
     /// Every setting by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// How the session writes and reads values.
+    pub style: Style,
     /// The number that `pg_backend_pid()` gives.
     pub backend_pid: i32,
     /// What `set_config()` does.
@@ -99,6 +107,7 @@ pub fn of_session(
     functions.extend(objects::functions(&names));
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
+    functions.push(intervals::age(facts.style.zone));
     functions
 }
 
@@ -121,13 +130,16 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// DataFusion's own.
 pub fn constant() -> Vec<Arc<ScalarUDF>> {
     let mut functions = quote::functions();
+    functions.extend(bytes::functions());
     functions.extend(casts::functions());
+    functions.extend(characters::functions());
     functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());
     functions.push(type_of::function());
     functions.push(numeric::function());
+    functions.push(precision::function());
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
     functions.push(like::function());

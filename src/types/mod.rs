@@ -13,6 +13,10 @@ pub use encoding::Encoding;
 /// type alone does not say it: `name`, `"char"`, `regclass` and their kind.
 pub const TYPE_KEY: &str = "lakegate.type";
 
+/// The key in a field's metadata of a type modifier that the Arrow type does not say: the length of
+/// `varchar(n)` and `character(n)`, the digits of `timestamp(p)` and its kind.
+pub const MODIFIER_KEY: &str = "lakegate.modifier";
+
 /// A PostgreSQL type as RowDescription and `pg_attribute` state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PgType {
@@ -150,6 +154,9 @@ pub fn format_type(oid: u32, modifier: i32) -> Option<String> {
         return Some(format!("{}[]", format_type(element, modifier)?));
     }
     let (.., name) = TYPES.iter().find(|(of, ..)| *of == oid)?;
+    if matches!(oid, self::oid::VARCHAR | self::oid::BPCHAR) && modifier > 4 {
+        return Some(format!("{name}({})", modifier - 4));
+    }
     if oid == self::oid::NUMERIC && modifier >= 4 {
         let packed = modifier - 4;
         return Some(format!("{name}({},{})", packed >> 16, packed & 0x7ff));
@@ -159,10 +166,15 @@ pub fn format_type(oid: u32, modifier: i32) -> Option<String> {
 
 /// The PostgreSQL type of a column.
 pub fn of_field(field: &Field) -> PgType {
-    let named = field.metadata().get(TYPE_KEY);
-    match named.and_then(|oid| oid.parse().ok()) {
+    let said = |key: &str| field.metadata().get(key);
+    let of = match said(TYPE_KEY).and_then(|oid| oid.parse().ok()) {
         Some(oid) => PgType::of(oid),
         None => of_arrow(field.data_type()),
+    };
+    let modifier = said(MODIFIER_KEY).and_then(|modifier| modifier.parse().ok());
+    PgType {
+        modifier: modifier.unwrap_or(of.modifier),
+        ..of
     }
 }
 

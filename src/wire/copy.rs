@@ -68,6 +68,7 @@ impl Connection {
         let presentation = Presentation {
             formats: vec![format; rows.columns.len()],
             style: self.session.style(),
+            encoding: self.session.settings.client_encoding(),
         };
         let client = &mut self.client;
         // What fails before its first row fails without a CopyOutResponse.

@@ -17,7 +17,9 @@ use super::run::{Binding, Sent, within_width};
 use super::session::{Life, Portal, PortalState, Prepared};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::engine::{Column, Description, Direction, Parameter, Shown, Statement, StatementKind};
+use crate::engine::{
+    Column, Description, Direction, Parameter, Shown, Statement, StatementKind, explain_columns,
+};
 use crate::error::{Error, ErrorKind};
 use crate::types::PgType;
 
@@ -96,6 +98,7 @@ impl Connection {
                 Ok(portal) if !fetch.is_move => portal.prepared.description.columns.clone(),
                 _ => Vec::new(),
             },
+            StatementKind::ExplainExecute { options, .. } => explain_columns(*options),
             StatementKind::Declare(declare) => {
                 let watch = self.watch(&CancellationToken::new());
                 let query = self.describe_query(&declare.query, declared, &watch);
@@ -155,13 +158,13 @@ impl Connection {
         self.session
             .start_statement(prepared.statement.as_deref())?;
         self.session.make_room_for_portal(&bind.portal)?;
-        let zone = self.session.zone()?;
+        let style = self.session.style();
         let encoding = self.session.settings.client_encoding();
         let mut parameters = Vec::with_capacity(n_parameters);
         for (index, value) in bind.parameters.iter().enumerate() {
             let oid = types[index].oid;
             let (value, format) = (value.as_deref(), formats[index]);
-            let value = decode::parameter(value, format, oid, zone, index + 1, encoding)?;
+            let value = decode::parameter(value, format, oid, &style, index + 1, encoding)?;
             parameters.push(Parameter { value, oid });
         }
         let formats = result_formats(&bind.result_formats, &prepared.description.columns)?;
@@ -189,20 +192,31 @@ impl Connection {
                     parameters,
                     columns,
                 } = &prepared.description;
-                if !columns.is_empty() {
-                    self.session.require_sound(prepared.statement.as_deref())?;
+                let statement = prepared.statement.as_deref();
+                let has_rows = has_rows(statement, columns);
+                if has_rows {
+                    self.session.require_sound(statement)?;
                 }
                 respond::parameter_description(output, parameters);
-                describe_columns(output, columns, &vec![Format::Text; columns.len()]);
+                match has_rows {
+                    true => {
+                        let formats = vec![Format::Text; columns.len()];
+                        respond::row_description(output, columns, &formats);
+                    }
+                    false => respond::no_data(output),
+                }
             }
             Target::Portal(name) => {
                 let portal = self.session.portal(name)?;
                 let columns = &portal.prepared.description.columns;
-                if !columns.is_empty() {
-                    let statement = portal.prepared.statement.as_deref();
-                    self.session.require_sound(statement)?;
+                let statement = portal.prepared.statement.as_deref();
+                match has_rows(statement, columns) {
+                    true => {
+                        self.session.require_sound(statement)?;
+                        respond::row_description(output, columns, &portal.formats);
+                    }
+                    false => respond::no_data(output),
                 }
-                describe_columns(output, columns, &portal.formats);
             }
         }
         Ok(())
@@ -257,6 +271,7 @@ impl Connection {
         let presentation = Presentation {
             formats: fitted(&portal.formats, columns.len()),
             style: self.session.style(),
+            encoding: self.session.settings.client_encoding(),
         };
         let mut rows = Rows::of_fetch(fetching, columns, tag);
         let n_rows = rows.send(&mut self.client, &watch, &presentation).await?;
@@ -311,12 +326,10 @@ fn nothing() -> Description {
     }
 }
 
-fn describe_columns(output: &mut bytes::BytesMut, columns: &[Column], formats: &[Format]) {
-    if columns.is_empty() {
-        respond::no_data(output);
-    } else {
-        respond::row_description(output, columns, formats);
-    }
+/// Whether a statement gives rows, of which a query may have some without columns.
+fn has_rows(statement: Option<&Statement>, columns: &[Column]) -> bool {
+    let is_query = statement.is_some_and(|it| matches!(it.kind, StatementKind::Query(_)));
+    is_query || !columns.is_empty()
 }
 
 /// The formats of a portal for as many columns. They were counted when it was described; a FETCH of

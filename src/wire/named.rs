@@ -14,7 +14,10 @@ use super::run::{Binding, Sent};
 use super::session::{Life, Portal, PortalState, Prepared, no_cursor};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::engine::{Declare, Description, Direction, Execute, Fetch, Parameter, Prepare, Shown};
+use crate::engine::{
+    Declare, Description, Direction, Execute, ExplainOptions, Fetch, Parameter, Prepare, Shown,
+};
+use crate::error::Error;
 
 impl Connection {
     /// PREPARE: what is wrong with the statement is said now.
@@ -46,7 +49,7 @@ impl Connection {
         sent: Sent,
         watch: &Watch,
     ) -> Step<Rows> {
-        let prepared = self.session.statement(&execute.name)?;
+        let (prepared, parameters) = self.named_with_arguments(execute, watch).await?;
         let Some(statement) = &prepared.statement else {
             return Err(Failure::error(
                 WireCondition::ObjectNotInPrerequisiteState,
@@ -54,12 +57,6 @@ impl Connection {
             )
             .into());
         };
-        let context = self.context(&watch.cancel);
-        let parameters =
-            self.shared
-                .engine
-                .arguments(execute, &prepared.description.parameters, &context);
-        let parameters: Vec<Parameter> = watch.over(&mut self.client, parameters).await?;
         let binding = Binding {
             statement,
             parameters,
@@ -68,6 +65,50 @@ impl Connection {
             sent,
         };
         self.answer(binding, watch).await
+    }
+
+    /// EXPLAIN EXECUTE: the plan for these arguments.
+    ///
+    /// # Errors
+    /// As [`Self::execute_named`].
+    pub(super) async fn explain_named(
+        &mut self,
+        execute: &Execute,
+        options: ExplainOptions,
+        sent: Sent,
+        watch: &Watch,
+    ) -> Step<Rows> {
+        let (prepared, parameters) = self.named_with_arguments(execute, watch).await?;
+        let explained = prepared.statement.as_ref();
+        let explained = explained.and_then(|statement| statement.explained(options));
+        let Some(explained) = explained else {
+            let message = format!("EXPLAIN of the statement \"{}\"", execute.name);
+            return Err(Failure::from(Error::unsupported(message)).into());
+        };
+        let explained = Arc::new(explained);
+        let binding = Binding {
+            statement: &explained,
+            parameters,
+            expected: None,
+            shown: Shown::Text,
+            sent,
+        };
+        self.answer(binding, watch).await
+    }
+
+    /// A kept statement, and the values of the arguments that it is to be run with.
+    async fn named_with_arguments(
+        &mut self,
+        execute: &Execute,
+        watch: &Watch,
+    ) -> Step<(Arc<Prepared>, Vec<Parameter>)> {
+        let prepared = self.session.statement(&execute.name)?;
+        let context = self.context(&watch.cancel);
+        let engine = &self.shared.engine;
+        let types = &prepared.description.parameters;
+        let parameters = engine.arguments(execute, types, &context);
+        let parameters = watch.over(&mut self.client, parameters).await?;
+        Ok((prepared, parameters))
     }
 
     /// DECLARE: the query is started, and waits for its first FETCH.

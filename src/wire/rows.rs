@@ -7,11 +7,12 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::client::{Client, OUTPUT_BYTES};
 use super::cursor::Fetching;
-use super::encode::{Format, Limit, RowEncoder, Style};
+use super::encode::{Format, Limit, RowEncoder};
 use super::failure::Step;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Statement, StatementKind};
-use crate::types::{PgType, oid};
+use crate::functions::output::Style;
+use crate::types::{Encoding, PgType, oid};
 
 /// The word before the count of CommandComplete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Tag {
     /// The tag of a query.
     pub(super) fn of(statement: &Statement) -> Self {
         match statement.kind {
-            StatementKind::Explain { .. } => Self::Explain,
+            StatementKind::Explain { .. } | StatementKind::ExplainExecute { .. } => Self::Explain,
             StatementKind::Copy(_) => Self::Copy,
             _ => Self::Select,
         }
@@ -148,8 +149,12 @@ impl Rows {
             let Some(batch) = self.take(client, watch, u64::MAX).await? else {
                 break;
             };
-            let Presentation { formats, style } = presentation;
-            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style)?;
+            let Presentation {
+                formats,
+                style,
+                encoding,
+            } = presentation;
+            let encoder = RowEncoder::new(&batch, &self.columns, formats, *style, *encoding)?;
             self.batch = Some(encoder);
         }
         Ok(self.batch.as_mut())
@@ -215,6 +220,8 @@ pub(super) struct Presentation {
     pub(super) formats: Vec<Format>,
     /// What of the session shows in them.
     pub(super) style: Style,
+    /// The encoding of texts.
+    pub(super) encoding: Encoding,
 }
 
 /// A column of text.

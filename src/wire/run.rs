@@ -71,6 +71,10 @@ impl Connection {
                     .await?;
                 Ok(Some(rows))
             }
+            StatementKind::ExplainExecute { execute, options } => {
+                let rows = self.explain_named(execute, *options, sent, watch).await?;
+                Ok(Some(rows))
+            }
             StatementKind::Declare(declare) => {
                 self.declare(declare, binding.parameters, sent, watch)
                     .await?;

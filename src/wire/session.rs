@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::SharedCursor;
 use super::define::Definitions;
-use super::encode::{Format, Style, Zone};
+use super::encode::Format;
 use super::failure::Failure;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
@@ -19,6 +18,7 @@ use crate::engine::{
     Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
 };
 use crate::error::{Error, ErrorKind};
+use crate::functions::output::{Notation, Style, Zone};
 use crate::functions::{SessionFacts, Signals};
 
 /// Prepared statements, and portals, that a session may hold.
@@ -149,6 +149,7 @@ impl Session {
             search_path: self.settings.search_path(&actor.user),
             actor,
             settings: Arc::clone(self.settings.values()),
+            style: self.style(),
             backend_pid: self.pid,
             set_config: self.settings.set_config(),
             signals: self.signals.clone(),
@@ -157,20 +158,12 @@ impl Session {
         facts
     }
 
-    /// How values are shown.
+    /// How values are written, and read.
     pub(super) fn style(&self) -> Style {
         Style {
             zone: Zone::of(&self.settings.time_zone()),
-            extra_float_digits: self.settings.extra_float_digits(),
-            encoding: self.settings.client_encoding(),
+            notation: Notation::of(self.settings.values()),
         }
-    }
-
-    /// The zone in which values without one are read.
-    pub(super) fn zone(&self) -> Result<Tz, Failure> {
-        let name = self.settings.time_zone();
-        name.parse()
-            .map_err(|cause| Failure::from(Error::internal(ZoneLost(cause))))
     }
 
     /// A statement starts: refused in a failed block unless it ends the block.
@@ -393,11 +386,6 @@ impl Life {
         }
     }
 }
-
-/// A zone that was a zone when it was set.
-#[derive(Debug, thiserror::Error)]
-#[error("read time zone: {0}")]
-struct ZoneLost(arrow::error::ArrowError);
 
 fn within_limit(n_kept: usize, what: &str) -> Result<(), Failure> {
     if n_kept < NAMED_MAX {

@@ -48,6 +48,7 @@ impl Connection {
         let presentation = Presentation {
             formats: vec![rows.format; rows.columns.len()],
             style: self.session.style(),
+            encoding: self.session.settings.client_encoding(),
         };
         // What fails before its first row fails without a RowDescription, as in PostgreSQL, where
         // constants are folded first.

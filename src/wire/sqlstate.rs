@@ -97,6 +97,8 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidBinaryRepresentation => "22P03",
         ErrorKind::InvalidDatetimeFormat => "22007",
         ErrorKind::DatetimeFieldOverflow => "22008",
+        ErrorKind::ArraySubscriptError => "2202E",
+        ErrorKind::InvalidTimeZoneDisplacementValue => "22009",
         ErrorKind::CharacterNotInRepertoire => "22021",
         ErrorKind::UntranslatableCharacter => "22P05",
         ErrorKind::NumericValueOutOfRange => "22003",

@@ -3,9 +3,10 @@
 use arrow::array::RecordBatch;
 use bytes::{Buf, BytesMut};
 
-use super::encode::{Format, Limit, RowEncoder, Style, Zone};
+use super::encode::{Format, Limit, RowEncoder};
 use crate::engine::Column;
 use crate::error::Result;
+use crate::functions::output::Style;
 use crate::types::{Encoding, oid};
 
 /// The rows of a batch as a client reads them in text, in a session in UTC. `None` is NULL.
@@ -13,13 +14,9 @@ use crate::types::{Encoding, oid};
 /// # Errors
 /// A value that PostgreSQL's type cannot hold.
 pub fn rows(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<Vec<Option<String>>>> {
-    let style = Style {
-        zone: Zone::Fixed(0),
-        extra_float_digits: 1,
-        encoding: Encoding::Utf8,
-    };
+    let style = Style::default();
     let formats = vec![Format::Text; columns.len()];
-    let mut encoder = RowEncoder::new(batch, columns, &formats, style)?;
+    let mut encoder = RowEncoder::new(batch, columns, &formats, style, Encoding::Utf8)?;
     let mut message = BytesMut::new();
     let one = Limit {
         n_rows_max: 1,

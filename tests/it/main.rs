@@ -14,6 +14,7 @@ mod roles;
 mod slt;
 mod stopping;
 mod stores;
+mod styles;
 mod tidy;
 mod tls;
 mod transcripts;

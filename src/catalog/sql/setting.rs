@@ -4,7 +4,7 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::Cursor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// `name TO value` or `name = value`; `None` for DEFAULT. The value's parts are joined by `, `.
 ///

@@ -12,6 +12,7 @@ use super::refuse;
 use crate::catalog::sql::{Cursor, Lines};
 use crate::error::{Error, ErrorKind, Result};
 pub use layout::{CopyLayout, ForceQuote};
+pub(super) use options::{CopyOption, Given, parse as parse_options};
 pub(super) use relation::check as check_relation;
 
 /// A COPY whose rows go to the client.

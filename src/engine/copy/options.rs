@@ -1,4 +1,5 @@
-//! The options of COPY as they are written: in parentheses, or in the grammar before version 9.0.
+//! The options of COPY as they are written: in parentheses, as those of EXPLAIN, or in the grammar
+//! before version 9.0.
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -7,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// An option's argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Argument {
+pub(in crate::engine) enum Argument {
     None,
     Text(String),
     /// A whole number, as it is written.
@@ -19,8 +20,8 @@ pub(super) enum Argument {
 
 /// An option as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct CopyOption {
-    pub(super) name: String,
+pub(in crate::engine) struct CopyOption {
+    pub(in crate::engine) name: String,
     pub(super) argument: Argument,
     /// Its place in the message.
     pub(super) position: Option<usize>,
@@ -28,14 +29,14 @@ pub(super) struct CopyOption {
 
 /// The options of a statement, in their order.
 #[derive(Debug)]
-pub(super) struct Given<'a> {
+pub(in crate::engine) struct Given<'a> {
     lines: &'a Lines,
-    pub(super) options: Vec<CopyOption>,
+    pub(in crate::engine) options: Vec<CopyOption>,
 }
 
 impl<'a> Given<'a> {
     /// None yet.
-    pub(super) fn new(lines: &'a Lines) -> Self {
+    pub(in crate::engine) fn new(lines: &'a Lines) -> Self {
         Self {
             lines,
             options: Vec::new(),
@@ -70,7 +71,7 @@ pub(super) fn old_delimiters(cursor: &mut Cursor<'_>, given: &mut Given<'_>) -> 
 }
 
 /// The options behind the file's place.
-pub(super) fn parse(cursor: &mut Cursor<'_>, given: &mut Given<'_>) -> Result<()> {
+pub(in crate::engine) fn parse(cursor: &mut Cursor<'_>, given: &mut Given<'_>) -> Result<()> {
     cursor.skip_any(&["WITH"]);
     if !cursor.skip_sign(&Token::LParen) {
         while old_option(cursor, given)? {}
@@ -284,7 +285,7 @@ fn names(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
 
 impl CopyOption {
     /// The argument as a text (`defGetString` in define.c).
-    pub(super) fn text(&self) -> Result<String> {
+    pub(in crate::engine) fn text(&self) -> Result<String> {
         match &self.argument {
             Argument::None => Err(self.needs("a parameter")),
             Argument::Text(text) | Argument::Integer(text) => Ok(text.clone()),
@@ -294,7 +295,7 @@ impl CopyOption {
     }
 
     /// The argument as a truth value (`defGetBoolean` in define.c).
-    pub(super) fn boolean(&self) -> Result<bool> {
+    pub(in crate::engine) fn boolean(&self) -> Result<bool> {
         self.truth().ok_or_else(|| self.needs("a Boolean value"))
     }
 
@@ -322,7 +323,7 @@ impl CopyOption {
     }
 
     /// An error at the option's place.
-    pub(super) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+    pub(in crate::engine) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
         let error = Error::new(kind, message);
         match self.position {
             Some(position) => error.at(position),

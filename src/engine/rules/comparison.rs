@@ -6,12 +6,13 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
+use crate::types::{self, oid};
 
 /// Functions that choose among their arguments.
 const CHOOSING: &[&str] = &["coalesce", "greatest", "least", "nullif"];
@@ -32,6 +33,10 @@ impl AnalyzerRule for Comparison {
 }
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_compared = matches!(
+        expression,
+        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_)
+    );
     let mut expression = expression;
     let mut operands: Vec<&mut Expr> = match &mut expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
@@ -57,13 +62,14 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         _ => return Ok(Transformed::no(expression)),
     };
+    let has_changed = is_compared && characters(&mut operands, schema);
     let types = operands.iter().map(|operand| operand.get_type(schema));
     // Outer references of a correlated subquery have no type here.
     let Ok(types) = types.collect::<Result<Vec<_>>>() else {
-        return Ok(Transformed::no(expression));
+        return Ok(Transformed::new_transformed(expression, has_changed));
     };
     let Some(common) = common(&types).or_else(|| read_as(&types)) else {
-        return Ok(Transformed::no(expression));
+        return Ok(Transformed::new_transformed(expression, has_changed));
     };
     for (operand, of) in operands.iter_mut().zip(&types) {
         let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
@@ -73,6 +79,38 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
     }
     Ok(Transformed::yes(expression))
+}
+
+/// Compares what casts to `varchar` are of: they change nothing, and a file's statistics are known by
+/// the column alone. Literals beside `character` lose the spaces at their end, as its values have.
+fn characters(operands: &mut [&mut Expr], schema: &DFSchema) -> bool {
+    let is_padded = |operand: &Expr| {
+        let field = operand.to_field(schema).map(|(_, field)| field);
+        field.is_ok_and(|field| types::of_field(&field).oid == oid::BPCHAR)
+    };
+    let has_padded = operands.iter().any(|operand| is_padded(operand));
+    let mut has_changed = false;
+    for operand in operands {
+        match &mut **operand {
+            Expr::ScalarFunction(call) if is_plain_varchar(call, schema) => {
+                **operand = call.args.remove(0);
+                has_changed = true;
+            }
+            Expr::Literal(ScalarValue::Utf8(Some(text)), _) if has_padded => {
+                text.truncate(text.trim_end_matches(' ').len());
+                has_changed = true;
+            }
+            _ => {}
+        }
+    }
+    has_changed
+}
+
+/// Whether a call is a cast of a text to `varchar` without a length.
+fn is_plain_varchar(call: &ScalarFunction, schema: &DFSchema) -> bool {
+    let of = call.args.first().map(|text| text.get_type(schema));
+    let is_of_text = matches!(of, Some(Ok(of)) if is_text(&of));
+    call.func.name() == "varchar" && call.args.len() == 1 && is_of_text
 }
 
 /// The type that quoted literals have beside values of one type (`unknown` in PostgreSQL). Numerics

@@ -1,21 +1,24 @@
-//! A cast of text to another type is PostgreSQL's input function of that type. Arrow's casts read
-//! other texts, wrap a text into a list, and complain in other words.
+//! A cast of text to another type is PostgreSQL's input function of that type, and one to text its
+//! output function. Arrow's casts read and write other texts, wrap a text into a list, and complain
+//! in other words.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Cast, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
-use crate::functions::encoding::bytea_as_text;
+use crate::engine::session_style;
+use crate::functions::characters::as_text;
 use crate::functions::input::{input, reads};
+use crate::functions::output::{output, writes};
+use crate::types::{self, MODIFIER_KEY, TYPE_KEY};
 
 /// Runs after type coercion, which adds casts of its own.
 #[derive(Debug)]
@@ -27,16 +30,21 @@ impl AnalyzerRule for Input {
     }
 
     fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
-        let zone = options.execution.time_zone.as_deref().unwrap_or("UTC");
-        let zone: Tz = zone.parse()?;
+        let style = session_style::of(options);
+        // Whether a column has another type, or forgot its type's name, which those above must learn.
         let is_retyped = Cell::new(false);
         let rewrite = |expression: Expr, schema: &DFSchema| match expression {
             Expr::Cast(Cast { expr, field }) => {
-                let of = expr.get_type(schema);
+                let source = expr.to_field(schema).map(|(_, field)| field);
+                let of = source.as_ref().map(|field| field.data_type().clone());
+                let is_other = source.as_ref().is_ok_and(|field| is_named(field));
+                if is_other && !is_named(&field) {
+                    is_retyped.set(true);
+                }
                 let to = field.data_type();
                 let function = match of {
                     Ok(DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) if reads(to) => {
-                        input(Arc::clone(&field), zone)
+                        input(Arc::clone(&field), style)
                     }
                     // One type of PostgreSQL has arrays of any number of dimensions.
                     Ok(DataType::List(of)) if is_deeper(&of, to) => {
@@ -49,10 +57,16 @@ impl AnalyzerRule for Input {
                         is_retyped.set(true);
                         return Ok(Transformed::yes(Expr::Cast(Cast { expr, field })));
                     }
-                    Ok(DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
-                        if *to == DataType::Utf8 =>
-                    {
-                        bytea_as_text()
+                    Ok(of) if is_text(to) && is_text(&of) => {
+                        if !is_other || is_named(&field) {
+                            return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
+                        }
+                        as_text()
+                    }
+                    Ok(of) if is_text(to) && writes(&of) => output(Arc::clone(&field), style),
+                    _ if is_other && !is_named(&field) => {
+                        let field = with_own_name(&field);
+                        return Ok(Transformed::yes(Expr::Cast(Cast { expr, field })));
                     }
                     _ => return Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
                 };
@@ -67,11 +81,31 @@ impl AnalyzerRule for Input {
         if !is_retyped.get() {
             return Ok(rewritten);
         }
-        // The columns of everything above have another type as well.
         rewritten
             .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
             .map(|transformed| transformed.data)
     }
+}
+
+/// Whether a field's type is another than its values tell.
+fn is_named(field: &Field) -> bool {
+    let metadata = field.metadata();
+    metadata.contains_key(TYPE_KEY) || metadata.contains_key(MODIFIER_KEY)
+}
+
+/// A field that says its type even though its values tell it: the result of a cast to a field that
+/// says nothing has the type's name of what is cast.
+fn with_own_name(field: &FieldRef) -> FieldRef {
+    let own = types::of_field(field).oid.to_string();
+    let named = field.as_ref().clone();
+    Arc::new(named.with_metadata([(TYPE_KEY.to_owned(), own)].into()))
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// Whether lists of `element` are deeper than the lists they are cast to.

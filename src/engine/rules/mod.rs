@@ -1,17 +1,18 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod characters;
 mod comparison;
 mod correlated_scalar;
 mod division;
 pub(in crate::engine) mod elements;
 pub(in crate::engine) mod fetch;
 mod input;
+mod interval_operators;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
-pub(in crate::engine) mod length;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
@@ -19,6 +20,7 @@ mod numbers;
 pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;
+mod uncorrelated_scalar;
 mod yielding;
 
 use std::sync::Arc;
@@ -44,7 +46,10 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let mut state = builder.build();
     let operators = Arc::new(json_operators::JsonOperators);
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
+    let operators = Arc::new(interval_operators::IntervalOperators);
+    FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
+    state.add_analyzer_rule(Arc::new(uncorrelated_scalar::UncorrelatedScalar));
     state.add_analyzer_rule(Arc::new(input::Input));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
     Ok(state)

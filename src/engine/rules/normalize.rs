@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     ObjectName, Query, TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::subquery_array;
+use super::{characters, subquery_array};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -55,7 +55,7 @@ impl VisitorMut for Normalizer {
                 expr,
                 data_type,
                 ..
-            } => Ok(cast(expr, data_type)),
+            } => cast(expr, data_type),
             Expr::TypedString(literal) => {
                 let text = Expr::Value(literal.value.clone());
                 match literal.data_type {
@@ -64,7 +64,13 @@ impl VisitorMut for Normalizer {
                     | DataType::Decimal(ExactNumberInfo::None) => {
                         Ok(Some(call("numeric", vec![text])))
                     }
-                    _ => Ok(json_cast(&text, &literal.data_type)),
+                    _ => match json_cast(&text, &literal.data_type) {
+                        Some(call) => Ok(Some(call)),
+                        None => match precise(&text, &literal.data_type) {
+                            Some(call) => Ok(Some(call)),
+                            None => characters::cast(&text, &literal.data_type),
+                        },
+                    },
                 }
             }
             Expr::Interval(literal) => Ok(interval(literal)),
@@ -91,7 +97,10 @@ impl VisitorMut for Normalizer {
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
                 called_without_parentheses(function);
-                subquery_array::array_of_subquery(function)
+                match other_call(function) {
+                    Some(call) => Ok(Some(call)),
+                    None => subquery_array::array_of_subquery(function),
+                }
             }
             _ => Ok(None),
         };
@@ -184,6 +193,34 @@ fn undefined_operator(name: &str) -> Error {
     Error::new(ErrorKind::UndefinedFunction, message)
 }
 
+/// `x::timestamp(3)` is `of_precision(x::timestamp, 3)`: DataFusion forgets the digits.
+fn precise(expression: &Expr, data_type: &DataType) -> Option<Expr> {
+    let (digits, whole) = match data_type {
+        DataType::Time(digits, zone) => (digits, DataType::Time(None, *zone)),
+        DataType::Timestamp(digits, zone) => (digits, DataType::Timestamp(None, *zone)),
+        DataType::Interval {
+            fields: None,
+            precision,
+        } => {
+            let whole = DataType::Interval {
+                fields: None,
+                precision: None,
+            };
+            (precision, whole)
+        }
+        _ => return None,
+    };
+    let cast = Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(expression.clone()),
+        data_type: whole,
+        array: false,
+        format: None,
+    };
+    let digits = Expr::Value(Value::Number((*digits)?.to_string(), false).into());
+    Some(call("of_precision", vec![cast, digits]))
+}
+
 /// The types whose casts are functions of ours (`functions::reg`, `functions::casts`).
 const FUNCTION_CASTS: &[&str] = &[
     "regclass",
@@ -197,13 +234,22 @@ const FUNCTION_CASTS: &[&str] = &[
     "uuid",
 ];
 
-fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
+fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
     plain_type(data_type);
-    match data_type {
+    // A value that names an object is spelled as text, not as the number it is.
+    let spelled = spelled(expression);
+    let expression = spelled.as_ref().unwrap_or(expression);
+    if let Some(cast) = characters::cast(expression, data_type)? {
+        return Ok(Some(cast));
+    }
+    if let Some(cast) = precise(expression, data_type) {
+        return Ok(Some(cast));
+    }
+    Ok(match data_type {
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             let name = last_part(name);
-            let known = FUNCTION_CASTS.iter().find(|known| **known == name)?;
-            Some(call(known, vec![expression.clone()]))
+            let known = FUNCTION_CASTS.iter().find(|known| **known == name);
+            known.map(|known| call(known, vec![expression.clone()]))
         }
         DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
         DataType::JSON | DataType::JSONB => json_cast(expression, data_type),
@@ -215,10 +261,9 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Option<Expr> {
         | DataType::Decimal(ExactNumberInfo::None)
         | DataType::Dec(ExactNumberInfo::None) => Some(call("numeric", vec![expression.clone()])),
         DataType::Uuid => Some(call("uuid", vec![expression.clone()])),
-        // A value that names an object is spelled as text, not as the number it is.
-        DataType::Text | DataType::Varchar(None) => spelled(expression),
+        DataType::Text => spelled,
         _ => None,
-    }
+    })
 }
 
 /// `'{{1},{2}}'::int4[]`: PostgreSQL's array types have any number of dimensions, Arrow's lists one
@@ -250,15 +295,18 @@ fn interval(interval: &Interval) -> Option<Expr> {
     let is_plain = interval.leading_precision.is_none()
         && interval.last_field.is_none()
         && interval.fractional_seconds_precision.is_none();
-    let text = match &interval.leading_field {
+    let literal = match &interval.leading_field {
         _ if !is_plain => return None,
-        None => text.clone(),
-        Some(field) if text.trim().parse::<f64>().is_ok() => format!("{text} {field}"),
+        None => value.clone(),
+        Some(field) if text.trim().parse::<f64>().is_ok() => ValueWithSpan {
+            value: Value::SingleQuotedString(format!("{text} {field}")),
+            span: value.span,
+        },
         Some(_) => return None,
     };
     Some(Expr::Cast {
         kind: CastKind::Cast,
-        expr: Box::new(Expr::Value(Value::SingleQuotedString(text).into())),
+        expr: Box::new(Expr::Value(literal)),
         data_type: DataType::Interval {
             fields: None,
             precision: None,
@@ -359,6 +407,40 @@ fn roles_literal(column: &Expr, literal: &mut Expr) {
                 format: None,
             };
         }
+    }
+}
+
+/// Calls that another expression stands for: `mod(a, b)`, `age(x)`, and `pg_typeof` of a literal that
+/// has no type yet.
+fn other_call(function: &Function) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else {
+        return None;
+    };
+    let mut arguments = Vec::new();
+    for argument in &list.args {
+        match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => arguments.push(argument),
+            _ => return None,
+        }
+    }
+    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
+    match (last_part(&function.name).as_str(), arguments.as_slice()) {
+        ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new((*left).clone()))),
+            op: BinaryOperator::Modulo,
+            right: Box::new(Expr::Nested(Box::new((*right).clone()))),
+        }))),
+        // As timestamp.c defines it: from midnight of the current date.
+        ("age", [of]) => {
+            let today = call("current_date", Vec::new());
+            Some(call("age", vec![today, (*of).clone()]))
+        }
+        ("pg_typeof", [Expr::Value(value)])
+            if matches!(value.value, Value::SingleQuotedString(_) | Value::Null) =>
+        {
+            Some(call("regtype", vec![text("unknown")]))
+        }
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use crate::functions::integers::{Checked, checked, rint};
+use crate::functions::integers::{Checked, checked, narrowed, rint};
 
 /// Runs after type coercion: the operands of an operator have one type then.
 #[derive(Debug)]
@@ -61,7 +61,11 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let (of_left, of_right) = (left.get_type(schema), right.get_type(schema));
             match (of_left, of_right) {
                 (Ok(of_left), Ok(of_right))
-                    if of_left == of_right && of_left.is_signed_integer() =>
+                    if of_left == of_right
+                        && match operation {
+                            Checked::Divide => of_left.is_floating(),
+                            _ => of_left.is_signed_integer(),
+                        } =>
                 {
                     let call = ScalarFunction::new_udf(checked(operation), vec![*left, *right]);
                     Ok(Transformed::yes(Expr::ScalarFunction(call)))
@@ -75,17 +79,19 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
         }
         Expr::Cast(Cast { expr, field }) if field.data_type().is_signed_integer() => {
-            let rounded = match expr.get_type(schema) {
-                Ok(of) => rounded(expr.as_ref(), &of),
-                Err(_) => None,
+            let Ok(of) = expr.get_type(schema) else {
+                return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
             };
-            match rounded {
-                Some(inner) => Ok(Transformed::yes(Expr::Cast(Cast {
-                    expr: Box::new(inner),
-                    field,
-                }))),
-                None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+            let inner = rounded(expr.as_ref(), &of);
+            let has_changed = inner.is_some();
+            let inner = inner.unwrap_or(*expr);
+            if is_narrower(field.data_type(), &of) && !fits(&inner, field.data_type()) {
+                let call = ScalarFunction::new_udf(narrowed(field), vec![inner]);
+                return Ok(Transformed::yes(Expr::ScalarFunction(call)));
             }
+            let expr = Box::new(inner);
+            let cast = Expr::Cast(Cast { expr, field });
+            Ok(Transformed::new_transformed(cast, has_changed))
         }
         Expr::ScalarFunction(call) if call.func.name() == "round" && call.args.len() == 1 => {
             match call.args[0].get_type(schema) {
@@ -105,6 +111,7 @@ fn operation(operator: Operator) -> Option<Checked> {
         Operator::Plus => Some(Checked::Add),
         Operator::Minus => Some(Checked::Subtract),
         Operator::Multiply => Some(Checked::Multiply),
+        Operator::Divide => Some(Checked::Divide),
         _ => None,
     }
 }
@@ -133,6 +140,21 @@ fn rounded(expression: &Expr, of: &DataType) -> Option<Expr> {
         }
         _ => None,
     }
+}
+
+/// Whether a type of integers lacks values of another type of numbers.
+fn is_narrower(to: &DataType, of: &DataType) -> bool {
+    match of {
+        DataType::Int16 => false,
+        DataType::Int32 => *to == DataType::Int16,
+        DataType::Int64 => matches!(to, DataType::Int16 | DataType::Int32),
+        other => other.is_numeric(),
+    }
+}
+
+/// Whether an expression is a literal that a type holds: the planner knows what such a cast is.
+fn fits(expression: &Expr, to: &DataType) -> bool {
+    matches!(expression, Expr::Literal(value, _) if value.cast_to(to).is_ok())
 }
 
 fn is_rint(expression: &Expr) -> bool {

@@ -3,13 +3,13 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
 use super::number::Digits;
 use super::{null, scalar, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::output::Style;
 use crate::types::{arrow_type, oid};
 
 /// PostgreSQL's MAXDIM.
@@ -24,7 +24,7 @@ enum Element {
 }
 
 /// As `array_in`.
-pub(super) fn value(literal: &str, element: u32, zone: Tz) -> Result<ScalarValue> {
+pub(super) fn value(literal: &str, element: u32, style: &Style) -> Result<ScalarValue> {
     if literal.trim_ascii_start().starts_with('[') {
         return Err(Error::unsupported("an array literal with bounds"));
     }
@@ -46,7 +46,7 @@ pub(super) fn value(literal: &str, element: u32, zone: Tz) -> Result<ScalarValue
         let detail = "Multidimensional arrays must have sub-arrays with matching dimensions.";
         return Err(malformed(literal).with_detail(detail));
     }
-    list(elements, element, zone)
+    list(elements, element, style)
 }
 
 /// The length of each dimension; `None` if arrays of one level have different ones.
@@ -63,7 +63,7 @@ fn dimensions(elements: &[Element]) -> Option<Vec<usize>> {
     are_same.then(|| [vec![elements.len()], inner].concat())
 }
 
-fn list(elements: Vec<Element>, element: u32, zone: Tz) -> Result<ScalarValue> {
+fn list(elements: Vec<Element>, element: u32, style: &Style) -> Result<ScalarValue> {
     if element == oid::NUMERIC && !elements.iter().any(|it| matches!(it, Element::Array(_))) {
         let digits = elements.into_iter().map(|element| match element {
             Element::Text(text) => Digits::of(&text).map(Some),
@@ -73,8 +73,8 @@ fn list(elements: Vec<Element>, element: u32, zone: Tz) -> Result<ScalarValue> {
     }
     let values = elements.into_iter().map(|inner| match inner {
         Element::Null => null(element),
-        Element::Text(text) => scalar::value(&text, element, zone),
-        Element::Array(inner) => list(inner, element, zone),
+        Element::Text(text) => scalar::value(&text, element, style),
+        Element::Array(inner) => list(inner, element, style),
     });
     of_values(&values.collect::<Result<Vec<_>>>()?, element)
 }

@@ -32,7 +32,7 @@ fn nibble(digit: char) -> Result<u8> {
 }
 
 fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidTextRepresentation, message)
+    Error::new(ErrorKind::InvalidParameterValue, message)
 }
 
 fn from_escaped(text: &str) -> Result<Vec<u8>> {

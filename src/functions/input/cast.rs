@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arrow::array::timezone::Tz;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder,
     StringArray,
@@ -22,16 +21,15 @@ use datafusion::logical_expr::{
 use super::number::Digits;
 use super::{boolean, datetime, invalid_text, scalar, value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::output::Style;
 use crate::types::{self, oid};
 
-/// The function that reads texts as values of a column's type. `zone` is that of texts which name
-/// none.
-pub fn input(to: FieldRef, zone: Tz) -> Arc<ScalarUDF> {
+/// The function that reads texts as values of a column's type, as a session of this style does.
+pub fn input(to: FieldRef, style: Style) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(Input {
         signature: Signature::any(1, Volatility::Immutable),
-        zone: zone.to_string(),
+        style,
         to,
-        tz: Zone(zone),
     }))
 }
 
@@ -65,25 +63,7 @@ fn is_text(data_type: &DataType) -> bool {
 struct Input {
     signature: Signature,
     to: FieldRef,
-    /// The zone's name, by which equal functions are known.
-    zone: String,
-    tz: Zone,
-}
-
-/// A zone, which has no order and no hash of its own; its name stands for it.
-#[derive(Clone, Copy, Debug)]
-struct Zone(Tz);
-
-impl PartialEq for Zone {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Zone {}
-
-impl std::hash::Hash for Zone {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    style: Style,
 }
 
 impl ScalarUDFImpl for Input {
@@ -108,21 +88,27 @@ impl ScalarUDFImpl for Input {
         let to = self.to.data_type();
         let read = |texts: ArrayRef| -> DataFusionResult<ArrayRef> {
             let texts = cast(&texts, &DataType::Utf8)?;
-            read(texts.as_string(), to, self.tz.0)
+            read(texts.as_string(), to, &self.style)
                 .map_err(|error| DataFusionError::External(Box::new(error)))
         };
         match &arguments.args[0] {
             ColumnarValue::Array(texts) => read(Arc::clone(texts)).map(ColumnarValue::Array),
             ColumnarValue::Scalar(text) => {
                 let value = read(text.to_array()?)?;
-                ScalarValue::try_from_array(&value, 0).map(ColumnarValue::Scalar)
+                Ok(ColumnarValue::Scalar(match to {
+                    // With the field of its elements, whose metadata name their type.
+                    DataType::List(_) => {
+                        ScalarValue::List(Arc::new(value.as_list::<i32>().clone()))
+                    }
+                    _ => ScalarValue::try_from_array(&value, 0)?,
+                }))
             }
         }
     }
 }
 
 /// The values of texts.
-fn read(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
+fn read(texts: &StringArray, to: &DataType, style: &Style) -> Result<ArrayRef> {
     Ok(match to {
         DataType::Boolean => Arc::new(booleans(texts)?),
         DataType::Int16 => whole::<Int16Type>(texts, oid::INT2)?,
@@ -138,17 +124,19 @@ fn read(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
             scalar::float(text, oid::FLOAT8, f64::is_infinite)
         })?,
         DataType::Decimal128(..) | DataType::Decimal256(..) => decimals(texts, to)?,
-        DataType::Date32 => primitive::<Date32Type>(texts, to, datetime::date)?,
-        DataType::Time64(_) => primitive::<Time64MicrosecondType>(texts, to, datetime::time)?,
-        DataType::Timestamp(_, None) => {
-            primitive::<TimestampMicrosecondType>(texts, to, datetime::timestamp)?
+        DataType::Date32 => primitive::<Date32Type>(texts, to, |text| datetime::date(text, style))?,
+        DataType::Time64(_) => {
+            primitive::<Time64MicrosecondType>(texts, to, |text| datetime::time(text, style))?
         }
+        DataType::Timestamp(_, None) => primitive::<TimestampMicrosecondType>(texts, to, |text| {
+            datetime::timestamp(text, style)
+        })?,
         DataType::Timestamp(_, Some(_)) => {
             primitive::<TimestampMicrosecondType>(texts, to, |text| {
-                datetime::timestamptz(text, zone)
+                datetime::timestamptz(text, style)
             })?
         }
-        _ => any(texts, to, zone)?,
+        _ => any(texts, to, style)?,
     })
 }
 
@@ -204,7 +192,7 @@ fn primitive<T: ArrowPrimitiveType>(
 }
 
 /// Values of types that are not as often read from text.
-fn any(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
+fn any(texts: &StringArray, to: &DataType, style: &Style) -> Result<ArrayRef> {
     let pg_oid = types::of_arrow(to).oid;
     let null = ScalarValue::try_from(to).map_err(Error::internal)?;
     if texts.is_empty() {
@@ -213,7 +201,7 @@ fn any(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
     let values = texts.iter().map(|text| match text {
         None => Ok(null.clone()),
         Some(text) => {
-            let value = value(text, pg_oid, zone)?;
+            let value = value(text, pg_oid, style)?;
             if is_deeper(&value.data_type(), to) {
                 let message = "an array of more dimensions than its type has here";
                 return Err(Error::unsupported(message));
@@ -225,7 +213,9 @@ fn any(texts: &StringArray, to: &DataType, zone: Tz) -> Result<ArrayRef> {
         }
     });
     let values: Vec<ScalarValue> = values.collect::<Result<_>>()?;
-    ScalarValue::iter_to_array(values).map_err(Error::internal)
+    let array = ScalarValue::iter_to_array(values).map_err(Error::internal)?;
+    // What the elements' metadata say of their type is lost among values.
+    cast(&array, to).map_err(Error::internal)
 }
 
 fn is_deeper(of: &DataType, to: &DataType) -> bool {

@@ -5,6 +5,7 @@ use arrow::datatypes::IntervalMonthDayNano;
 
 use super::invalid_syntax;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::output::IntervalNotation;
 use crate::types::oid;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -39,11 +40,14 @@ struct Number {
 }
 
 /// As `interval_in`.
-pub(super) fn value(text: &str) -> Result<IntervalMonthDayNano> {
+pub(super) fn value(text: &str, notation: IntervalNotation) -> Result<IntervalMonthDayNano> {
     let trimmed = text.trim_ascii();
     let sum = match trimmed.strip_prefix(['P', 'p']) {
         Some(rest) => iso_8601(rest),
-        None => words(trimmed),
+        None => match sign_of_all(trimmed, notation) {
+            Some(rest) => words(rest).map(Sum::negated),
+            None => words(trimmed),
+        },
     };
     let Some(sum) = sum else {
         let kind = ErrorKind::InvalidDatetimeFormat;
@@ -53,6 +57,16 @@ pub(super) fn value(text: &str) -> Result<IntervalMonthDayNano> {
         let message = format!("interval field value out of range: \"{text}\"");
         Error::new(ErrorKind::IntervalFieldOverflow, message)
     })
+}
+
+/// In SQL's standard a minus at the start is that of every field, unless another has a sign. What is
+/// behind such a minus.
+fn sign_of_all(text: &str, notation: IntervalNotation) -> Option<&str> {
+    let rest = text.strip_prefix('-')?;
+    let is_signed = |field: &str| field.starts_with(['+', '-']);
+    let is_of_all =
+        notation == IntervalNotation::SqlStandard && !rest.split_ascii_whitespace().any(is_signed);
+    is_of_all.then_some(rest)
 }
 
 impl Sum {
@@ -304,7 +318,7 @@ mod tests {
 
     fn check(text: &str, months: i32, days: i32, micros: i64) {
         let expected = IntervalMonthDayNano::new(months, days, micros * 1000);
-        match value(text) {
+        match value(text, IntervalNotation::Postgres) {
             Ok(got) => assert_eq!(got, expected, "{text}"),
             Err(error) => panic!("{text}: {}", error.message()),
         }
@@ -341,9 +355,13 @@ mod tests {
             "day",
             "1 day ago 2",
         ] {
-            assert!(value(wrong).is_err(), "{wrong}");
+            assert!(value(wrong, IntervalNotation::Postgres).is_err(), "{wrong}");
         }
-        let error = value("9999999999 years").expect_err("it is too long");
+        let standard = value("-1-2 3 4:05:06", IntervalNotation::SqlStandard);
+        let expected = IntervalMonthDayNano::new(-14, -3, -14_706_000_000_000);
+        assert_eq!(standard.expect("it is an interval"), expected);
+        let error =
+            value("9999999999 years", IntervalNotation::Postgres).expect_err("it is too long");
         assert_eq!(error.kind(), ErrorKind::IntervalFieldOverflow);
     }
 }

@@ -9,7 +9,6 @@ mod interval;
 mod number;
 mod scalar;
 
-use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 
 pub use array::{of_numerics, of_values};
@@ -21,19 +20,20 @@ pub(super) use scalar::uuid;
 pub use datetime::offset;
 pub use scalar::boolean;
 
+use super::output::Style;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{arrow_type, element_of, format_type, oid};
 
 /// The value of a text, as the input function of this type reads it. What has no zone of its own is
-/// read in `zone`.
+/// read in the session's, and what is ambiguous in its DateStyle.
 ///
 /// # Errors
 /// What PostgreSQL says of a text that is not of the type; `FeatureNotSupported` for types that
 /// Lakegate has no values of.
-pub fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
+pub fn value(text: &str, pg_oid: u32, style: &Style) -> Result<ScalarValue> {
     match element_of(pg_oid) {
-        Some(element) => array::value(text, element, zone),
-        None => scalar::value(text, pg_oid, zone),
+        Some(element) => array::value(text, element, style),
+        None => scalar::value(text, pg_oid, style),
     }
 }
 

@@ -1,15 +1,15 @@
 //! Values of one text.
 
-use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 
 use super::{bytes, datetime, interval, invalid_text, is_text, name_of, number, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::json::{self, Flavour};
+use crate::functions::output::Style;
 use crate::types::oid;
 
 /// A value from its text.
-pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
+pub(super) fn value(text: &str, pg_oid: u32, style: &Style) -> Result<ScalarValue> {
     let flavour = match pg_oid {
         oid::JSON => Some(Flavour::Json),
         oid::JSONB => Some(Flavour::Jsonb),
@@ -37,14 +37,19 @@ pub(super) fn value(text: &str, pg_oid: u32, zone: Tz) -> Result<ScalarValue> {
         oid::NUMERIC => number::from_text(text)?,
         oid::BYTEA => ScalarValue::Binary(Some(bytes::from_text(text)?)),
         oid::UUID => ScalarValue::Utf8(Some(uuid(text)?)),
-        oid::DATE => ScalarValue::Date32(Some(datetime::date(text)?)),
-        oid::TIME => ScalarValue::Time64Microsecond(Some(datetime::time(text)?)),
-        oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text)?), None),
+        oid::DATE => ScalarValue::Date32(Some(datetime::date(text, style)?)),
+        oid::TIME => ScalarValue::Time64Microsecond(Some(datetime::time(text, style)?)),
+        oid::TIMESTAMP => {
+            ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text, style)?), None)
+        }
         oid::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(
-            Some(datetime::timestamptz(text, zone)?),
+            Some(datetime::timestamptz(text, style)?),
             Some("UTC".into()),
         ),
-        oid::INTERVAL => ScalarValue::IntervalMonthDayNano(Some(interval::value(text)?)),
+        oid::INTERVAL => ScalarValue::IntervalMonthDayNano(Some(interval::value(
+            text,
+            style.notation.intervals,
+        )?)),
         _ => return Err(unsupported(pg_oid)),
     })
 }

@@ -2,13 +2,13 @@
 
 mod binary;
 
-use arrow::array::timezone::Tz;
 use datafusion::common::ScalarValue;
 
 use super::encode::Format;
 use super::failure::Failure;
 use super::transcode;
 use crate::functions::input;
+use crate::functions::output::Style;
 use crate::types::Encoding;
 
 /// A value of a parameter of the type with this OID. `number` is n of `$n`, for messages.
@@ -19,7 +19,7 @@ pub(super) fn parameter(
     value: Option<&[u8]>,
     format: Format,
     pg_oid: u32,
-    zone: Tz,
+    style: &Style,
     number: usize,
     encoding: Encoding,
 ) -> Result<ScalarValue, Failure> {
@@ -29,7 +29,7 @@ pub(super) fn parameter(
     match format {
         Format::Text => {
             let text = transcode::from_client(value, encoding)?;
-            Ok(input::value(&text, pg_oid, zone)?)
+            Ok(input::value(&text, pg_oid, style)?)
         }
         Format::Binary => {
             let value = transcode::parameter(value, pg_oid, encoding)?;

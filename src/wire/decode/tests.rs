@@ -1,10 +1,14 @@
 //! Parameters of every type, in both formats, against PostgreSQL's reading of them.
 
 use super::*;
+use crate::functions::output::Zone;
 use crate::types::{Encoding, oid};
 
-fn berlin() -> Tz {
-    "Europe/Berlin".parse().unwrap()
+fn berlin() -> Style {
+    Style {
+        zone: Zone::of("Europe/Berlin"),
+        ..Style::default()
+    }
 }
 
 /// Checks a value, or `error: ...`, by DataFusion's writing of it.
@@ -17,7 +21,7 @@ fn check_binary(pg_oid: u32, bytes: &[u8], expected: &str) {
 }
 
 fn check_bytes(pg_oid: u32, format: Format, bytes: &[u8], expected: &str) {
-    let got = match parameter(Some(bytes), format, pg_oid, berlin(), 1, Encoding::Utf8) {
+    let got = match parameter(Some(bytes), format, pg_oid, &berlin(), 1, Encoding::Utf8) {
         // Decimals by their unscaled value: precision and scale are what is tested.
         Ok(ScalarValue::Decimal128(Some(value), precision, scale)) => {
             format!("Decimal128(Some({value}),{precision},{scale})")
@@ -230,6 +234,6 @@ fn plain_values_from_binary() {
 
 #[test]
 fn nulls_have_their_type() {
-    let value = parameter(None, Format::Text, oid::INT8, berlin(), 1, Encoding::Utf8).unwrap();
+    let value = parameter(None, Format::Text, oid::INT8, &berlin(), 1, Encoding::Utf8).unwrap();
     assert_eq!(value, ScalarValue::Int64(None));
 }

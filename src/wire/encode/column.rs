@@ -7,13 +7,14 @@ use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::buffer::NullBuffer;
 use bytes::{BufMut, BytesMut};
 
-use super::datetime::{self, Offsets};
 use super::run::Run;
-use super::value::{binary_value, text_value, with_length};
-use super::values::Values;
-use super::{Format, Style, binary_runs, copy, datetime_runs, number, text_runs};
+use super::value::{binary_value, with_length};
+use super::{Format, binary_runs, copy, datetime_runs, padded, text_runs};
 use crate::error::Result;
-use crate::types::oid;
+use crate::functions::output::{
+    DateNotation, Offsets, Style, Values, date_binary, float4, float8, text_value, timestamp_binary,
+};
+use crate::types::{PgType, oid};
 
 /// A column and its way.
 #[derive(Debug)]
@@ -40,8 +41,14 @@ enum Way {
 }
 
 impl Way {
-    fn of(values: &Values, format: Format, pg_oid: u32) -> Self {
+    fn of(values: &Values, format: Format, pg_oid: u32, dates: DateNotation) -> Self {
         match (values, format) {
+            // Runs know dates in ISO alone.
+            (Values::Date(_) | Values::Timestamp(_) | Values::Timestamptz(_), Format::Text)
+                if dates != DateNotation::Iso =>
+            {
+                Self::OneByOne
+            }
             (
                 Values::Null
                 | Values::Bool(_)
@@ -81,13 +88,22 @@ impl Way {
 }
 
 impl EncodedColumn {
-    /// A column that is sent as the type of this OID.
+    /// A column that is sent as this type.
     ///
     /// # Errors
     /// A value that PostgreSQL's type cannot hold.
-    pub(super) fn of(array: &ArrayRef, pg_oid: u32, format: Format) -> Result<Self> {
-        let values = Values::of(array, pg_oid)?;
-        let way = Way::of(&values, format, pg_oid);
+    pub(super) fn of(
+        array: &ArrayRef,
+        pg_type: PgType,
+        format: Format,
+        style: &Style,
+    ) -> Result<Self> {
+        let pg_oid = pg_type.oid;
+        let values = match padded::length(pg_type) {
+            Some(length) => Values::of(&padded::padded(array, length)?, pg_oid)?,
+            None => Values::of(array, pg_oid)?,
+        };
+        let way = Way::of(&values, format, pg_oid, style.notation.dates);
         Ok(Self {
             format,
             oid: pg_oid,
@@ -163,7 +179,7 @@ impl EncodedColumn {
         }
         with_length(out, |out| match self.format {
             Format::Text => text_value(out, &self.values, row, style),
-            Format::Binary => binary_value(out, &self.values, row, self.oid, style),
+            Format::Binary => binary_value(out, &self.values, row, self.oid),
         })
     }
 }
@@ -188,7 +204,7 @@ fn append_texts(
     offsets: &mut Offsets,
 ) {
     use text_runs::{integer, written};
-    let extra = style.extra_float_digits;
+    let extra = style.notation.extra_float_digits;
     match values {
         Values::Bool(array) => append_bools(run, array, rows, [b'f', b't']),
         Values::Int2(array) => run.append(array, rows, |room, value| integer(room, value.into())),
@@ -196,10 +212,10 @@ fn append_texts(
         Values::Int8(array) => run.append(array, rows, integer),
         Values::Oid(array) => run.append(array, rows, |room, value| integer(room, value.into())),
         Values::Float4(array) => run.append(array, rows, |room, value| {
-            written(room, |mut out| number::float4(&mut out, value, extra))
+            written(room, |mut out| float4(&mut out, value, extra))
         }),
         Values::Float8(array) => run.append(array, rows, |room, value| {
-            written(room, |mut out| number::float8(&mut out, value, extra))
+            written(room, |mut out| float8(&mut out, value, extra))
         }),
         Values::Decimal128(array, scale) => match text_runs::Decimals::of_scale(*scale) {
             Some(decimals) => run.append(array, rows, |room, value| decimals.write(room, value)),
@@ -251,11 +267,11 @@ fn append_binary(
             None => run.append(array, rows, |_, _| None),
         },
         Values::Date(array) => run.append(array, rows, |room, days| {
-            fixed(room, datetime::date_binary(days)?.to_be_bytes())
+            fixed(room, date_binary(days)?.to_be_bytes())
         }),
         Values::Timestamp(array) | Values::Timestamptz(array) => {
             run.append(array, rows, |room, micros| {
-                fixed(room, datetime::timestamp_binary(micros)?.to_be_bytes())
+                fixed(room, timestamp_binary(micros)?.to_be_bytes())
             });
         }
         _ => run.append_nulls(),

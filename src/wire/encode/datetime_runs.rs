@@ -1,8 +1,8 @@
 //! Dates and times in ISO style for runs, for the years 1 to 9999; others are written value by value.
 
-use super::datetime::{MICROS_PER_DAY, Offsets};
 use super::digits::{ASCII_EIGHT, eight_digits, four_digits};
 use super::run::VALUE_BYTES_MAX;
+use crate::functions::output::{MICROS_PER_DAY, Offsets};
 
 /// Room for the text of a value.
 type Room = [u8; VALUE_BYTES_MAX];

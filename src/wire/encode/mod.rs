@@ -6,16 +6,13 @@ mod array;
 mod binary_runs;
 mod column;
 mod copy;
-mod datetime;
 mod datetime_runs;
 mod digits;
-mod interval;
-mod number;
 mod numeric;
+mod padded;
 mod run;
 mod text_runs;
 mod value;
-mod values;
 
 use std::ops::Range;
 
@@ -26,10 +23,9 @@ use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, MESSAGE_TYPE_
 use super::transcode;
 use crate::engine::Column;
 use crate::error::Result;
+use crate::functions::output::{Offsets, Style};
 use crate::types::Encoding;
 use column::EncodedColumn;
-use datetime::Offsets;
-pub(super) use datetime::Zone;
 use run::Run;
 pub(super) use value::set_length;
 
@@ -76,17 +72,6 @@ impl Format {
             Self::Binary => FORMAT_CODE_BINARY,
         }
     }
-}
-
-/// What of the session shows in values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    /// The zone in which instants are shown.
-    pub(super) zone: Zone,
-    /// The setting of this name.
-    pub(super) extra_float_digits: i32,
-    /// The encoding of texts.
-    pub(super) encoding: Encoding,
 }
 
 /// How much is written at a time.
@@ -153,13 +138,16 @@ impl RowEncoder {
         columns: &[Column],
         formats: &[Format],
         style: Style,
+        encoding: Encoding,
     ) -> Result<Self> {
         let encoded: Vec<_> = batch
             .columns()
             .iter()
             .zip(columns)
             .zip(formats)
-            .map(|((array, column), format)| EncodedColumn::of(array, column.pg_type.oid, *format))
+            .map(|((array, column), format)| {
+                EncodedColumn::of(array, column.pg_type, *format, &style)
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             pieces: pieces(&encoded),
@@ -169,7 +157,7 @@ impl RowEncoder {
             message_type: MESSAGE_TYPE_BYTE_DATA_ROW,
             style,
             offsets: Offsets::of(style.zone),
-            transcoder: transcode::Rows::of(style.encoding, columns, formats),
+            transcoder: transcode::Rows::of(encoding, columns, formats),
             n_rows: batch.num_rows(),
             next_row: 0,
             block: 0..0,

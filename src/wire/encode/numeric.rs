@@ -1,33 +1,10 @@
-//! Decimals as PostgreSQL's numeric: text, and digits of base 10000.
+//! Decimals as PostgreSQL's numeric in binary: digits of base 10000.
 
 use std::fmt::Display;
 
 use bytes::{BufMut, BytesMut};
 
-/// Appends a decimal whose unscaled value is `unscaled`.
-pub(super) fn text(out: &mut impl BufMut, unscaled: impl Display, scale: i8) {
-    let written = unscaled.to_string();
-    let (is_negative, digits) = split_sign(&written);
-    if is_negative {
-        out.put_u8(b'-');
-    }
-    let Ok(n_fraction) = usize::try_from(scale) else {
-        out.put_slice(digits.as_bytes());
-        if digits != "0" {
-            out.put_bytes(b'0', usize::from(scale.unsigned_abs()));
-        }
-        return;
-    };
-    match digits.len().checked_sub(n_fraction) {
-        Some(n_whole) if n_whole > 0 => out.put_slice(&digits.as_bytes()[..n_whole]),
-        _ => out.put_u8(b'0'),
-    }
-    if n_fraction > 0 {
-        out.put_u8(b'.');
-        out.put_bytes(b'0', n_fraction.saturating_sub(digits.len()));
-        out.put_slice(&digits.as_bytes()[digits.len().saturating_sub(n_fraction)..]);
-    }
-}
+use crate::functions::output::split_sign;
 
 /// Appends a decimal as `numeric_send` does.
 pub(super) fn binary(out: &mut BytesMut, unscaled: impl Display, scale: i8) {
@@ -40,13 +17,6 @@ pub(super) fn binary(out: &mut BytesMut, unscaled: impl Display, scale: i8) {
     out.put_i16(i16::from(scale.max(0)));
     for group in groups {
         out.put_i16(group);
-    }
-}
-
-fn split_sign(written: &str) -> (bool, &str) {
-    match written.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, written),
     }
 }
 
@@ -86,6 +56,7 @@ fn groups(digits: &str, scale: i8) -> (Vec<i16>, i16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::functions::output::numeric as text;
 
     fn check(unscaled: i128, scale: i8, expected: &str, digits: &[i16], weight: i16) {
         let mut out = BytesMut::new();

@@ -6,7 +6,7 @@ use super::digits::{
     ASCII_EIGHT, ASCII_SIXTEEN, EIGHT_DIGITS_END, SIXTEEN_DIGITS_END, eight_digits, sixteen_digits,
 };
 use super::run::VALUE_BYTES_MAX;
-use super::{number, numeric};
+use crate::functions::output;
 
 /// Room for the text of a value.
 type Room = [u8; VALUE_BYTES_MAX];
@@ -31,7 +31,7 @@ pub(super) fn integer(room: &mut Room, value: i64) -> Option<usize> {
         room[start..start + 16].copy_from_slice(&text.to_le_bytes());
         return Some(start + 16 - n_zeros);
     }
-    written(room, |mut out| number::integer(&mut out, value))
+    written(room, |mut out| output::integer(&mut out, value))
 }
 
 /// How many of the digits are zeros before the first that is not; never more than `n_max`.
@@ -151,7 +151,7 @@ pub(super) fn any_decimal(room: &mut Room, unscaled: i128, scale: i8) -> Option<
     if unscaled.unsigned_abs() >= END || !(-8..=30).contains(&scale) {
         return None;
     }
-    written(room, |mut out| numeric::text(&mut out, unscaled, scale))
+    written(room, |mut out| output::numeric(&mut out, unscaled, scale))
 }
 
 /// Has `write` fill the room from its start; how much it wrote.

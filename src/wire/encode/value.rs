@@ -1,11 +1,11 @@
-//! One value at a time: every type, at any length. Short values of plain types have a faster way.
+//! One value at a time in binary: every type, at any length. Short values of plain types have a
+//! faster way.
 
 use bytes::{BufMut, BytesMut};
 
-use super::interval::Interval;
-use super::values::Values;
-use super::{Style, array, datetime, interval, number, numeric};
+use super::{array, numeric};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::output::{Interval, Values, date_binary, interval_of, timestamp_binary};
 use crate::types::oid;
 
 /// Appends what `write` writes, and its length before it.
@@ -31,48 +31,12 @@ pub(in crate::wire) fn set_length(out: &mut BytesMut, at: usize, n_uncounted: us
     Ok(())
 }
 
-/// Appends a value that is not null, as PostgreSQL's output function does.
-pub(super) fn text_value(
-    out: &mut BytesMut,
-    values: &Values,
-    row: usize,
-    style: &Style,
-) -> Result<()> {
-    match values {
-        Values::Null => {}
-        Values::Bool(array) => out.put_u8(if array.value(row) { b't' } else { b'f' }),
-        Values::Int2(array) => number::integer(out, array.value(row)),
-        Values::Int4(array) => number::integer(out, array.value(row)),
-        Values::Int8(array) => number::integer(out, array.value(row)),
-        Values::Oid(array) => number::integer(out, array.value(row)),
-        Values::Float4(array) => number::float4(out, array.value(row), style.extra_float_digits),
-        Values::Float8(array) => number::float8(out, array.value(row), style.extra_float_digits),
-        Values::Decimal128(array, scale) => numeric::text(out, array.value(row), *scale),
-        Values::Decimal256(array, scale) => numeric::text(out, array.value(row), *scale),
-        Values::Date(array) => datetime::date(out, array.value(row)),
-        Values::Time(array) => datetime::time(out, array.value(row)),
-        Values::Timestamp(array) => datetime::timestamp(out, array.value(row)),
-        Values::Timestamptz(array) => datetime::timestamptz(out, array.value(row), style.zone),
-        Values::Interval(_) | Values::Duration(_) => interval::text(out, interval_of(values, row)),
-        Values::Text(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::LargeText(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::TextView(array) => out.put_slice(array.value(row).as_bytes()),
-        Values::Bytes(array) => hex(out, array.value(row)),
-        Values::LargeBytes(array) => hex(out, array.value(row)),
-        Values::BytesView(array) => hex(out, array.value(row)),
-        Values::FixedBytes(array) => hex(out, array.value(row)),
-        Values::List(list) => array::text(out, list, row, style)?,
-    }
-    Ok(())
-}
-
 /// Appends a value that is not null, as PostgreSQL's send function does.
 pub(super) fn binary_value(
     out: &mut BytesMut,
     values: &Values,
     row: usize,
     pg_oid: u32,
-    style: &Style,
 ) -> Result<()> {
     match values {
         Values::Null => {}
@@ -86,16 +50,13 @@ pub(super) fn binary_value(
         Values::Decimal128(array, scale) => numeric::binary(out, array.value(row), *scale),
         Values::Decimal256(array, scale) => numeric::binary(out, array.value(row), *scale),
         Values::Date(array) => {
-            out.put_i32(in_range(datetime::date_binary(array.value(row)), "date")?);
+            out.put_i32(in_range(date_binary(array.value(row)), "date")?);
         }
         Values::Timestamp(array) | Values::Timestamptz(array) => {
-            out.put_i64(in_range(
-                datetime::timestamp_binary(array.value(row)),
-                "timestamp",
-            )?);
+            out.put_i64(in_range(timestamp_binary(array.value(row)), "timestamp")?);
         }
         Values::Interval(_) | Values::Duration(_) => {
-            interval::binary(out, interval_of(values, row));
+            interval(out, interval_of(values, row));
         }
         Values::Text(array) => binary_text(out, array.value(row), pg_oid)?,
         Values::LargeText(array) => binary_text(out, array.value(row), pg_oid)?,
@@ -104,7 +65,7 @@ pub(super) fn binary_value(
         Values::LargeBytes(array) => out.put_slice(array.value(row)),
         Values::BytesView(array) => out.put_slice(array.value(row)),
         Values::FixedBytes(array) => out.put_slice(array.value(row)),
-        Values::List(list) => array::binary(out, list, row, style)?,
+        Values::List(list) => array::binary(out, list, row)?,
     }
     Ok(())
 }
@@ -116,29 +77,6 @@ fn in_range<T>(value: Option<T>, type_name: &str) -> Result<T> {
             format!("{type_name} out of range"),
         )
     })
-}
-
-fn interval_of(values: &Values, row: usize) -> Interval {
-    match values {
-        Values::Interval(array) => {
-            let value = array.value(row);
-            Interval {
-                months: value.months,
-                days: value.days,
-                micros: value.nanoseconds / 1000,
-            }
-        }
-        Values::Duration(array) => Interval {
-            months: 0,
-            days: 0,
-            micros: array.value(row),
-        },
-        _ => Interval {
-            months: 0,
-            days: 0,
-            micros: 0,
-        },
-    }
 }
 
 /// A few types that Lakegate keeps as text are not sent as text.
@@ -170,12 +108,9 @@ fn binary_text(out: &mut BytesMut, text: &str, pg_oid: u32) -> Result<()> {
     Ok(())
 }
 
-fn hex(out: &mut BytesMut, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(2 + 2 * bytes.len());
-    out.put_slice(b"\\x");
-    for byte in bytes {
-        out.put_u8(DIGITS[usize::from(byte >> 4)]);
-        out.put_u8(DIGITS[usize::from(byte & 15)]);
-    }
+/// As `interval_send`.
+fn interval(out: &mut BytesMut, interval: Interval) {
+    out.put_i64(interval.micros);
+    out.put_i32(interval.days);
+    out.put_i32(interval.months);
 }

@@ -1,7 +1,7 @@
 //! The values a setting takes, and how they are kept and shown.
 
 use super::list::Setting;
-use super::time_zone;
+use super::{date_style, time_zone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
 use crate::types::Encoding;
@@ -38,7 +38,7 @@ pub(in crate::wire) enum Domain {
     Only(&'static [&'static str], &'static [&'static str]),
     /// An encoding that texts can be brought into and out of.
     ClientEncoding,
-    /// Output in ISO; the order of ambiguous input is kept.
+    /// A notation and an order of fields, or one of them.
     DateStyle,
     /// A list of schemas.
     SearchPath,
@@ -46,6 +46,17 @@ pub(in crate::wire) enum Domain {
     TimeZone,
     /// Shown only.
     Fixed,
+}
+
+/// What a setting was before it is set.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) struct Before<'a> {
+    /// The setting's name as it was written now.
+    pub(in crate::wire) written: &'a str,
+    /// Its value.
+    pub(in crate::wire) now: &'a str,
+    /// What RESET goes back to.
+    pub(in crate::wire) default: &'a str,
 }
 
 /// What was not taken.
@@ -61,6 +72,7 @@ impl Domain {
         &self,
         setting: &Setting,
         value: &str,
+        before: Before<'_>,
     ) -> Result<String, Refused> {
         let kept = match self {
             Self::Text => Some(value.to_owned()),
@@ -81,7 +93,9 @@ impl Domain {
                     .map(|number| unless_zero(number, default))?
             }
             Self::Kilobytes => quantity(value, SIZE_UNITS, "kB").map(show_kilobytes),
-            Self::OneOf(words) => one_of(words, value),
+            Self::OneOf(words) => {
+                return one_of(words, value).ok_or_else(|| not_among(before.written, words, value));
+            }
             Self::Only(honoured, refused) => {
                 if let Some(word) = one_of(refused, &switch(value)) {
                     return Err(unsupported(setting, &word));
@@ -89,7 +103,9 @@ impl Domain {
                 one_of(honoured, &switch(value)).or_else(|| one_of(honoured, value))
             }
             Self::ClientEncoding => return client_encoding(setting, value),
-            Self::DateStyle => return date_style(setting, value),
+            Self::DateStyle => {
+                return date_style::accept(setting, value, before.now, before.default);
+            }
             Self::SearchPath => Some(show_search_path(&search_path(value))),
             Self::TimeZone => time_zone::canonical(value),
             Self::Fixed => {
@@ -110,6 +126,16 @@ fn invalid(setting: &Setting, value: &str) -> Refused {
         ),
     )
     .into()
+}
+
+/// As `config_enum_lookup_by_name` and its caller in guc.c, with the words that are not hidden.
+fn not_among(name: &str, words: &[&str], value: &str) -> Refused {
+    let shown = words.iter().filter(|word| **word != "debug");
+    let shown: Vec<&str> = shown.copied().collect();
+    let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+    Error::new(ErrorKind::InvalidParameterValue, message)
+        .with_hint(format!("Available values: {}.", shown.join(", ")))
+        .into()
 }
 
 fn unsupported(setting: &Setting, value: &str) -> Refused {
@@ -265,22 +291,6 @@ fn client_encoding(setting: &Setting, value: &str) -> Result<String, Refused> {
     }
 }
 
-fn date_style(setting: &Setting, value: &str) -> Result<String, Refused> {
-    let mut order = "MDY";
-    for word in value.split(',').map(str::trim) {
-        match word.to_ascii_lowercase().as_str() {
-            "iso" | "default" | "" => {}
-            "mdy" | "us" | "noneuro" | "noneuropean" => order = "MDY",
-            "dmy" | "euro" | "european" | "ymd" => return Err(unsupported(setting, value)),
-            "german" | "sql" | "postgres" | "postgresql" => {
-                return Err(unsupported(setting, value));
-            }
-            _ => return Err(invalid(setting, value)),
-        }
-    }
-    Ok(format!("ISO, {order}"))
-}
-
 /// The schemas of a search path, unquoted and folded.
 pub(in crate::wire) fn search_path(value: &str) -> Vec<String> {
     let mut schemas = Vec::new();
@@ -338,7 +348,12 @@ mod tests {
 
     fn check(name: &str, value: &str, expected: &str) {
         let setting = find(name).expect("the setting is in the list");
-        let got = match setting.domain.accept(setting, value) {
+        let before = Before {
+            written: name,
+            now: setting.default,
+            default: setting.default,
+        };
+        let got = match setting.domain.accept(setting, value, before) {
             Ok(kept) => kept,
             Err(failure) => failure.message,
         };
@@ -385,15 +400,12 @@ mod tests {
             "invalid value for parameter \"client_encoding\": \"klingon\"",
         );
         check("datestyle", "iso", "ISO, MDY");
-        check(
-            "datestyle",
-            "German",
-            "setting \"DateStyle\" to \"German\" is not supported",
-        );
+        check("datestyle", "German", "German, DMY");
+        check("bytea_output", "ESCAPE", "escape");
         check(
             "bytea_output",
-            "escape",
-            "setting \"bytea_output\" to \"escape\" is not supported",
+            "base64",
+            "invalid value for parameter \"bytea_output\": \"base64\"",
         );
         check("standard_conforming_strings", "true", "on");
         check(

@@ -54,10 +54,10 @@ use Domain::{
 
 const INT_MAX: i64 = i32::MAX as i64;
 const LEVELS: &[&str] = &[
+    "serializable",
+    "repeatable read",
     "read committed",
     "read uncommitted",
-    "repeatable read",
-    "serializable",
 ];
 const MESSAGE_LEVELS: &[&str] = &[
     "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error",
@@ -71,7 +71,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     reported("application_name", "", ApplicationName, "The name of the client's program."),
     setting("array_nulls", "on", Only(&["on"], &["off"]), "Reads NULL in array literals as a null."),
     setting("backslash_quote", "safe_encoding", OneOf(&["safe_encoding", "on", "off"]), "Whether \\' is allowed in literals."),
-    setting("bytea_output", "hex", Only(&["hex"], &["escape"]), "The output format of bytea."),
+    setting("bytea_output", "hex", OneOf(&["escape", "hex"]), "The output format of bytea."),
     setting("check_function_bodies", "on", Bool, "Checks function bodies when they are created."),
     reported("client_encoding", "UTF8", ClientEncoding, "The client's character set encoding."),
     setting("client_min_messages", "notice", OneOf(MESSAGE_LEVELS), "The least important messages sent to the client."),
@@ -111,7 +111,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("idle_session_timeout", "0", Duration, "Ends a session idle outside a transaction for this long."),
     reported("in_hot_standby", "off", Fixed, "Whether the server is a hot standby."),
     reported("integer_datetimes", "on", Fixed, "Whether times are integers."),
-    reported("IntervalStyle", "postgres", Only(&["postgres"], &["postgres_verbose", "sql_standard", "iso_8601"]), "The output format of intervals."),
+    reported("IntervalStyle", "postgres", OneOf(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]), "The output format of intervals."),
     reported("is_superuser", "on", Fixed, "Whether the current user is a superuser."),
     setting("jit", "off", Bool, "Steers PostgreSQL's planner; kept and not used."),
     setting("join_collapse_limit", "8", Integer(1, INT_MAX), "Steers PostgreSQL's planner; kept and not used."),
@@ -148,7 +148,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     reported("standard_conforming_strings", "on", Only(&["on"], &["off"]), "Takes backslashes in literals as they are."),
     setting("statement_timeout", "0", Duration, "Cancels a statement that takes longer."),
     setting("synchronize_seqscans", "on", Bool, "Steers PostgreSQL's planner; kept and not used."),
-    setting("synchronous_commit", "on", OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), "How long a commit waits; nothing is written."),
+    setting("synchronous_commit", "on", OneOf(&["local", "remote_write", "remote_apply", "on", "off"]), "How long a commit waits; nothing is written."),
     setting("tcp_keepalives_count", "3", Domain::Probes { n_max: 127, default: "3" }, "Questions to a silent client without an answer after which it is gone."),
     setting("tcp_keepalives_idle", "30", Domain::Time { unit: "s", max: 32_767, default: "30" }, "Seconds of silence after which the client is asked whether it is there."),
     setting("tcp_keepalives_interval", "10", Domain::Time { unit: "s", max: 32_767, default: "10" }, "Seconds between questions to a silent client."),
@@ -176,6 +176,7 @@ pub(in crate::wire) fn find(name: &str) -> Option<&'static Setting> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::domain::Before;
     use super::*;
 
     #[test]
@@ -186,7 +187,12 @@ mod tests {
         }
         for setting in SETTINGS {
             if !matches!(setting.domain, Domain::Fixed) {
-                let kept = setting.domain.accept(setting, setting.default);
+                let before = Before {
+                    written: setting.name,
+                    now: setting.default,
+                    default: setting.default,
+                };
+                let kept = setting.domain.accept(setting, setting.default, before);
                 assert_eq!(kept.expect(setting.name), setting.default);
             }
         }

@@ -1,5 +1,6 @@
 //! A session's settings: SET, SHOW, RESET, and what a transaction's end does to them.
 
+mod date_style;
 mod domain;
 mod list;
 mod time_zone;
@@ -16,6 +17,7 @@ use super::keepalive::Keepalive;
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
 use crate::types::Encoding;
+use domain::Before;
 use list::{SETTINGS, Setting, find};
 
 /// Two-part names a session may set besides the list's.
@@ -157,11 +159,6 @@ impl Settings {
         time_zone::arrow_zone(self.value("timezone")).into()
     }
 
-    /// Digits of floating-point values beyond those that are always right.
-    pub(super) fn extra_float_digits(&self) -> i32 {
-        self.value("extra_float_digits").parse().unwrap_or(1)
-    }
-
     /// The schemas searched, the user's own where `"$user"` stands.
     pub(super) fn search_path(&self, user: &str) -> Vec<String> {
         domain::search_path(self.value("search_path"))
@@ -205,7 +202,7 @@ impl Settings {
         local: bool,
     ) -> Result<(), Failure> {
         let key = name.to_lowercase();
-        let kept = accepted(&self.defaults, name, value)?;
+        let kept = accepted(&self.defaults, &self.current, name, value)?;
         if find(name).is_none() {
             self.limit_custom(&key)?;
         }
@@ -274,7 +271,7 @@ impl Settings {
     /// # Errors
     /// As [`Self::set`].
     pub(super) fn accepted(&self, name: &str, value: &str) -> Result<String, Failure> {
-        let kept = accepted(&self.defaults, name, Some(value))?;
+        let kept = accepted(&self.defaults, &self.current, name, Some(value))?;
         Ok(kept.unwrap_or_default())
     }
 
@@ -282,8 +279,9 @@ impl Settings {
     /// statement is done. Whether a role may be assumed is checked then.
     pub(super) fn set_config(&self) -> SetConfig {
         let (asked, defaults) = (Arc::clone(&self.asked), Arc::clone(&self.defaults));
+        let current = Arc::clone(&self.current);
         SetConfig(Arc::new(move |name, value, is_local| {
-            let kept = accepted(&defaults, name, value).map_err(Failure::into_error)?;
+            let kept = accepted(&defaults, &current, name, value).map_err(Failure::into_error)?;
             let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.push(Asked {
                 name: name.to_owned(),
@@ -380,14 +378,25 @@ impl Settings {
 }
 
 /// A value as it is kept; `None` to forget a name of two parts.
-fn accepted(defaults: &Values, name: &str, value: Option<&str>) -> Result<Option<String>, Failure> {
+fn accepted(
+    defaults: &Values,
+    current: &Values,
+    name: &str,
+    value: Option<&str>,
+) -> Result<Option<String>, Failure> {
     let key = name.to_lowercase();
+    let of = |values: &'_ Values| values.get(&key).cloned().unwrap_or_default();
+    let (now, default) = (of(current), of(defaults));
+    let before = Before {
+        written: name,
+        now: &now,
+        default: &default,
+    };
     match (find(name), value) {
-        (Some(setting), Some(value)) => setting.domain.accept(setting, value).map(Some),
+        (Some(setting), Some(value)) => setting.domain.accept(setting, value, before).map(Some),
         (Some(setting), None) => {
             // Fixed settings refuse their default as well.
-            let default = defaults.get(&key).map_or("", String::as_str);
-            setting.domain.accept(setting, default).map(Some)
+            setting.domain.accept(setting, &default, before).map(Some)
         }
         (None, value) if is_custom(&key) => Ok(value.map(str::to_owned)),
         (None, _) => Err(unrecognized(name)),
@@ -472,7 +481,7 @@ mod tests {
             .set("extra_float_digits", Some("3"), false)
             .unwrap();
         settings.reset_all();
-        assert_eq!(settings.extra_float_digits(), 2);
+        assert_eq!(settings.value("extra_float_digits"), "2");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Time zones as PostgreSQL spells them, and as Arrow takes them.
 
-use arrow::array::timezone::Tz;
-
 use crate::functions::input;
+use crate::functions::output::iana_name;
 
 /// The zone as it is kept and shown; `None` if there is no such zone.
 pub(super) fn canonical(value: &str) -> Option<String> {
@@ -17,7 +16,7 @@ pub(super) fn canonical(value: &str) -> Option<String> {
     if input::offset(value).is_some_and(|seconds| seconds % 60 == 0) {
         return Some(value.to_owned());
     }
-    if let Some(name) = iana(value) {
+    if let Some(name) = iana_name(value) {
         return Some(name);
     }
     posix(value).map(show_offset)
@@ -42,35 +41,6 @@ fn numeric(hours: f64) -> Option<String> {
     // PostgreSQL's zones are less than 168 hours away; Arrow's less than 24.
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
     (seconds.abs() < 86_400.0 && seconds % 60.0 == 0.0).then(|| show_offset(seconds as i32))
-}
-
-/// A zone of a name, in any case.
-fn iana(value: &str) -> Option<String> {
-    let is_name = |name: &String| {
-        name.starts_with(|first: char| first.is_ascii_alphabetic()) && name.parse::<Tz>().is_ok()
-    };
-    let spellings = [
-        value.to_owned(),
-        value.to_ascii_uppercase(),
-        capitalised(value),
-    ];
-    spellings.into_iter().find(is_name)
-}
-
-/// `america/new_york` as `America/New_York`.
-fn capitalised(value: &str) -> String {
-    let mut after_letter = false;
-    value
-        .chars()
-        .map(|character| {
-            let written = match after_letter {
-                true => character.to_ascii_lowercase(),
-                false => character.to_ascii_uppercase(),
-            };
-            after_letter = character.is_ascii_alphanumeric();
-            written
-        })
-        .collect()
 }
 
 /// `GMT+2`, `<+02>-02`: the sign says how far Greenwich is, so it is turned round.

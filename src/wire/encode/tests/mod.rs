@@ -16,6 +16,7 @@ use arrow::datatypes::{Field, Int32Type, IntervalDayTime, Schema};
 use bytes::{Buf, BytesMut};
 
 use super::*;
+use crate::functions::output::Zone;
 use crate::types::{PgType, of_field, oid};
 
 /// The fields of the first row, or the error's message.
@@ -32,10 +33,9 @@ fn row(
     }];
     let style = Style {
         zone: Zone::of("Asia/Kolkata"),
-        extra_float_digits: 1,
-        encoding: crate::types::Encoding::Utf8,
+        ..Style::default()
     };
-    let mut encoder = RowEncoder::new(&batch, &columns, &[format], style)
+    let mut encoder = RowEncoder::new(&batch, &columns, &[format], style, Encoding::Utf8)
         .map_err(|error| error.message().to_owned())?;
     let mut out = BytesMut::new();
     let limit = Limit {

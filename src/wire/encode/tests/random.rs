@@ -9,9 +9,9 @@ use arrow::datatypes::{ArrowPrimitiveType, IntervalMonthDayNano, i256};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::value::{binary_value, text_value, with_length};
-use super::super::values::Values;
+use super::super::value::{binary_value, with_length};
 use super::*;
+use crate::functions::output::{Notation, Values, text_value};
 
 /// Rows of a batch at most: several blocks of cells.
 const N_ROWS_MAX: usize = 200;
@@ -181,7 +181,7 @@ fn expected(
             }
             let written = with_length(&mut out, |out| match format {
                 Format::Text => text_value(out, values, row, style),
-                Format::Binary => binary_value(out, values, row, pg_type.oid, style),
+                Format::Binary => binary_value(out, values, row, pg_type.oid),
             });
             if written.is_err() {
                 out.truncate(start);
@@ -192,6 +192,34 @@ fn expected(
         out[start + 1..start + 5].copy_from_slice(&length.to_be_bytes());
     }
     (out, n_rows)
+}
+
+/// ISO, and everything by default, as likely as all else.
+fn notation(random: &mut StdRng) -> Notation {
+    use crate::functions::output::{BytesNotation, DateNotation, FieldOrder, IntervalNotation};
+    let extra_float_digits = random.random_range(-15..=3);
+    if random.random() {
+        return Notation {
+            extra_float_digits,
+            ..Notation::default()
+        };
+    }
+    Notation {
+        dates: [
+            DateNotation::Iso,
+            DateNotation::Sql,
+            DateNotation::Postgres,
+            DateNotation::German,
+        ][random.random_range(0..4)],
+        order: [FieldOrder::DayMonthYear, FieldOrder::MonthDayYear][random.random_range(0..2)],
+        intervals: [
+            IntervalNotation::PostgresVerbose,
+            IntervalNotation::SqlStandard,
+            IntervalNotation::Iso8601,
+        ][random.random_range(0..3)],
+        bytes: [BytesNotation::Hex, BytesNotation::Escape][random.random_range(0..2)],
+        extra_float_digits,
+    }
 }
 
 fn check_random(seed: u64) {
@@ -210,8 +238,7 @@ fn check_random(seed: u64) {
         zone: Zone::of(
             ["UTC", "Europe/Berlin", "+05:30", "America/Caracas"][random.random_range(0..4)],
         ),
-        extra_float_digits: random.random_range(-15..=3),
-        encoding: crate::types::Encoding::Utf8,
+        notation: notation(random),
     };
     let (expected, n_expected) = expected(&columns, n_rows, &style);
     let fields: Vec<_> = columns
@@ -233,7 +260,7 @@ fn check_random(seed: u64) {
         })
         .collect();
     let formats: Vec<_> = columns.iter().map(|(_, format, _)| *format).collect();
-    let mut encoder = RowEncoder::new(&batch, &described, &formats, style).unwrap();
+    let mut encoder = RowEncoder::new(&batch, &described, &formats, style, Encoding::Utf8).unwrap();
     let (mut out, mut n_sent) = (BytesMut::new(), 0);
     while encoder.n_rows_left() > 0 {
         let limit = Limit {

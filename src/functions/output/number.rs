@@ -3,13 +3,13 @@
 use bytes::BufMut;
 
 /// Appends a whole number.
-pub(super) fn integer(out: &mut impl BufMut, value: impl itoa::Integer) {
+pub fn integer(out: &mut impl BufMut, value: impl itoa::Integer) {
     out.put_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// Appends a float8. With `extra_float_digits` above 0 the shortest digits that read back as the
 /// same number, otherwise 15 of them and that many fewer (`float8out_internal` in float.c).
-pub(super) fn float8(out: &mut impl BufMut, value: f64, extra_float_digits: i32) {
+pub fn float8(out: &mut impl BufMut, value: f64, extra_float_digits: i32) {
     if special(out, value) {
         return;
     }
@@ -22,7 +22,7 @@ pub(super) fn float8(out: &mut impl BufMut, value: f64, extra_float_digits: i32)
 }
 
 /// Appends a float4.
-pub(super) fn float4(out: &mut impl BufMut, value: f32, extra_float_digits: i32) {
+pub fn float4(out: &mut impl BufMut, value: f32, extra_float_digits: i32) {
     if special(out, f64::from(value)) {
         return;
     }

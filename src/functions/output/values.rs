@@ -21,7 +21,7 @@ use crate::types::{element_of, oid};
 
 /// The values of a column.
 #[derive(Debug)]
-pub(super) enum Values {
+pub enum Values {
     Null,
     Bool(BooleanArray),
     Int2(Int16Array),
@@ -53,15 +53,15 @@ pub(super) enum Values {
 
 /// The lists of a column.
 #[derive(Debug)]
-pub(super) struct List {
+pub struct List {
     /// The lists' offsets and nulls.
-    pub(super) lists: ListArray,
+    pub lists: ListArray,
     /// The values of all of them.
-    pub(super) elements: Values,
+    pub elements: Values,
     /// PostgreSQL's type of what is not a list any more.
-    pub(super) element_oid: u32,
+    pub element_oid: u32,
     /// `int2vector` and `oidvector` have a text form of their own, without braces.
-    pub(super) is_vector: bool,
+    pub is_vector: bool,
 }
 
 impl Values {
@@ -69,7 +69,7 @@ impl Values {
     ///
     /// # Errors
     /// A value that PostgreSQL's type cannot hold.
-    pub(super) fn of(array: &ArrayRef, pg_oid: u32) -> Result<Self> {
+    pub fn of(array: &ArrayRef, pg_oid: u32) -> Result<Self> {
         if matches!(pg_oid, oid::JSON | oid::JSONB) && array.data_type().is_nested() {
             return crate::functions::json::texts(array).map(Self::Text);
         }
@@ -175,12 +175,12 @@ impl Values {
     }
 
     /// Whether a row's value is null.
-    pub(super) fn is_null(&self, row: usize) -> bool {
+    pub fn is_null(&self, row: usize) -> bool {
         self.array().is_none_or(|array| array.is_null(row))
     }
 
     /// Where its nulls are, if it has any.
-    pub(super) fn nulls(&self) -> Option<NullBuffer> {
+    pub fn nulls(&self) -> Option<NullBuffer> {
         let nulls = self.array()?.nulls()?;
         (nulls.null_count() > 0).then(|| nulls.clone())
     }

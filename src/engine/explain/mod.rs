@@ -1,0 +1,106 @@
+//! EXPLAIN: the plan of a query, with what each operator did if the query was run.
+
+mod json;
+mod options;
+mod text;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::execution::SessionState;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use super::answer::{Answer, Column};
+use super::pin::Pinned;
+use super::{columns, failure};
+use crate::error::{Error, Result};
+use crate::types::{TYPE_KEY, oid};
+pub(super) use options::parse;
+pub use options::{ExplainFormat, ExplainOptions};
+
+/// What is explained.
+struct Explained<'a> {
+    pinned: &'a Pinned,
+    physical: &'a dyn ExecutionPlan,
+    options: ExplainOptions,
+    planning: Duration,
+    /// How long it ran, if it did.
+    execution: Option<Duration>,
+}
+
+/// The answer of an EXPLAIN; `started` is when planning began.
+pub(super) async fn answer(
+    pinned: &Pinned,
+    physical: &Arc<dyn ExecutionPlan>,
+    options: ExplainOptions,
+    started: Instant,
+    state: &SessionState,
+) -> Result<Answer> {
+    let planning = started.elapsed();
+    let execution = match options.analyze {
+        true => Some(run(physical, state).await?),
+        false => None,
+    };
+    let explained = Explained {
+        pinned,
+        physical: physical.as_ref(),
+        options,
+        planning,
+        execution,
+    };
+    let lines = match options.format {
+        ExplainFormat::Text => text::lines(&explained),
+        ExplainFormat::Json => vec![json::document(&explained)],
+    };
+    let schema = schema(options.format);
+    let lines = RecordBatch::try_new(schema, vec![Arc::new(StringArray::from(lines))]);
+    let lines = lines.map_err(Error::internal)?;
+    Ok(Answer::of_batch(columns::of_schema(&lines.schema()), lines))
+}
+
+/// Runs a plan to its end for its figures; how long it took.
+async fn run(physical: &Arc<dyn ExecutionPlan>, state: &SessionState) -> Result<Duration> {
+    let started = Instant::now();
+    let mut stream = execute_stream(Arc::clone(physical), state.task_ctx())
+        .map_err(|error| failure::from_datafusion(&error))?;
+    while let Some(batch) = stream.next().await {
+        batch.map_err(|error| failure::from_datafusion(&error))?;
+    }
+    Ok(started.elapsed())
+}
+
+/// The versions of the relations that are read: name and version, in the order of the names.
+fn versions(pinned: &Pinned) -> Vec<(String, String)> {
+    let relations = pinned.tables.iter().map(|relation| {
+        let name = format!("{}.{}", relation.schema, relation.name);
+        (name, relation.version.to_string())
+    });
+    let mut versions: Vec<_> = relations.collect();
+    versions.sort_unstable();
+    versions.dedup();
+    versions
+}
+
+/// Milliseconds with three digits of a fraction, as PostgreSQL writes times.
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64() * 1e3)
+}
+
+fn schema(format: ExplainFormat) -> SchemaRef {
+    let field = Field::new("QUERY PLAN", DataType::Utf8, false);
+    let field = match format {
+        ExplainFormat::Text => field,
+        ExplainFormat::Json => {
+            field.with_metadata([(TYPE_KEY.to_owned(), oid::JSON.to_string())].into())
+        }
+    };
+    Arc::new(Schema::new(vec![field]))
+}
+
+/// The columns of every EXPLAIN with these options.
+pub fn columns(options: ExplainOptions) -> Vec<Column> {
+    columns::of_schema(&schema(options.format))
+}

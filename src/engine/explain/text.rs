@@ -1,0 +1,27 @@
+//! A plan as lines of text, the version of every relation it reads below.
+
+use datafusion::physical_plan::display::DisplayableExecutionPlan;
+
+use super::{Explained, milliseconds, versions};
+
+/// The lines of a plan, in PostgreSQL's one column.
+pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
+    let display = match explained.options.analyze && explained.options.timing {
+        true => DisplayableExecutionPlan::with_metrics(explained.physical),
+        false => DisplayableExecutionPlan::new(explained.physical),
+    };
+    let text = display.indent(explained.options.verbose).to_string();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for (name, version) in versions(explained.pinned) {
+        lines.push(format!("Version: {name} {version}"));
+    }
+    if explained.options.summary {
+        let planning = milliseconds(explained.planning);
+        lines.push(format!("Planning Time: {planning} ms"));
+        if let Some(execution) = explained.execution {
+            let execution = milliseconds(execution);
+            lines.push(format!("Execution Time: {execution} ms"));
+        }
+    }
+    lines
+}

@@ -1,0 +1,45 @@
+//! Plans `interval * number`, `number * interval` and `interval / number`, which DataFusion lacks.
+//! <https://www.postgresql.org/docs/16/functions-datetime.html>
+
+use arrow::datatypes::DataType;
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+
+use crate::functions::intervals;
+
+/// The planner of these operators; the others are left to DataFusion's.
+#[derive(Debug)]
+pub(super) struct IntervalOperators;
+
+impl ExprPlanner for IntervalOperators {
+    fn plan_binary_op(
+        &self,
+        binary: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
+        let function = match binary.op {
+            BinaryOperator::Multiply => intervals::multiplied(),
+            BinaryOperator::Divide => intervals::divided(),
+            _ => return Ok(PlannerResult::Original(binary)),
+        };
+        let types = (binary.left.get_type(schema), binary.right.get_type(schema));
+        let (Ok(of_left), Ok(of_right)) = types else {
+            return Ok(PlannerResult::Original(binary));
+        };
+        let is_product = binary.op == BinaryOperator::Multiply;
+        let (interval, number): (Expr, Expr) = match (is_interval(&of_left), is_interval(&of_right))
+        {
+            (true, false) if of_right.is_numeric() => (binary.left, binary.right),
+            (false, true) if of_left.is_numeric() && is_product => (binary.right, binary.left),
+            _ => return Ok(PlannerResult::Original(binary)),
+        };
+        let call = function.call(vec![interval, cast(number, DataType::Float64)]);
+        Ok(PlannerResult::Planned(call))
+    }
+}
+
+fn is_interval(of: &DataType) -> bool {
+    matches!(of, DataType::Interval(_))
+}
