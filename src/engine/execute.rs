@@ -75,21 +75,19 @@ fn is_of_function(name: &TableReference) -> bool {
     name.table().ends_with("()")
 }
 
-/// Starts a physical plan. `columns` are what the client was told, or is to be told.
+/// Starts a physical plan, which runs until `stop` is cancelled. `columns` are what the client was
+/// told, or is to be told.
 pub(super) fn start(
-    physical: &Arc<dyn ExecutionPlan>,
+    physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
     state: &SessionState,
-    cancel: &CancellationToken,
+    stop: CancellationToken,
 ) -> Result<Answer> {
     let schema = physical.schema();
-    // Ends with the answer as well: then nobody waits for more rows.
-    let stop = cancel.child_token();
-    let mut stream = stoppable(Arc::clone(physical), &stop)
-        .and_then(|physical| execute_stream(physical, state.task_ctx()))
+    let mut stream = execute_stream(stoppable(physical, &stop)?, state.task_ctx())
         .map_err(|error| failure::from_datafusion(&error))?;
     let (sender, rows) = mpsc::channel(BATCHES_AHEAD);
-    let cancel = cancel.clone();
+    let cancel = stop.clone();
     let task = Handle::current().spawn(async move {
         loop {
             let batch = tokio::select! {

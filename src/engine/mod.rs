@@ -320,8 +320,12 @@ impl Inner {
             None => analyzed,
         };
         let physical = execute::physical(analyzed, &state).await?;
+        // Ends with the answer as well: then nobody waits for more rows.
+        let stop = context.cancel.child_token();
         match statement.kind {
             StatementKind::Explain { options, .. } => {
+                let _stop = stop.clone().drop_guard();
+                let physical = stoppable::stoppable(physical, &stop)?;
                 explain::answer(&pinned, &physical, options, started, &state).await
             }
             _ => {
@@ -330,7 +334,7 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(&physical, columns, &state, &context.cancel)
+                execute::start(physical, columns, &state, stop)
             }
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, Schema};
-use datafusion::common::Result;
+use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::ColumnarValue;
@@ -20,6 +20,8 @@ use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use tokio_util::sync::CancellationToken;
 
 use super::execute::canceled;
+use super::failure;
+use crate::error::Result;
 
 /// The plan with joins that end with an error once `stop` is cancelled. For one execution alone.
 pub(super) fn stoppable(
@@ -31,7 +33,8 @@ pub(super) fn stoppable(
             Some(join) => Transformed::yes(join),
             None => Transformed::no(node),
         })
-    })?;
+    });
+    let plan = plan.map_err(|error| failure::from_datafusion(&error))?;
     Ok(plan.data)
 }
 
@@ -39,7 +42,7 @@ pub(super) fn stoppable(
 fn with_stoppable_filter(
     node: &Arc<dyn ExecutionPlan>,
     stop: &CancellationToken,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+) -> DataFusionResult<Option<Arc<dyn ExecutionPlan>>> {
     let filter = |filter: &JoinFilter| {
         Some(JoinFilter::new(
             Arc::new(StoppableCondition {
@@ -107,14 +110,14 @@ impl Hash for StoppableCondition {
 }
 
 impl PhysicalExpr for StoppableCondition {
-    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+    fn evaluate(&self, batch: &RecordBatch) -> DataFusionResult<ColumnarValue> {
         if self.stop.is_cancelled() {
             return Err(DataFusionError::External(Box::new(canceled())));
         }
         self.condition.evaluate(batch)
     }
 
-    fn return_field(&self, input_schema: &Schema) -> Result<FieldRef> {
+    fn return_field(&self, input_schema: &Schema) -> DataFusionResult<FieldRef> {
         self.condition.return_field(input_schema)
     }
 
@@ -125,7 +128,7 @@ impl PhysicalExpr for StoppableCondition {
     fn with_new_children(
         self: Arc<Self>,
         children: Vec<Arc<dyn PhysicalExpr>>,
-    ) -> Result<Arc<dyn PhysicalExpr>> {
+    ) -> DataFusionResult<Arc<dyn PhysicalExpr>> {
         Ok(Arc::new(Self {
             condition: children
                 .into_iter()

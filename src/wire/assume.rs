@@ -51,8 +51,8 @@ impl Connection {
 impl Session {
     /// As whom the session runs its statements.
     pub(super) fn actor(&self, authority: &Authority) -> Actor {
-        let session_user = self.settings.text(SESSION_AUTHORIZATION);
-        let user = match self.settings.text(ROLE) {
+        let session_user = self.settings.value(SESSION_AUTHORIZATION);
+        let user = match self.settings.value(ROLE) {
             NONE => session_user,
             role => role,
         };

@@ -356,8 +356,10 @@ impl Connection {
         }
         self.mode = Mode::Ready;
         let settings = &self.session.settings;
-        self.client.keep_alive(settings.keepalive());
-        self.client.set_encoding(settings.client_encoding());
+        if !settings.is_told() {
+            self.client.keep_alive(settings.keepalive());
+            self.client.set_encoding(settings.client_encoding());
+        }
         let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
             respond::parameter_status(output, name, &value);

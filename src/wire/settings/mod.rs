@@ -3,20 +3,18 @@
 mod date_style;
 mod domain;
 mod list;
+mod meaning;
 mod time_zone;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use moka::sync::Cache;
 
 use super::assume::{ROLE, SESSION_AUTHORIZATION, is_identity};
-use super::failure::{Failure, Severity};
-use super::keepalive::Keepalive;
+use super::failure::Failure;
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
-use crate::types::Encoding;
 use domain::Before;
 use list::{SETTINGS, Setting, find};
 
@@ -101,74 +99,11 @@ impl Settings {
         &self.current
     }
 
-    /// A setting's value, by its name in lower case.
-    pub(super) fn text(&self, name: &str) -> &str {
-        self.value(name)
-    }
-
     /// A setting's value, by its name in the list.
-    fn value(&self, name: &str) -> &str {
+    pub(super) fn value(&self, name: &str) -> &str {
         self.current
             .get(&name.to_lowercase())
             .map_or("", String::as_str)
-    }
-
-    /// How long a statement may take.
-    pub(super) fn statement_timeout(&self) -> Option<Duration> {
-        domain::duration_of(self.value("statement_timeout"))
-    }
-
-    /// How long the session may be silent.
-    pub(super) fn idle_timeout(&self, in_block: bool) -> Option<Duration> {
-        domain::duration_of(self.value(match in_block {
-            true => "idle_in_transaction_session_timeout",
-            false => "idle_session_timeout",
-        }))
-    }
-
-    /// How the client's vanishing is noticed.
-    pub(super) fn keepalive(&self) -> Keepalive {
-        let default = Keepalive::DEFAULT;
-        let seconds = |name| self.value(name).parse().ok().map(Duration::from_secs);
-        let milliseconds = |name| self.value(name).parse().ok().map(Duration::from_millis);
-        let count = self.value("tcp_keepalives_count").parse().ok();
-        Keepalive {
-            idle: seconds("tcp_keepalives_idle").unwrap_or(default.idle),
-            interval: seconds("tcp_keepalives_interval").unwrap_or(default.interval),
-            n_questions: count.unwrap_or(default.n_questions),
-            unacknowledged: milliseconds("tcp_user_timeout").unwrap_or(default.unacknowledged),
-        }
-    }
-
-    /// Whether the client wants notices this bad.
-    pub(super) fn wants(&self, severity: Severity) -> bool {
-        match self.value("client_min_messages") {
-            "warning" => severity != Severity::Notice,
-            "error" => !matches!(severity, Severity::Notice | Severity::Warning),
-            _ => true,
-        }
-    }
-
-    /// The encoding of the client's texts.
-    pub(super) fn client_encoding(&self) -> Encoding {
-        Encoding::of(self.value("client_encoding")).unwrap_or(Encoding::Utf8)
-    }
-
-    /// The time zone, as Arrow takes it.
-    pub(super) fn time_zone(&self) -> Arc<str> {
-        time_zone::arrow_zone(self.value("timezone")).into()
-    }
-
-    /// The schemas searched, the user's own where `"$user"` stands.
-    pub(super) fn search_path(&self, user: &str) -> Vec<String> {
-        domain::search_path(self.value("search_path"))
-            .into_iter()
-            .filter(|schema| !schema.is_empty())
-            .map(|schema| match schema.as_str() {
-                "$user" => user.to_owned(),
-                _ => schema,
-            })
-            .collect()
     }
 
     /// SHOW name: the setting's own spelling, and its value.
@@ -316,17 +251,6 @@ impl Settings {
         }
     }
 
-    /// Whether the transaction sees one moment, as REPEATABLE READ and SERIALIZABLE ones do.
-    pub(super) fn sees_one_moment(&self) -> bool {
-        let level = self.value("transaction_isolation");
-        matches!(level, "repeatable read" | "serializable")
-    }
-
-    /// Whether the transaction may define nothing.
-    pub(super) fn is_read_only(&self) -> bool {
-        self.value("transaction_read_only") == "on"
-    }
-
     /// A transaction or savepoint begins.
     pub(super) fn save(&mut self) {
         let saved = (Arc::clone(&self.session), Arc::clone(&self.current));
@@ -361,10 +285,15 @@ impl Settings {
         self.current = Arc::clone(&self.session);
     }
 
+    /// Whether nothing was set since [`Self::take_changes`].
+    pub(super) fn is_told(&self) -> bool {
+        let is_same = |told: &Values| Arc::ptr_eq(told, &self.current);
+        self.told.as_ref().is_some_and(is_same)
+    }
+
     /// The reported settings that the client does not know yet.
     pub(super) fn take_changes(&mut self) -> Vec<(&'static str, String)> {
-        let is_same = |told: &Values| Arc::ptr_eq(told, &self.current);
-        if self.told.as_ref().is_some_and(is_same) {
+        if self.is_told() {
             return Vec::new();
         }
         let told = self.told.replace(Arc::clone(&self.current));
