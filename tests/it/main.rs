@@ -9,6 +9,7 @@ mod auth;
 mod broken;
 mod clients;
 mod garbage;
+mod rights;
 mod roles;
 mod slt;
 mod stopping;
