@@ -50,15 +50,22 @@ STATIC = {
 
 # Those of information_schema that Lakegate fills, and those that are truly empty in it.
 INFORMATION_SCHEMA = (
+    "applicable_roles",
+    "column_privileges",
     "columns",
     "constraint_column_usage",
+    "enabled_roles",
     "key_column_usage",
     "referential_constraints",
+    "role_column_grants",
+    "role_table_grants",
     "schemata",
     "sequences",
     "table_constraints",
+    "table_privileges",
     "tables",
     "triggers",
+    "usage_privileges",
     "views",
 )
 

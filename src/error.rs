@@ -202,6 +202,13 @@ impl Error {
         self
     }
 
+    /// Takes the hint away: it names what not everybody may know of.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.inner.hint = None;
+        self
+    }
+
     /// Takes the position away: it is one of another text.
     #[must_use]
     pub fn without_position(mut self) -> Self {

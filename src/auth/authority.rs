@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::predefined::{OWNER, PREDEFINED, predefined};
-use super::{Actor, Role, Roles, Standing};
+use super::{Actor, DefaultGrant, Grant, Object, Privilege, Role, Roles, Standing};
 
 /// The membership of a role in another: a row of `pg_auth_members`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +43,14 @@ pub enum Fact {
     Membership(Membership),
     /// ALTER ROLE ... SET.
     Setting(RoleSetting),
+    /// GRANT of a privilege.
+    Grant(Grant),
+    /// ALTER DEFAULT PRIVILEGES.
+    Default(DefaultGrant),
+    /// ALTER ... OWNER TO.
+    Owner(Object, String),
+    /// REVOKE of what PUBLIC has without a grant.
+    Withdrawn(Object, Privilege),
 }
 
 impl Fact {
@@ -53,6 +61,49 @@ impl Fact {
                 vec![&membership.role, &membership.member, &membership.grantor]
             }
             Self::Setting(setting) => setting.role.as_deref().into_iter().collect(),
+            Self::Grant(grant) => {
+                let grantee = grant.grantee.as_deref();
+                grantee
+                    .into_iter()
+                    .chain([grant.grantor.as_str()])
+                    .collect()
+            }
+            Self::Default(grant) => {
+                let grantee = grant.grantee.as_deref();
+                grantee.into_iter().chain(grant.owner.as_deref()).collect()
+            }
+            Self::Owner(_, owner) => vec![owner],
+            Self::Withdrawn(..) => Vec::new(),
+        }
+    }
+
+    /// The object it is about.
+    pub fn object(&self) -> Option<&Object> {
+        match self {
+            Self::Grant(grant) => Some(&grant.object),
+            Self::Owner(object, _) | Self::Withdrawn(object, _) => Some(object),
+            Self::Membership(_) | Self::Setting(_) | Self::Default(_) => None,
+        }
+    }
+
+    /// The same once an object has another name; `None` if it is about one that is gone.
+    pub fn moved(self, from: &Object, to: Option<&Object>) -> Option<Self> {
+        let moved = |object: Object| match (object, to) {
+            (object, _) if object.owned() != *from => Some(object),
+            (_, None) => None,
+            (Object::Column(.., column), Some(Object::Relation(schema, name))) => {
+                Some(Object::Column(schema.clone(), name.clone(), column))
+            }
+            (_, Some(to)) => Some(to.clone()),
+        };
+        match self {
+            Self::Grant(grant) => {
+                let object = moved(grant.object)?;
+                Some(Self::Grant(Grant { object, ..grant }))
+            }
+            Self::Owner(object, owner) => Some(Self::Owner(moved(object)?, owner)),
+            Self::Withdrawn(object, privilege) => Some(Self::Withdrawn(moved(object)?, privilege)),
+            other => Some(other),
         }
     }
 
@@ -74,6 +125,18 @@ impl Fact {
                 role: setting.role.as_ref().map(renamed),
                 ..setting.clone()
             }),
+            Self::Grant(grant) => Self::Grant(Grant {
+                grantee: grant.grantee.as_ref().map(renamed),
+                grantor: renamed(&grant.grantor),
+                ..grant.clone()
+            }),
+            Self::Default(grant) => Self::Default(DefaultGrant {
+                owner: grant.owner.as_ref().map(renamed),
+                grantee: grant.grantee.as_ref().map(renamed),
+                ..grant.clone()
+            }),
+            Self::Owner(object, owner) => Self::Owner(object.clone(), renamed(owner)),
+            Self::Withdrawn(..) => self.clone(),
         }
     }
 }
@@ -118,7 +181,7 @@ impl Authority {
     pub fn memberships(&self) -> impl Iterator<Item = &Membership> {
         self.facts.iter().filter_map(|fact| match fact {
             Fact::Membership(membership) => Some(membership),
-            Fact::Setting(_) => None,
+            _ => None,
         })
     }
 
@@ -126,7 +189,7 @@ impl Authority {
     pub fn all_settings(&self) -> impl Iterator<Item = &RoleSetting> {
         self.facts.iter().filter_map(|fact| match fact {
             Fact::Setting(setting) => Some(setting),
-            Fact::Membership(_) => None,
+            _ => None,
         })
     }
 

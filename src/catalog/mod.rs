@@ -22,7 +22,7 @@ pub use self::folder::Judge;
 pub use self::inventory::Columns;
 use self::system::Builtin;
 use self::views::{Good, ReferencesOf, View, Views};
-use crate::auth::Actor;
+use crate::auth::{Actor, Rights};
 use crate::error::Result;
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
@@ -116,6 +116,13 @@ pub struct SystemView {
     pub actor: Actor,
     /// Every setting of the session by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
+}
+
+impl SystemView {
+    /// The rights of whom the statement runs as.
+    pub fn rights(&self) -> Rights<'_> {
+        self.snapshot.views.authority.rights_of(&self.actor)
+    }
 }
 
 /// A relation of `pg_catalog`, `information_schema` or `lakegate`: rows made from what is known.

@@ -4,10 +4,12 @@
 //! statement only from one, and a plan only from a pinned statement: nothing is planned over a
 //! relation whose version is not fixed.
 
+mod access;
 mod answer;
 mod arguments;
 mod bind;
 mod columns;
+mod columns_read;
 mod constant;
 mod context;
 mod copy;
@@ -66,6 +68,7 @@ use crate::catalog::sql::Lines;
 use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
+use access::{Access, Checks};
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
 use moka::sync::Cache;
@@ -232,8 +235,10 @@ impl Inner {
         query: &Query,
         lines: &Lines,
         context: &StatementContext,
+        checks: Checks,
     ) -> Result<Pinned> {
-        let resolved = references::resolve(&self.catalog, query, lines, context).await?;
+        let access = Access::of(&self.catalog, context, checks);
+        let resolved = references::resolve(&self.catalog, query, lines, context, &access).await?;
         let inventory = match resolved.needs_inventory() {
             true => Some(self.inventory(&resolved.snapshot, context).await),
             false => None,
@@ -251,7 +256,9 @@ impl Inner {
     ) -> Result<Description> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = self.pin(query, &statement.lines, context).await?;
+        let pinned = self
+            .pin(query, &statement.lines, context, Checks::Names)
+            .await?;
         let scene = Scene {
             query,
             lines: &statement.lines,
@@ -283,7 +290,9 @@ impl Inner {
         let started = Instant::now();
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
-        let pinned = self.pin(query, &statement.lines, context).await;
+        let pinned = self
+            .pin(query, &statement.lines, context, Checks::Reading)
+            .await;
         let pinned = match &statement.kind {
             StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
             _ => pinned?,

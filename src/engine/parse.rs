@@ -63,7 +63,6 @@ const NOT_YET: &[&str] = &[
     "CREATE POLICY",
     "ALTER POLICY",
     "DROP POLICY",
-    "ALTER SCHEMA",
     "IMPORT",
     "REFRESH",
     "SECURITY",

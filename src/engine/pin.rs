@@ -14,11 +14,12 @@ use datafusion::datasource::MemTable;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visit, Visitor};
 use futures::future::try_join_all;
 
+use super::access::Policies;
 use super::bind::reference;
 use super::context::StatementContext;
 use super::failure;
 use super::moment::Moment;
-use super::references::{Meaning, Resolved, Target};
+use super::references::{Limits, Meaning, Resolved, Target};
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;
@@ -37,6 +38,10 @@ pub(super) struct Pinned {
     pub(super) inventory: Option<Arc<Inventory>>,
     /// By the reference as written; two spellings of one relation share one version.
     pub(super) relations: Relations,
+    /// The references of which not every column may be read.
+    pub(super) limits: Limits,
+    /// What was allowed to be read, and as whom.
+    pub(super) policies: Policies,
     /// Every relation with rows that is read, through views too.
     pub(super) tables: Vec<Arc<PinnedTable>>,
 }
@@ -70,6 +75,7 @@ pub(super) struct PinnedView {
     pub(super) query: Box<Query>,
     pub(super) lines: Arc<Lines>,
     pub(super) relations: Relations,
+    pub(super) limits: Limits,
 }
 
 /// Pins what a query's references were resolved to at the latest versions.
@@ -99,16 +105,21 @@ pub(super) async fn pin(
             query: resolved_view.query.clone(),
             lines: Arc::clone(&resolved_view.lines),
             relations: relations(&resolved_view.references, &tables, &views),
+            limits: resolved_view.limits.clone(),
         });
         views.insert(resolved_view.oid, pinned);
     }
-    Ok(Pinned {
+    let pinned = Pinned {
+        limits: resolved.limits,
+        policies: resolved.policies,
         relations: relations(&resolved.references, &tables, &views),
         snapshot: resolved.snapshot,
         builtin: Arc::clone(catalog.builtin()),
         inventory,
         tables: tables.into_values().collect(),
-    })
+    };
+    tracing::debug!(policies = %pinned.policies.fingerprint(), "pinned");
+    Ok(pinned)
 }
 
 /// What references mean, once the relations are pinned. Views come in the order of what they read.

@@ -23,16 +23,17 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::bind::{self, TableColumns};
+use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
 use super::nearest::{hint, nearest};
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
-use super::references::in_view;
+use super::references::{Limits, in_view};
 use super::rules::json_uses;
 use super::{Parameter, Scene, table_arguments, typed_literals};
 use crate::catalog::sql::Lines;
-use crate::catalog::views::View;
+use crate::catalog::views::{View, permission_denied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
 
@@ -48,7 +49,8 @@ pub(super) fn plan(scene: &Scene<'_>, parameters: Vec<Option<FieldRef>>) -> Resu
     let mut planning = Planning::new(scene.pinned, scene.state, scene.context);
     planning.values = scene.values;
     let relations = &scene.pinned.relations;
-    let logical = planning.query(scene.query, relations, scene.lines, parameters)?;
+    let limits = &scene.pinned.limits;
+    let logical = planning.query(scene.query, (relations, limits), scene.lines, parameters)?;
     Ok(Plan { logical })
 }
 
@@ -107,7 +109,7 @@ impl<'a> Planning<'a> {
     fn query(
         &mut self,
         query: &Query,
-        relations: &Relations,
+        (relations, limits): (&Relations, &Limits),
         lines: &Lines,
         parameters: Vec<Option<FieldRef>>,
     ) -> Result<LogicalPlan> {
@@ -128,11 +130,51 @@ impl<'a> Planning<'a> {
                 .collect(),
         };
         known_functions(&query, &names, lines)?;
+        if !limits.is_empty() {
+            self.within_limits(&query, &names, limits, lines, parameters.clone())?;
+        }
         let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
             .map_err(|error| failure::in_statement(&error, lines))
+    }
+
+    /// Refuses a query that names columns which may not be read.
+    fn within_limits(
+        &self,
+        query: &Query,
+        names: &Names<'_>,
+        limits: &Limits,
+        lines: &Lines,
+        parameters: Vec<Option<FieldRef>>,
+    ) -> Result<()> {
+        let relations = names.relations.iter().map(|(name, source)| {
+            let names_only: Arc<dyn TableSource> = Arc::new(NamesOnly(source.schema()));
+            (name.clone(), names_only)
+        });
+        let names = Names {
+            state: self.state,
+            functions: &self.functions,
+            relations: relations.collect(),
+            values: self.values,
+        };
+        let query = SqlStatement::Query(Box::new(query.clone()));
+        let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
+        let plan = SqlToRel::new_with_options(&names, parser_options(self.state))
+            .sql_statement_to_plan_with_context(query, &mut planner)
+            .map_err(|error| failure::in_statement(&error, lines))?;
+        let read = columns_read(&plan);
+        for (reference, limit) in limits {
+            let read = read.get(reference).into_iter().flatten();
+            if read
+                .into_iter()
+                .any(|column| !limit.columns.contains(column))
+            {
+                return Err(permission_denied(limit.kind, &limit.name));
+            }
+        }
+        Ok(())
     }
 
     fn provider(&mut self, relation: &PinnedRelation) -> Result<Arc<dyn TableProvider>> {
@@ -155,7 +197,8 @@ impl<'a> Planning<'a> {
 
     /// A view as a relation with the columns that its definition names.
     fn plan_view(&mut self, view: &PinnedView) -> Result<Arc<dyn TableProvider>> {
-        let plan = self.query(&view.query, &view.relations, &view.lines, Vec::new())?;
+        let relations = (&view.relations, &view.limits);
+        let plan = self.query(&view.query, relations, &view.lines, Vec::new())?;
         let columns = view_columns(&plan, &view.view)?;
         let plan = LogicalPlanBuilder::from(plan)
             .project(columns)

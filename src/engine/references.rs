@@ -1,7 +1,7 @@
 //! Resolves the names of a query: to tables of the lake and of the system, and through views to
 //! those that the views read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -13,15 +13,17 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
+use super::access::{Access, Decision, Limit, Policies, Reader};
 use super::bind::reference;
 use super::context::StatementContext;
 use super::nearest::{hint, nearest};
 use super::pin::in_statement;
 use super::scope::is_wildcard;
 use super::{failure, parse};
+use crate::auth::Readable;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::is_system_schema;
-use crate::catalog::views::{Reference, View};
+use crate::catalog::views::{Reference, View, permission_denied};
 use crate::catalog::{Catalog, Kind, PUBLIC, Relation, Snapshot, SystemRelation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::LakeTable;
@@ -42,7 +44,14 @@ pub(super) struct Resolved {
     pub(super) tables: BTreeMap<(String, String), Target>,
     /// What a view reads comes before it.
     pub(super) views: Vec<ResolvedView>,
+    /// The statement's own references of which not every column may be read.
+    pub(super) limits: Limits,
+    /// What was decided about every reference.
+    pub(super) policies: Policies,
 }
+
+/// What may be read of references, where that is not all.
+pub(super) type Limits = HashMap<TableReference, Limit>;
 
 /// What a reference means.
 #[derive(Clone, Debug)]
@@ -67,6 +76,7 @@ pub(super) struct ResolvedView {
     pub(super) query: Box<Query>,
     pub(super) lines: Arc<Lines>,
     pub(super) references: Vec<(TableReference, Meaning)>,
+    pub(super) limits: Limits,
 }
 
 impl Resolved {
@@ -85,15 +95,16 @@ pub(super) async fn resolve(
     query: &Query,
     lines: &Lines,
     context: &StatementContext,
+    access: &Access,
 ) -> Result<Resolved> {
     let last = context.snapshot(catalog).await?;
-    let resolved = match resolve_in(catalog, &last, query, lines, context) {
+    let resolved = match resolve_in(catalog, &last, query, lines, context, access) {
         Err(error) if error.kind() != ErrorKind::UndefinedTable => return Err(error),
         Ok(resolved) if !resolved.has_system_relations() => resolved,
         _ => {
             catalog.refresh().await?;
             let now = context.snapshot(catalog).await?;
-            resolve_in(catalog, &now, query, lines, context)?
+            resolve_in(catalog, &now, query, lines, context, access)?
         }
     };
     context.keep_snapshot(&resolved.snapshot);
@@ -114,11 +125,14 @@ pub(super) fn resolve_in(
     query: &Query,
     lines: &Lines,
     context: &StatementContext,
+    access: &Access,
 ) -> Result<Resolved> {
     let mut resolver = Resolver {
         catalog,
         snapshot,
         database: &context.facts.database,
+        access,
+        policies: access.policies(),
         tables: BTreeMap::new(),
         views: Vec::new(),
         open: Vec::new(),
@@ -129,12 +143,14 @@ pub(super) fn resolve_in(
         .iter()
         .map(String::as_str)
         .collect();
-    let references = resolver.references(query, lines, &path)?;
+    let (references, limits) = resolver.references(query, lines, &path, &Reader::Session)?;
     Ok(Resolved {
         snapshot: Arc::clone(snapshot),
         references,
         tables: resolver.tables,
         views: resolver.views,
+        limits,
+        policies: resolver.policies,
     })
 }
 
@@ -145,11 +161,14 @@ pub(super) fn resolve_view(
     snapshot: &Arc<Snapshot>,
     view: &Arc<View>,
     context: &StatementContext,
+    access: &Access,
 ) -> Result<Resolved> {
     let mut resolver = Resolver {
         catalog,
         snapshot,
         database: &context.facts.database,
+        access,
+        policies: access.policies(),
         tables: BTreeMap::new(),
         views: Vec::new(),
         open: vec![Arc::clone(view)],
@@ -161,6 +180,8 @@ pub(super) fn resolve_view(
         references: vec![(TableReference::bare(""), Meaning::View(OWN_OID))],
         tables: resolver.tables,
         views: resolver.views,
+        limits: Limits::new(),
+        policies: resolver.policies,
     })
 }
 
@@ -168,6 +189,8 @@ struct Resolver<'a> {
     catalog: &'a Catalog,
     snapshot: &'a Arc<Snapshot>,
     database: &'a str,
+    access: &'a Access,
+    policies: Policies,
     tables: BTreeMap<(String, String), Target>,
     views: Vec<ResolvedView>,
     /// The views that are being resolved, each read by the one before it.
@@ -180,22 +203,64 @@ impl Resolver<'_> {
         query: &Query,
         lines: &Lines,
         path: &[&str],
-    ) -> Result<Vec<(TableReference, Meaning)>> {
-        let references = of_query(query)?;
-        references
-            .into_iter()
-            .map(|name| {
-                let meaning = self.meaning(&name, path);
-                let meaning = meaning.map_err(|error| in_statement(error, query, &name, lines))?;
-                Ok((name, meaning))
-            })
-            .collect()
+        reader: &Reader,
+    ) -> Result<(Vec<(TableReference, Meaning)>, Limits)> {
+        let (mut references, mut limits) = (Vec::new(), Limits::new());
+        for name in of_query(query)? {
+            let meaning = self.meaning(&name, path, reader);
+            let (meaning, limit) = meaning.map_err(|error| match error.kind() {
+                // The executor's check knows no place.
+                ErrorKind::InsufficientPrivilege => error,
+                _ => in_statement(error, query, &name, lines),
+            })?;
+            if let Some(limit) = limit {
+                limits.insert(name.clone(), limit);
+            }
+            references.push((name, meaning));
+        }
+        Ok((references, limits))
     }
 
-    fn meaning(&mut self, name: &TableReference, path: &[&str]) -> Result<Meaning> {
-        let (names, target) = match self.look_up(name, path)? {
+    /// Refuses a relation that may not be read; what of it may be, if that is not all.
+    fn limit(&mut self, relation: &Relation, reader: &Reader) -> Result<Option<Limit>> {
+        let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
+        let readable = self.access.readable(reader, schema, name);
+        let kind = match relation.view() {
+            Some(_) => "view",
+            None => "table",
+        };
+        self.policies.decisions.push(Decision {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            reader: reader.clone(),
+            readable: readable.clone(),
+        });
+        match readable {
+            Readable::All => Ok(None),
+            Readable::Nothing => Err(permission_denied(kind, name)),
+            Readable::Columns(columns) => Ok(Some(Limit {
+                kind,
+                name: name.to_owned(),
+                columns,
+            })),
+        }
+    }
+
+    fn meaning(
+        &mut self,
+        name: &TableReference,
+        path: &[&str],
+        reader: &Reader,
+    ) -> Result<(Meaning, Option<Limit>)> {
+        let found = self.look_up(name, path)?;
+        let limit = match &found {
+            Found::System(_) => None,
+            Found::Relation(relation) => self.limit(relation, reader)?,
+        };
+        let (names, target) = match found {
             Found::System(relation) => {
                 let names = (relation.schema_name(), relation.name());
+                self.access.require_system(reader, names.0, names.1)?;
                 let names = (names.0.to_owned(), names.1.to_owned());
                 (names, Target::System(relation))
             }
@@ -203,7 +268,7 @@ impl Resolver<'_> {
                 Err(error) => return Err(error.clone()),
                 Ok(Kind::View(view)) => {
                     self.view(relation.oid, view)?;
-                    return Ok(Meaning::View(relation.oid));
+                    return Ok((Meaning::View(relation.oid), limit));
                 }
                 Ok(Kind::Table(table)) => {
                     let names = (relation.schema.clone(), relation.name.clone());
@@ -212,7 +277,7 @@ impl Resolver<'_> {
             },
         };
         self.tables.insert(names.clone(), target);
-        Ok(Meaning::Table(names))
+        Ok((Meaning::Table(names), limit))
     }
 
     fn view(&mut self, oid: u32, view: &Arc<View>) -> Result<()> {
@@ -244,8 +309,13 @@ impl Resolver<'_> {
     fn open_view(&mut self, oid: u32, view: &Arc<View>) -> Result<ResolvedView> {
         let (query, lines) = parse::parse_view(&view.query)?;
         let path = [view.schema.as_str(), PUBLIC];
-        let references = self.references(&query, &lines, &path)?;
+        let reader = match view.security_invoker {
+            true => Reader::Session,
+            false => Reader::OwnerOf(view.schema.clone(), view.name.clone()),
+        };
+        let (references, limits) = self.references(&query, &lines, &path, &reader)?;
         Ok(ResolvedView {
+            limits,
             oid,
             view: Arc::clone(view),
             query,
@@ -265,13 +335,26 @@ impl Resolver<'_> {
                 .chain(path.iter().copied())
                 .collect(),
         };
+        // The names of a view were looked up when it was made, by whoever made it.
+        let is_own = self.open.is_empty();
         for schema in schemas {
+            let is_lake = self.snapshot.schemas.contains_key(schema);
+            if is_own && is_lake && !self.access.may_use(schema) {
+                match name.schema() {
+                    Some(_) => return Err(permission_denied("schema", schema)),
+                    // As recomputeNamespacePath: it is not searched.
+                    None => continue,
+                }
+            }
             if is_system_schema(schema)
                 && let Some(relation) = self.catalog.system_relation(schema, name.table())
             {
                 return Ok(Found::System(relation));
             }
             if let Some(relation) = self.snapshot.find(schema, name.table())? {
+                if is_own && !self.access.may_use(&relation.schema) {
+                    return Err(permission_denied("schema", &relation.schema));
+                }
                 return Ok(Found::Relation(relation));
             }
         }
@@ -291,6 +374,7 @@ impl Resolver<'_> {
     fn relation_hint(&self, missing: &str) -> Option<String> {
         let schemas = self.snapshot.schemas.values();
         let relations = schemas.flat_map(|schema| schema.relations.values());
+        let relations = relations.filter(|relation| self.access.may_see(relation));
         let found = nearest(missing, relations, |relation| &relation.name);
         let names = found.into_iter();
         let names: Vec<String> = names

@@ -7,10 +7,11 @@ use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, pin, plan, references, session_state};
-use crate::catalog::sql::Definition;
-use crate::catalog::views::{Draft, FullName, Surroundings, View};
+use super::{Engine, Inner, Scene, parse, pin, plan, references, session_state};
+use crate::catalog::sql::{Definition, GrantObjects, Name, identifier};
+use crate::catalog::views::{Draft, FullName, Surroundings, View, permission_denied};
 use crate::catalog::{Inventory, Judge, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -150,7 +151,8 @@ impl Inner {
         context: &StatementContext,
     ) -> Result<SchemaRef> {
         let state = session_state::of_statement(&self.base, context);
-        let resolved = references::resolve_view(&self.catalog, snapshot, view, context)?;
+        let resolved =
+            references::resolve_view(&self.catalog, snapshot, view, context, &Access::open())?;
         let inventory = inventory.map(Arc::clone);
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
         plan::columns_of_view(&pinned, &state, context)
@@ -158,7 +160,10 @@ impl Inner {
 
     async fn define(&self, definition: &Definition, context: &StatementContext) -> Result<Defined> {
         let draft = match &context.draft {
-            Some(draft) => draft.clone(),
+            Some(draft) => {
+                self.require_same_rights(draft, context)?;
+                draft.clone()
+            }
             None => {
                 self.catalog.reload(self).await?;
                 self.catalog.refresh().await?;
@@ -166,19 +171,29 @@ impl Inner {
             }
         };
         let references_of = self.catalog.references_of();
-        let in_query = |error: Error| match (definition, error.position()) {
-            (Definition::CreateView { query, .. }, Some(position)) => {
-                error.at(query.position + position - 1)
-            }
-            _ => error,
+        let may_know_all = self
+            .catalog
+            .authority()
+            .may_everything(&context.facts.actor);
+        let in_query = |error: Error| match may_know_all {
+            true => error,
+            false => error.without_hint(),
         };
-        if let Definition::CreateView { query, .. } = definition {
-            references_of(&query.text).map_err(in_query)?;
+        let in_query = |error: Error| match (definition, error.position()) {
+            (Definition::CreateView(view), Some(position)) => {
+                in_query(error.at(view.query.position + position - 1))
+            }
+            _ => in_query(error),
+        };
+        if let Definition::CreateView(view) = definition {
+            references_of(&view.query.text).map_err(in_query)?;
         }
         let before = self.catalog.snapshot_with(&draft.views).await?;
+        self.require_names(definition, &before, context).await?;
         let surroundings = Surroundings {
             snapshot: &before,
             search_path: &context.facts.search_path,
+            database: &context.facts.database,
             actor: &context.facts.actor,
         };
         let (draft, edited) = draft.define(definition, surroundings, references_of)?;
@@ -194,6 +209,79 @@ impl Inner {
             notices: edited.notices,
             warnings: edited.warnings,
         })
+    }
+
+    /// A transaction defines by the rights that it began with; if others changed them meanwhile, it
+    /// must begin anew, lest what was revoked is used once more.
+    fn require_same_rights(&self, draft: &Draft, context: &StatementContext) -> Result<()> {
+        let latest = self.catalog.authority();
+        if latest == draft.base_authority || latest.may_everything(&context.facts.actor) {
+            return Ok(());
+        }
+        let message = "could not serialize access due to concurrent change of roles";
+        Err(Error::new(ErrorKind::SerializationFailure, message)
+            .with_hint("Try the transaction again."))
+    }
+
+    /// Refuses names of schemas that may not be used, and of columns that are not there.
+    async fn require_names(
+        &self,
+        definition: &Definition,
+        snapshot: &Snapshot,
+        context: &StatementContext,
+    ) -> Result<()> {
+        if let Definition::CreateView(view) = definition {
+            let access = Access::of(&self.catalog, context, Checks::Names);
+            for (schema, _) in self.catalog.references_of()(&view.query.text)? {
+                if let Some(schema) = schema
+                    && snapshot.schemas.contains_key(&schema)
+                    && !access.may_use(&schema)
+                {
+                    return Err(permission_denied("schema", &schema));
+                }
+            }
+        }
+        let Definition::GrantPrivilege(grant) = definition else {
+            return Ok(());
+        };
+        let GrantObjects::Relations(names) = &grant.on else {
+            return Ok(());
+        };
+        for name in names.iter().filter(|_| grant.names_columns()) {
+            let known = self.columns_of(name, context).await?;
+            if let Some(missing) = grant.columns().find(|column| !known.contains(column)) {
+                let message = format!(
+                    "column \"{missing}\" of relation \"{}\" does not exist",
+                    name.name
+                );
+                return Err(Error::new(ErrorKind::UndefinedColumn, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a relation's columns.
+    async fn columns_of(&self, name: &Name, context: &StatementContext) -> Result<Vec<String>> {
+        let schema = name.schema.as_deref().map(identifier);
+        let schema = schema
+            .map(|schema| format!("{schema}."))
+            .unwrap_or_default();
+        let text = format!("select * from {schema}{}", identifier(&name.name));
+        let (query, lines) = parse::parse_view(&text)?;
+        let pinned = self.pin(&query, &lines, context, Checks::Names).await;
+        let pinned = pinned.map_err(Error::without_position)?;
+        let state = session_state::of_statement(&self.base, context);
+        let scene = Scene {
+            query: &query,
+            lines: &lines,
+            pinned: &pinned,
+            state: &state,
+            context,
+            values: &[],
+        };
+        let plan = plan::plan(&scene, Vec::new())?;
+        let fields = plan.logical.schema().fields().iter();
+        Ok(fields.map(|field| field.name().clone()).collect())
     }
 
     /// Refuses a definition that breaks a view which reads the one defined.

@@ -97,12 +97,7 @@ pub fn of_session(
     builtin: &Arc<Builtin>,
     inventory: Option<&Arc<Inventory>>,
 ) -> Vec<Arc<ScalarUDF>> {
-    let names = Arc::new(Names {
-        facts: Arc::clone(facts),
-        snapshot: Arc::clone(snapshot),
-        builtin: Arc::clone(builtin),
-        inventory: inventory.map(Arc::clone),
-    });
+    let names = Arc::new(Names::new(facts, snapshot, builtin, inventory));
     let mut functions = session::functions(&names);
     functions.extend(objects::functions(&names));
     functions.extend(privileges::functions(&names));

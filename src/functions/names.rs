@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
+
 use super::SessionFacts;
+use super::scalar::{number, text};
+use crate::auth::{Object, Privilege};
 use crate::catalog::sql::identifier;
 use crate::catalog::system::{
     Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID, column_name,
     role_name, role_oid,
 };
+use crate::catalog::views::permission_denied;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,13 +31,44 @@ pub(super) struct Names {
     pub(super) builtin: Arc<Builtin>,
     /// The columns of relations, where the statement needs them.
     pub(super) inventory: Option<Arc<Inventory>>,
+    /// The schemas searched for unqualified names: those that may be used.
+    searched: Vec<String>,
 }
 
 impl Names {
+    /// The names of a session.
+    pub(super) fn new(
+        facts: &Arc<SessionFacts>,
+        snapshot: &Arc<Snapshot>,
+        builtin: &Arc<Builtin>,
+        inventory: Option<&Arc<Inventory>>,
+    ) -> Self {
+        let mut names = Self {
+            facts: Arc::clone(facts),
+            snapshot: Arc::clone(snapshot),
+            builtin: Arc::clone(builtin),
+            inventory: inventory.map(Arc::clone),
+            searched: Vec::new(),
+        };
+        let path = facts.search_path.iter().filter(|it| *it != "pg_catalog");
+        names.searched = path.filter(|it| names.may_use(it)).cloned().collect();
+        names
+    }
+
     /// The schemas searched for unqualified names.
     pub(super) fn path(&self) -> impl Iterator<Item = &str> {
-        let own = self.facts.search_path.iter().map(String::as_str);
-        std::iter::once("pg_catalog").chain(own.filter(|schema| *schema != "pg_catalog"))
+        let own = self.searched.iter().map(String::as_str);
+        std::iter::once("pg_catalog").chain(own)
+    }
+
+    /// Whether names may be looked up in a schema; there is nothing to be denied in one that is
+    /// not there.
+    pub(super) fn may_use(&self, schema: &str) -> bool {
+        if !self.snapshot.schemas.contains_key(schema) {
+            return true;
+        }
+        let rights = self.snapshot.views.authority.rights_of(&self.facts.actor);
+        rights.may(Privilege::Usage, &Object::schema(schema))
     }
 
     /// Where the relation of this OID is.
@@ -81,6 +117,31 @@ impl Names {
         self.snapshot.column_description(relation, column)
     }
 
+    /// The name of a relation's column by its name or number; `None` for a number without one.
+    ///
+    /// # Errors
+    /// `UndefinedColumn`: the statement knows the relation's columns, and none has this name.
+    pub(super) fn column(
+        &self,
+        schema: &str,
+        name: &str,
+        column: &ScalarValue,
+    ) -> Result<Option<String>> {
+        let inventory = self.inventory.as_deref();
+        let oid = self.oid_in(schema, name).unwrap_or_default();
+        if column.data_type().is_integer() {
+            let found = inventory.and_then(|known| column_name(known, oid, number(column)));
+            return Ok(found.map(str::to_owned));
+        }
+        let wanted = text(column);
+        let known = inventory.and_then(|known| known.get(&oid)?.as_ref().ok());
+        if known.is_some_and(|known| known.field_with_name(wanted).is_err()) {
+            let message = format!("column \"{wanted}\" of relation \"{name}\" does not exist");
+            return Err(Error::new(ErrorKind::UndefinedColumn, message));
+        }
+        Ok(Some(wanted.to_owned()))
+    }
+
     /// The OID of a schema's relation of exactly this name.
     fn oid_in(&self, schema: &str, name: &str) -> Option<u32> {
         let lake = self.snapshot.schemas.get(schema);
@@ -94,6 +155,10 @@ impl Names {
         let parts = parse_name(text)?;
         let found = match parts.as_slice() {
             [name] => self.path().find_map(|schema| self.oid_in(schema, name)),
+            // As LookupExplicitNamespace in namespace.c.
+            [.., schema, _] if !self.may_use(schema) => {
+                return Err(permission_denied("schema", schema));
+            }
             [.., schema, name] => self.oid_in(schema, name),
             [] => None,
         };

@@ -10,6 +10,7 @@ use super::SessionFacts;
 use super::names::Names;
 use super::scalar::{Argument, Scalar, oid_of, text};
 use super::signal;
+use crate::auth::{Object, Privilege};
 use crate::catalog::system::is_system_schema;
 use crate::error::{Error, ErrorKind};
 use crate::types::oid;
@@ -75,10 +76,15 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
 fn schemas(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     let facts = &names.facts;
     let snapshot = &names.snapshot;
+    let rights = snapshot.views.authority.rights_of(&facts.actor);
+    let is_usable = |schema: &str| rights.may(Privilege::Usage, &Object::schema(schema));
     let existing: Vec<String> = facts
         .search_path
         .iter()
-        .filter(|schema| snapshot.schemas.contains_key(*schema) || is_system_schema(schema))
+        .filter(|schema| {
+            is_system_schema(schema)
+                || (snapshot.schemas.contains_key(*schema) && is_usable(schema))
+        })
         .cloned()
         .collect();
     let current = ScalarValue::Utf8(existing.first().cloned());
@@ -149,42 +155,26 @@ fn settings(facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
     ]
 }
 
-/// There is one role, and it may do everything that is possible.
+/// What there is of these kinds is PostgreSQL's own, and everybody's.
 fn privileges() -> Vec<Arc<ScalarUDF>> {
     let any = Argument::Any;
     let yes = |_: &[ScalarValue]| Ok(ScalarValue::from(true));
     let role_checks = [
-        "has_any_column_privilege",
-        "has_database_privilege",
         "has_foreign_data_wrapper_privilege",
         "has_function_privilege",
         "has_language_privilege",
-        "has_schema_privilege",
         "has_sequence_privilege",
-        "has_server_privilege",
-        "has_table_privilege",
         "has_tablespace_privilege",
         "has_type_privilege",
     ];
-    let mut functions: Vec<Arc<ScalarUDF>> = role_checks
+    role_checks
         .into_iter()
         .map(|name| {
             Scalar::new(name, &[any, any, any], oid::BOOL, yes)
                 .optional(1)
                 .udf()
         })
-        .collect();
-    functions.push(
-        Scalar::new(
-            "has_column_privilege",
-            &[any, any, any, any],
-            oid::BOOL,
-            yes,
-        )
-        .optional(1)
-        .udf(),
-    );
-    functions
+        .collect()
 }
 
 /// As `pg_get_userbyid` in ruleutils.c.

@@ -22,9 +22,9 @@ use super::message::{Message, read_message};
 use super::respond;
 use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
-use super::startup::{Opening, StartupPacket, open};
+use super::startup::{Identity, Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
-use crate::auth::{Authority, Role};
+use crate::auth::{Authority, Object, Privilege, Role};
 use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
 
@@ -134,6 +134,7 @@ async fn begin(
         std::mem::take(&mut identity.warnings),
     );
     let registration = shared.sessions.register(&identity.user, has_long_secret);
+    may_connect(&login, &identity).map_err(End::Fatal)?;
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
     }
@@ -215,6 +216,18 @@ async fn log_in(
         role,
         authority,
     })
+}
+
+/// As CheckMyDatabase in postinit.c: whether it has CONNECT.
+fn may_connect(login: &LoggedIn, identity: &Identity) -> Result<(), Failure> {
+    let rights = login.authority.rights_of_role(&identity.user);
+    if !login.is_proved || rights.may(Privilege::Connect, &Object::Database) {
+        return Ok(());
+    }
+    let message = format!("permission denied for database \"{}\"", identity.database);
+    let denied = Error::new(ErrorKind::InsufficientPrivilege, message)
+        .with_detail("User does not have CONNECT privilege.");
+    Err(Failure::from(denied).into_fatal())
 }
 
 /// As InitializeSessionUserId: CONNECTION LIMIT does not hold for superusers.

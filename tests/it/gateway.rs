@@ -60,7 +60,7 @@ pub(crate) struct Gateway {
     ready_line: String,
     log: NamedTempFile,
     /// What it keeps, views among it, away from the lake; `None` if the test keeps it.
-    _state: Option<TempDir>,
+    state: Option<TempDir>,
 }
 
 impl Gateway {
@@ -81,7 +81,7 @@ impl Gateway {
     pub(crate) fn start(lake: &Path, arguments: &[&str]) -> Self {
         let state = TempDir::new().expect("a temporary folder can be made");
         let mut gateway = Self::start_with_state(lake, state.path(), arguments);
-        gateway._state = Some(state);
+        gateway.state = Some(state);
         gateway
     }
 
@@ -106,7 +106,7 @@ impl Gateway {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             ready_line: String::new(),
             log,
-            _state: None,
+            state: None,
         };
         (gateway.address, gateway.ready_line) = ready
             .recv_timeout(START_MAX)
@@ -116,6 +116,11 @@ impl Gateway {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The folder of its state, while it is its own.
+    pub(crate) fn state_folder(&self) -> &Path {
+        self.state.as_ref().expect("it keeps its state").path()
     }
 
     /// What it said of itself when it was ready.

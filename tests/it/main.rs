@@ -10,6 +10,7 @@ mod broken;
 mod clients;
 mod encodings;
 mod garbage;
+mod rights;
 mod roles;
 mod slt;
 mod stopping;

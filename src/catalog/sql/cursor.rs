@@ -103,6 +103,20 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// Whether the next token is a whole name of a list before TO or FROM, whatever the word means
+    /// elsewhere.
+    pub fn next_ends_a_name(&self) -> bool {
+        let second = self.tokens.get(self.n_read + 1);
+        second.is_some_and(|token| match &token.token {
+            Token::Comma | Token::Period => true,
+            Token::Word(word) => {
+                let word = word.value.to_lowercase();
+                word == "to" || word == "from"
+            }
+            _ => false,
+        })
+    }
+
     /// Reads a word that must be there.
     ///
     /// # Errors

@@ -5,11 +5,15 @@
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::grant::{GrantRole, grant};
+use super::grant::{
+    AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
+    reassign_owned,
+};
 use super::role::{
     CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
-    without_secret,
+    role_spec, without_secret,
 };
+use super::view::{alter_view, create_view, drop_view};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
 use crate::error::{Error, Result};
@@ -32,20 +36,37 @@ pub struct SelectText {
     pub position: usize,
 }
 
+/// CREATE VIEW.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateView {
+    /// The view.
+    pub name: Name,
+    /// The names given to its columns; fewer than it has, or none.
+    pub columns: Vec<String>,
+    /// `security_invoker`: it is read with its reader's rights, and not its owner's.
+    pub security_invoker: bool,
+    /// What it answers.
+    pub query: SelectText,
+    /// Whether a view of this name gives way.
+    pub or_replace: bool,
+}
+
+/// What ALTER ... OWNER TO gives to another owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owned {
+    /// ALTER VIEW, and whether one that is not there is passed over.
+    View(Name, bool),
+    /// ALTER TABLE, the same.
+    Table(Name, bool),
+    /// ALTER SCHEMA.
+    Schema(String),
+}
+
 /// A statement about what exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Definition {
     /// CREATE VIEW.
-    CreateView {
-        /// The view.
-        name: Name,
-        /// The names given to its columns; fewer than it has, or none.
-        columns: Vec<String>,
-        /// What it answers.
-        query: SelectText,
-        /// Whether a view of this name gives way.
-        or_replace: bool,
-    },
+    CreateView(CreateView),
     /// DROP VIEW.
     DropView {
         /// The views.
@@ -121,6 +142,31 @@ pub enum Definition {
     },
     /// GRANT and REVOKE of roles.
     GrantRole(GrantRole),
+    /// GRANT and REVOKE of privileges.
+    GrantPrivilege(GrantPrivilege),
+    /// ALTER DEFAULT PRIVILEGES.
+    AlterDefaults(AlterDefaults),
+    /// ALTER ... OWNER TO.
+    AlterOwner {
+        /// What.
+        on: Owned,
+        /// Its new owner.
+        to: RoleSpec,
+    },
+    /// DROP OWNED.
+    DropOwned {
+        /// Of these roles.
+        roles: Vec<RoleSpec>,
+        /// Whether what needs it goes too.
+        cascade: bool,
+    },
+    /// REASSIGN OWNED.
+    ReassignOwned {
+        /// Of these roles.
+        roles: Vec<RoleSpec>,
+        /// The new owner.
+        to: RoleSpec,
+    },
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -147,7 +193,7 @@ impl Definition {
     /// PostgreSQL's command tag.
     pub fn tag(&self) -> &'static str {
         match self {
-            Self::CreateView { .. } => "CREATE VIEW",
+            Self::CreateView(_) => "CREATE VIEW",
             Self::DropView { .. } => "DROP VIEW",
             Self::RenameView { .. } | Self::MoveView { .. } => "ALTER VIEW",
             Self::CreateSchema { .. } => "CREATE SCHEMA",
@@ -159,6 +205,16 @@ impl Definition {
             Self::DropRole { .. } => "DROP ROLE",
             Self::GrantRole(grant) if grant.is_grant => "GRANT ROLE",
             Self::GrantRole(_) => "REVOKE ROLE",
+            Self::GrantPrivilege(grant) if grant.is_grant => "GRANT",
+            Self::GrantPrivilege(_) => "REVOKE",
+            Self::AlterDefaults(_) => "ALTER DEFAULT PRIVILEGES",
+            Self::AlterOwner { on, .. } => match on {
+                Owned::View(..) => "ALTER VIEW",
+                Owned::Table(..) => "ALTER TABLE",
+                Owned::Schema(_) => "ALTER SCHEMA",
+            },
+            Self::DropOwned { .. } => "DROP OWNED",
+            Self::ReassignOwned { .. } => "REASSIGN OWNED",
             Self::Comment { .. } => "COMMENT",
         }
     }
@@ -173,6 +229,11 @@ impl Definition {
                 | Self::AlterRoleSetting { .. }
                 | Self::DropRole { .. }
                 | Self::GrantRole(_)
+                | Self::GrantPrivilege(_)
+                | Self::AlterDefaults(_)
+                | Self::AlterOwner { .. }
+                | Self::DropOwned { .. }
+                | Self::ReassignOwned { .. }
         )
     }
 }
@@ -193,6 +254,11 @@ pub fn definition(
     }
     let parse = match () {
         () if cursor.skip_all(&["DROP", "VIEW"]) => drop_view,
+        () if cursor.skip_all(&["DROP", "OWNED"]) => drop_owned,
+        () if cursor.skip_all(&["REASSIGN", "OWNED"]) => reassign_owned,
+        () if cursor.skip_all(&["ALTER", "DEFAULT", "PRIVILEGES"]) => alter_defaults,
+        () if cursor.skip_all(&["ALTER", "SCHEMA"]) => alter_schema,
+        () if is_new_owner_of_table(&mut cursor) => alter_table,
         () if cursor.skip_all(&["ALTER", "VIEW"]) => alter_view,
         () if cursor.skip_all(&["CREATE", "SCHEMA"]) => create_schema,
         () if cursor.skip_all(&["DROP", "SCHEMA"]) => drop_schema,
@@ -235,85 +301,42 @@ fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
     Some(parsed.map_err(|error| without_secret(error, &cursor)))
 }
 
-fn create_view(
-    text: &str,
-    lines: &Lines,
-    mut cursor: Cursor<'_>,
-    or_replace: bool,
-) -> Result<Definition> {
-    let name = name(&mut cursor)?;
-    let mut columns = Vec::new();
-    if cursor.skip_sign(&Token::LParen) {
-        columns = list(&mut cursor, |cursor| cursor.name())?;
-        cursor.expect_sign(&Token::RParen)?;
-    }
-    if cursor.skip_any(&["WITH"]) {
-        let option = cursor.read().and_then(|_| cursor.peek());
-        let option = option.unwrap_or_default().to_lowercase();
-        return Err(Error::unsupported(format!("the view option \"{option}\"")));
-    }
-    cursor.expect("AS")?;
-    let first = cursor.first().ok_or_else(|| cursor.unexpected())?;
-    let mut last = first;
-    let mut before_last = Vec::new();
-    while let Some(token) = cursor.first() {
-        before_last.push(cursor.peek());
-        last = token;
+/// Reads ALTER TABLE if it gives the table to another owner; other forms of it write.
+fn is_new_owner_of_table(cursor: &mut Cursor<'_>) -> bool {
+    let place = cursor.place();
+    let is_table = cursor.skip_all(&["ALTER", "TABLE"]);
+    let inside = cursor.place();
+    while is_table && cursor.first().is_some() {
+        if cursor.skip_all(&["OWNER", "TO"]) {
+            cursor.go_back(inside);
+            return true;
+        }
         cursor.read();
     }
-    let ending: Vec<&str> = before_last
-        .iter()
-        .rev()
-        .take(2)
-        .map(|word| word.as_deref().unwrap_or(""))
-        .collect();
-    if ending == ["OPTION", "CHECK"] {
-        return Err(Error::unsupported("WITH CHECK OPTION"));
-    }
-    let query = &text[lines.byte(text, first.span.start)..lines.byte(text, last.span.end)];
-    Ok(Definition::CreateView {
-        name,
-        columns,
-        query: SelectText {
-            text: query.to_owned(),
-            position: lines.position(first.span.start),
-        },
-        or_replace,
-    })
+    cursor.go_back(place);
+    false
 }
 
-fn drop_view(cursor: &mut Cursor<'_>) -> Result<Definition> {
-    let if_exists = cursor.skip_all(&["IF", "EXISTS"]);
-    Ok(Definition::DropView {
-        names: list(cursor, name)?,
-        if_exists,
-        cascade: behavior(cursor),
-    })
-}
-
-fn alter_view(cursor: &mut Cursor<'_>) -> Result<Definition> {
+fn alter_table(cursor: &mut Cursor<'_>) -> Result<Definition> {
     let if_exists = cursor.skip_all(&["IF", "EXISTS"]);
     let name = name(cursor)?;
-    if cursor.skip_all(&["RENAME", "TO"]) {
-        let to = cursor.name()?;
-        return Ok(Definition::RenameView {
-            name,
-            if_exists,
-            to,
-        });
+    cursor.expect("OWNER")?;
+    cursor.expect("TO")?;
+    Ok(Definition::AlterOwner {
+        on: Owned::Table(name, if_exists),
+        to: role_spec(cursor)?,
+    })
+}
+
+fn alter_schema(cursor: &mut Cursor<'_>) -> Result<Definition> {
+    let name = cursor.name()?;
+    if !cursor.skip_all(&["OWNER", "TO"]) {
+        return Err(Error::unsupported("ALTER SCHEMA but for OWNER TO"));
     }
-    if cursor.skip_all(&["SET", "SCHEMA"]) {
-        let to = cursor.name()?;
-        return Ok(Definition::MoveView {
-            name,
-            if_exists,
-            to,
-        });
-    }
-    match cursor.peek() {
-        Some(action) => Err(Error::unsupported(format!("ALTER VIEW ... {action}"))),
-        None => Err(cursor.unexpected()),
-    }
+    Ok(Definition::AlterOwner {
+        on: Owned::Schema(name),
+        to: role_spec(cursor)?,
+    })
 }
 
 fn create_schema(cursor: &mut Cursor<'_>) -> Result<Definition> {
@@ -365,16 +388,8 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
     Ok(Definition::Comment { on, text })
 }
 
-/// CASCADE or RESTRICT, which is the default.
-fn behavior(cursor: &mut Cursor<'_>) -> bool {
-    let cascade = cursor.skip_any(&["CASCADE"]);
-    if !cascade {
-        cursor.skip_any(&["RESTRICT"]);
-    }
-    cascade
-}
-
-fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
+/// The name of a relation.
+pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
     of_path(path(cursor)?)
 }
 
@@ -397,7 +412,7 @@ fn of_path(mut path: Vec<String>) -> Result<Name> {
 }
 
 /// One or more, with commas between.
-fn list<T>(
+pub(super) fn list<T>(
     cursor: &mut Cursor<'_>,
     mut one: impl FnMut(&mut Cursor<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {

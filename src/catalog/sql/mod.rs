@@ -8,13 +8,16 @@ mod lines;
 mod quote;
 mod role;
 mod setting;
+mod view;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 pub use cursor::{Cursor, at_end, is_word_or_sign, near};
-pub use definition::{Commented, Definition, Name, SelectText, definition};
-pub use grant::{GrantRole, RoleOption, RoleOptions};
+pub use definition::{Commented, CreateView, Definition, Name, Owned, SelectText, definition};
+pub use grant::{
+    AlterDefaults, GrantObjects, GrantPrivilege, GrantRole, Privileges, RoleOption, RoleOptions,
+};
 pub use lines::Lines;
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};

@@ -24,7 +24,7 @@ fn definitions_are_read_as_written() {
     }
     check(
         "Create Or Replace View gold.\"Top 10\" (a, \"B\") as\n  select 1, -- ä\n 2",
-        &Definition::CreateView {
+        &Definition::CreateView(CreateView {
             name: name(Some("gold"), "Top 10"),
             columns: vec!["a".into(), "B".into()],
             query: SelectText {
@@ -32,7 +32,8 @@ fn definitions_are_read_as_written() {
                 position: 52,
             },
             or_replace: true,
-        },
+            security_invoker: false,
+        }),
     );
     check(
         "drop view if exists A, b.C cascade",
@@ -99,9 +100,19 @@ fn what_is_not_honoured_is_refused_by_name() {
         "WITH CHECK OPTION is not supported",
     );
     check(
-        "alter view a owner to b",
+        "grant execute on function f() to b",
+        ErrorKind::SyntaxError,
+        "unrecognized privilege type \"execute\"",
+    );
+    check(
+        "grant usage on foreign server s to b",
         unsupported,
-        "ALTER VIEW ... OWNER is not supported",
+        "privileges ON FOREIGN is not supported",
+    );
+    check(
+        "alter default privileges grant all on sequences to b",
+        unsupported,
+        "default privileges on SEQUENCES is not supported",
     );
     check(
         "comment on function f() is 'x'",

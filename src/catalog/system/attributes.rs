@@ -1,9 +1,11 @@
 //! `pg_attribute`: the columns of the lake's tables and of the system relations.
 
 use super::SystemView;
+use super::acl::acl;
 use super::data::{Builtin, TypeRow};
 use super::relations::lake_relations;
-use super::table::Table;
+use super::table::{Table, Value};
+use crate::auth::Object;
 use crate::error::Result;
 use crate::types::{self, PgType};
 
@@ -20,6 +22,7 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                     pg_type: PgType::of(column.type_oid),
                     number,
                     not_null: column.not_null,
+                    acl: None,
                 },
             )?;
         }
@@ -42,6 +45,14 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                     number,
                     // PostgreSQL states nothing of a view's columns.
                     not_null: relation.view().is_none() && !column.is_nullable(),
+                    acl: acl(
+                        view,
+                        &Object::Column(
+                            relation.schema.clone(),
+                            relation.name.clone(),
+                            column.name().clone(),
+                        ),
+                    ),
                 },
             )?;
         }
@@ -56,6 +67,7 @@ struct Attribute<'a> {
     pg_type: PgType,
     number: i16,
     not_null: bool,
+    acl: Option<String>,
 }
 
 fn push_attribute(builtin: &Builtin, table: &mut Table, column: &Attribute<'_>) -> Result<()> {
@@ -83,5 +95,6 @@ fn push_attribute(builtin: &Builtin, table: &mut Table, column: &Attribute<'_>) 
         ("attislocal", true.into()),
         ("attstattarget", (-1).into()),
         ("attcollation", row.map_or(0, |row| row.collation).into()),
+        ("attacl", Value::Written(column.acl.as_deref())),
     ])
 }

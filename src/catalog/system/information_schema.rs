@@ -1,21 +1,31 @@
 //! `information_schema`: the standard's view of schemas, tables and columns.
 
 use super::SystemView;
+use super::acl::owner;
 use super::data::{Builtin, PG_CATALOG_OID};
 use super::relations::lake_relations;
-use super::roles::owner_of_all;
 use super::table::{Table, Value};
+use crate::auth::Object;
 use crate::error::Result;
 use crate::types::{self, PgType, oid};
 
 /// Every schema, the system's among them.
 pub(super) fn schemata(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let rights = view.rights();
     let lake = view.snapshot.schemas.keys().map(String::as_str);
+    let lake = lake.filter(|name| {
+        let object = Object::schema(name);
+        rights.own(&object)
+            || object
+                .privileges()
+                .iter()
+                .any(|it| rights.may(*it, &object))
+    });
     for name in lake.chain(["information_schema", "lakegate", "pg_catalog"]) {
         table.push(&[
             ("catalog_name", view.database.as_str().into()),
             ("schema_name", name.into()),
-            ("schema_owner", owner_of_all(view).into()),
+            ("schema_owner", owner(view, &Object::schema(name)).1.into()),
         ])?;
     }
     Ok(())
@@ -31,7 +41,10 @@ pub(super) fn tables(builtin: &Builtin, view: &SystemView, table: &mut Table) ->
         };
         (definition.schema, definition.name, table_type)
     });
-    let lake = lake_relations(view).map(|(_, relation)| {
+    let rights = view.rights();
+    let lake = lake_relations(view);
+    let lake = lake.filter(|(_, relation)| rights.may_any(&relation.schema, &relation.name));
+    let lake = lake.map(|(_, relation)| {
         let names = (relation.schema.as_str(), relation.name.as_str());
         let table_type = match relation.view() {
             Some(_) => "VIEW",
@@ -55,9 +68,13 @@ pub(super) fn tables(builtin: &Builtin, view: &SystemView, table: &mut Table) ->
 /// The views of the views folder, and the system relations that are views. The definitions of
 /// those are not SQL.
 pub(super) fn views(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let rights = view.rights();
     let own = lake_relations(view).filter_map(|(_, relation)| {
+        let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
         let text = relation.view()?.text();
-        Some((relation.schema.as_str(), relation.name.as_str(), Some(text)))
+        // As in PostgreSQL, the definition is its owner's to see.
+        let text = rights.own(&Object::relation(schema, name)).then_some(text);
+        rights.may_any(schema, name).then_some((schema, name, text))
     });
     let definitions = builtin.definitions().iter();
     let system = definitions
@@ -83,11 +100,16 @@ pub(super) fn views(builtin: &Builtin, view: &SystemView, table: &mut Table) -> 
 /// Every column, the system's among them. Tables that cannot be opened have none here;
 /// `lakegate.view_errors` says why.
 pub(super) fn columns(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let rights = view.rights();
     let inventory = view.inventory.as_deref();
     for (_, relation) in lake_relations(view) {
         let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
         let Some(columns) = columns else { continue };
-        for (column, position) in columns.fields().iter().zip(1..) {
+        let (schema, name) = (&relation.schema, &relation.name);
+        let numbered = columns.fields().iter().zip(1..);
+        for (column, position) in
+            numbered.filter(|(column, _)| rights.may_any_of_column(schema, name, column.name()))
+        {
             push_column(
                 builtin,
                 view,

@@ -82,8 +82,10 @@ pub(super) fn omissions(_: &Builtin, view: &SystemView, table: &mut Table) -> Re
 
 /// Where each table's rows lie.
 pub(super) fn tables(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let rights = view.rights();
     for (_, relation) in lake_relations(view) {
-        if relation.view().is_some() {
+        let is_known = rights.may_any(&relation.schema, &relation.name);
+        if relation.view().is_some() || !is_known {
             continue;
         }
         let layout = relation.table().map(|table| match table.layout {

@@ -4,9 +4,11 @@
 //! `data/` (types, functions, operators ...), and those that [`PROJECTIONS`] makes of the catalog;
 //! of the kinds of object that Lakegate does not have there are no rows.
 
+mod acl;
 mod attributes;
 mod data;
 mod descriptions;
+mod granted;
 mod information_schema;
 mod lakegate;
 mod relations;
@@ -91,6 +93,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
     (
         "pg_catalog",
+        "pg_default_acl",
+        Needs::Snapshot,
+        acl::pg_default_acl,
+    ),
+    (
+        "pg_catalog",
         "pg_description",
         Needs::Inventory,
         descriptions::pg_description,
@@ -122,6 +130,42 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         "pg_views",
         Needs::Snapshot,
         relations::pg_views,
+    ),
+    (
+        "information_schema",
+        "applicable_roles",
+        Needs::Snapshot,
+        granted::applicable_roles,
+    ),
+    (
+        "information_schema",
+        "column_privileges",
+        Needs::Inventory,
+        granted::column_privileges,
+    ),
+    (
+        "information_schema",
+        "enabled_roles",
+        Needs::Snapshot,
+        granted::enabled_roles,
+    ),
+    (
+        "information_schema",
+        "role_column_grants",
+        Needs::Inventory,
+        granted::role_column_grants,
+    ),
+    (
+        "information_schema",
+        "role_table_grants",
+        Needs::Snapshot,
+        granted::role_table_grants,
+    ),
+    (
+        "information_schema",
+        "table_privileges",
+        Needs::Snapshot,
+        granted::table_privileges,
     ),
     (
         "information_schema",

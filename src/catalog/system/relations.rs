@@ -1,10 +1,12 @@
 //! `pg_class`, `pg_namespace` and the views of PostgreSQL over them.
 
+use super::acl::{acl, owner};
 use super::data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
 use super::lakegate::{LAKEGATE, LAKEGATE_OID};
 use super::roles::owner_of_all;
-use super::table::Table;
+use super::table::{Table, Value};
 use super::{OWNER_OID, SystemView};
+use crate::auth::Object;
 use crate::catalog::Relation;
 use crate::error::Result;
 
@@ -38,10 +40,16 @@ pub(super) fn pg_namespace(_: &Builtin, view: &SystemView, table: &mut Table) ->
     let lake = view.snapshot.schemas.iter();
     let lake = lake.map(|(name, schema)| (name.as_str(), schema.oid));
     for (name, oid) in lake.chain([(LAKEGATE, LAKEGATE_OID)]) {
+        let object = Object::schema(name);
+        let privileges = match name {
+            LAKEGATE => None,
+            _ => acl(view, &object),
+        };
         table.push(&[
             ("oid", oid.into()),
             ("nspname", name.into()),
-            ("nspowner", OWNER_OID.into()),
+            ("nspowner", owner(view, &object).0.into()),
+            ("nspacl", Value::Written(privileges.as_deref())),
         ])?;
     }
     Ok(())
@@ -59,10 +67,14 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 kind: definition.kind,
                 n_columns: definition.columns.len(),
                 identity: "n",
+                owner: OWNER_OID,
+                acl: None,
+                options: None,
             },
         )?;
     }
     for (namespace, relation) in lake_relations(view) {
+        let object = Object::relation(&relation.schema, &relation.name);
         let inventory = view.inventory.as_deref();
         let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
         push_class(
@@ -77,6 +89,12 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     Some(_) => "n",
                     None => "d",
                 },
+                owner: owner(view, &object).0,
+                acl: acl(view, &object),
+                options: relation
+                    .view()
+                    .filter(|view| view.security_invoker)
+                    .map(|_| "{security_invoker=true}"),
             },
         )?;
     }
@@ -93,6 +111,10 @@ struct Class<'a> {
     n_columns: usize,
     /// `relreplident`.
     identity: &'a str,
+    owner: u32,
+    acl: Option<String>,
+    /// `reloptions`, as an array is written.
+    options: Option<&'a str>,
 }
 
 fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
@@ -100,7 +122,7 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
         ("oid", class.oid.into()),
         ("relname", class.name.into()),
         ("relnamespace", class.namespace.into()),
-        ("relowner", OWNER_OID.into()),
+        ("relowner", class.owner.into()),
         // Unknown: nothing counts the rows before a query asks.
         ("reltuples", "-1".into()),
         ("relpersistence", "p".into()),
@@ -111,6 +133,8 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
         ),
         ("relispopulated", true.into()),
         ("relreplident", class.identity.into()),
+        ("relacl", Value::Written(class.acl.as_deref())),
+        ("reloptions", Value::Written(class.options)),
     ])
 }
 
@@ -154,7 +178,12 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
         table.push(&[
             ("schemaname", relation.schema.as_str().into()),
             ("viewname", relation.name.as_str().into()),
-            ("viewowner", owner_of_all(view).into()),
+            (
+                "viewowner",
+                owner(view, &Object::relation(&relation.schema, &relation.name))
+                    .1
+                    .into(),
+            ),
             ("definition", definition.text().as_str().into()),
         ])?;
     }

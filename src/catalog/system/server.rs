@@ -1,8 +1,10 @@
 //! The database and the session's settings.
 
+use super::acl::acl;
 use super::data::Builtin;
-use super::table::Table;
+use super::table::{Table, Value};
 use super::{DATABASE_OID, OWNER_OID, SystemView};
+use crate::auth::Object;
 use crate::error::Result;
 
 /// The OID of tablespace `pg_default`.
@@ -25,6 +27,10 @@ pub(super) fn pg_database(_: &Builtin, view: &SystemView, table: &mut Table) -> 
         ("dattablespace", DEFAULT_TABLESPACE_OID.into()),
         ("datcollate", "C.UTF-8".into()),
         ("datctype", "C.UTF-8".into()),
+        (
+            "datacl",
+            Value::Written(acl(view, &Object::Database).as_deref()),
+        ),
     ])
 }
 

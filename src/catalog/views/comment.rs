@@ -11,11 +11,13 @@ impl Editor<'_> {
         let (key, path, subject) = match on {
             Commented::Schema(name) => {
                 self.require_schema(name)?;
+                self.require_owns_schema(name)?;
                 let path = format!("{}.sql", file_name(name));
                 (on.clone(), path, format!("schema {}", identifier(name)))
             }
             Commented::View(name) => match self.look_up(name)? {
                 Some(Found::View(name)) => {
+                    self.require_owns("view", &name)?;
                     let subject = format!("view {}", shown(&name));
                     (
                         Commented::View(written(&name)),
@@ -28,6 +30,7 @@ impl Editor<'_> {
             },
             Commented::Table(name) => match self.look_up(name)? {
                 Some(Found::Other(name)) => {
+                    self.require_owns("table", &name)?;
                     let subject = format!("table {}", shown(&name));
                     (
                         Commented::Table(written(&name)),
@@ -43,6 +46,7 @@ impl Editor<'_> {
             },
             Commented::Column(name, column) => match self.look_up(name)? {
                 Some(Found::View(name) | Found::Other(name)) => {
+                    self.require_owns("relation", &name)?;
                     let subject = format!("column {}.{}", shown(&name), identifier(column));
                     let key = Commented::Column(written(&name), column.clone());
                     (key, self.path_for(&name), subject)

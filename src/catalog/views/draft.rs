@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::edit::{Edited, Surroundings, edit};
 use super::read::read;
 use super::{ReferencesOf, Views};
+use crate::auth::Authority;
 use crate::catalog::sql::Definition;
 use crate::error::{Error, Result};
 use crate::storage::{Change, Files};
@@ -19,6 +20,8 @@ struct UnlikeItsFiles;
 pub struct Draft {
     /// The files it began with.
     base: Files,
+    /// Who might what when it began.
+    pub base_authority: Arc<Authority>,
     /// What it made of them.
     pub views: Arc<Views>,
 }
@@ -28,6 +31,7 @@ impl Draft {
     pub fn new(views: Arc<Views>) -> Self {
         Self {
             base: views.files.clone(),
+            base_authority: Arc::clone(&views.authority),
             views,
         }
     }
@@ -52,6 +56,7 @@ impl Draft {
         }
         let draft = Self {
             base: self.base.clone(),
+            base_authority: Arc::clone(&self.base_authority),
             views: Arc::new(views),
         };
         Ok((draft, edited))

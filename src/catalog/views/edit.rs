@@ -9,8 +9,8 @@ use super::names::{
 };
 use super::read::{full, schema_of};
 use super::{FullName, Views};
-use crate::auth::{Actor, Fact};
-use crate::catalog::sql::{Commented, Definition, Name, SelectText, identifier};
+use crate::auth::{Actor, Fact, Object, Privilege};
+use crate::catalog::sql::{Commented, CreateView, Definition, Name, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
@@ -22,6 +22,8 @@ pub struct Surroundings<'a> {
     pub snapshot: &'a Snapshot,
     /// Schemas searched for unqualified names.
     pub search_path: &'a [String],
+    /// The database's name.
+    pub database: &'a str,
     /// Who defines it.
     pub actor: &'a Actor,
 }
@@ -62,12 +64,7 @@ pub(super) fn edit(
         },
     };
     match definition {
-        Definition::CreateView {
-            name,
-            columns,
-            query,
-            or_replace,
-        } => editor.create_view(name, columns, query, *or_replace)?,
+        Definition::CreateView(view) => editor.create_view(view)?,
         Definition::DropView {
             names,
             if_exists,
@@ -118,16 +115,22 @@ pub(super) struct Editor<'a> {
 }
 
 impl Editor<'_> {
+    /// What is said of roles cannot be changed while some of it counts as it was before.
+    pub(super) fn require_sound_roles(&self) -> Result<()> {
+        let Some(problem) = self.views.role_problem() else {
+            return Ok(());
+        };
+        let message = format!(
+            "roles cannot be changed while \"{}\" cannot be understood",
+            problem.location.path
+        );
+        Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
+            .with_detail(problem.error.message().to_owned()))
+    }
+
     /// A statement about roles.
     fn role(&mut self, definition: &Definition) -> Result<()> {
-        if let Some(problem) = self.views.role_problem() {
-            let message = format!(
-                "roles cannot be changed while \"{}\" cannot be understood",
-                problem.location.path
-            );
-            return Err(Error::new(ErrorKind::InvalidObjectDefinition, message)
-                .with_detail(problem.error.message().to_owned()));
-        }
+        self.require_sound_roles()?;
         match definition {
             Definition::CreateRole(create) => self.create_role(create),
             Definition::AlterRole { role, change } => self.alter_role(role, change),
@@ -137,30 +140,32 @@ impl Editor<'_> {
             }
             Definition::DropRole { roles, if_exists } => self.drop_roles(roles, *if_exists),
             Definition::GrantRole(grant) => self.grant_role(grant),
+            Definition::GrantPrivilege(grant) => self.grant_privilege(grant),
+            Definition::AlterDefaults(alter) => self.alter_defaults(alter),
+            Definition::AlterOwner { on, to } => self.alter_owner(on, to),
+            Definition::DropOwned { roles, cascade } => self.drop_owned(roles, *cascade),
+            Definition::ReassignOwned { roles, to } => self.reassign_owned(roles, to),
             other => Err(Error::unsupported(other.tag())),
         }
     }
 
-    fn create_view(
-        &mut self,
-        name: &Name,
-        columns: &[String],
-        query: &SelectText,
-        or_replace: bool,
-    ) -> Result<()> {
-        let schema = match &name.schema {
+    fn create_view(&mut self, view: &CreateView) -> Result<()> {
+        let or_replace = view.or_replace;
+        let schema = match &view.name.schema {
             Some(schema) => schema.clone(),
             None => self.creation_schema()?,
         };
         self.require_schema(&schema)?;
-        let name = (schema, name.name.clone());
-        let statement = create_statement(&name, columns, &query.text);
+        self.require_may_create_in(&schema)?;
+        let name = (schema, view.name.name.clone());
+        let statement = create_statement(&name, view);
         let shown = &name.1;
         if self.views.views.contains_key(&name) {
             if !or_replace {
                 let message = format!("relation \"{shown}\" already exists");
                 return Err(Error::new(ErrorKind::DuplicateTable, message));
             }
+            self.require_owns("view", &name)?;
             let (path, piece) = self.piece_of(&name)?;
             self.replace(&path, piece.bytes, &statement);
         } else {
@@ -170,7 +175,11 @@ impl Editor<'_> {
                     let message = format!("relation \"{shown}\" already exists");
                     return Err(Error::new(ErrorKind::DuplicateTable, message));
                 }
-                None => self.append(&path_of(&name), &statement),
+                None => {
+                    self.append(&path_of(&name), &statement);
+                    let facts = self.facts_of_new(&Object::relation(&name.0, &name.1));
+                    self.change_facts(facts)?;
+                }
             }
         }
         self.edited.created = Some(name);
@@ -182,6 +191,7 @@ impl Editor<'_> {
         for name in names {
             match self.look_up(name)? {
                 Some(Found::View(name)) => {
+                    self.require_may_drop(&name)?;
                     dropped.insert(name);
                 }
                 Some(Found::Other(name)) => return Err(not_a_view(&name.1)),
@@ -193,7 +203,11 @@ impl Editor<'_> {
     }
 
     /// Removes views; with them those that read them, or none.
-    fn remove_views(&mut self, mut dropped: BTreeSet<FullName>, cascade: bool) -> Result<()> {
+    pub(super) fn remove_views(
+        &mut self,
+        mut dropped: BTreeSet<FullName>,
+        cascade: bool,
+    ) -> Result<()> {
         let named = dropped.clone();
         let mut next: Vec<FullName> = dropped.iter().cloned().collect();
         while let Some(name) = next.pop() {
@@ -232,7 +246,8 @@ impl Editor<'_> {
             }
             Commented::Schema(_) => None,
         });
-        Ok(())
+        let facts = self.facts_of_moved(&Object::relation(&name.0, &name.1), None);
+        self.change_facts(facts)
     }
 
     fn rename_view(
@@ -250,16 +265,18 @@ impl Editor<'_> {
             }
             None => return Err(no_relation(name)),
         };
+        self.require_owns("view", &old)?;
         let new = renamed(&old);
+        self.require_may_create_in(&new.0)?;
         if self.surroundings.snapshot.find(&new.0, &new.1)?.is_some() {
             let message = format!("relation \"{}\" already exists", new.1);
             return Err(Error::new(ErrorKind::DuplicateTable, message));
         }
         let (path, piece) = self.piece_of(&old)?;
-        let Ok(Definition::CreateView { columns, query, .. }) = &piece.definition else {
+        let Ok(Definition::CreateView(view)) = &piece.definition else {
             return Err(no_view(name));
         };
-        let statement = create_statement(&new, columns, &query.text);
+        let statement = create_statement(&new, view);
         self.replace(&path, piece.bytes, &statement);
         self.each_comment(|on, schema| {
             let on = match on {
@@ -272,6 +289,12 @@ impl Editor<'_> {
             };
             Some(on + &shown(&new))
         });
+        let (from, to) = (
+            Object::relation(&old.0, &old.1),
+            Object::relation(&new.0, &new.1),
+        );
+        let facts = self.facts_of_moved(&from, Some(&to));
+        self.change_facts(facts)?;
         for reader in self.views.readers(&old) {
             let notice = format!(
                 "view {} reads {} by its name, and does not follow it",
@@ -289,6 +312,7 @@ impl Editor<'_> {
             return Err(Error::new(ErrorKind::InvalidSchemaName, message)
                 .with_detail("The prefix \"pg_\" is reserved for system schemas."));
         }
+        self.require_may_create_schemas()?;
         if self.surroundings.snapshot.schemas.contains_key(name) {
             let message = format!("schema \"{name}\" already exists");
             if if_not_exists {
@@ -299,10 +323,11 @@ impl Editor<'_> {
         }
         let statement = format!("create schema {};", identifier(name));
         self.append(&format!("{}.sql", file_name(name)), &statement);
-        Ok(())
+        let facts = self.facts_of_new(&Object::schema(name));
+        self.change_facts(facts)
     }
 
-    fn drop_schema(&mut self, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
+    pub(super) fn drop_schema(&mut self, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
         let Some(schema) = self.surroundings.snapshot.schemas.get(name) else {
             let message = format!("schema \"{name}\" does not exist");
             if if_exists {
@@ -311,6 +336,7 @@ impl Editor<'_> {
             }
             return Err(Error::new(ErrorKind::InvalidSchemaName, message));
         };
+        self.require_owns_schema(name)?;
         let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_)));
         let tables = schema.relations.values();
         if name == PUBLIC || tables.clone().any(|relation| is_table(&relation.kind)) {
@@ -342,14 +368,18 @@ impl Editor<'_> {
             }) if of == name => Some((piece.with_comment.clone(), String::new())),
             _ => None,
         });
-        Ok(())
+        let facts = self.facts_of_moved(&Object::schema(name), None);
+        self.change_facts(facts)
     }
 
     /// The first schema of the search path that exists.
     fn creation_schema(&self) -> Result<String> {
         let schemas = &self.surroundings.snapshot.schemas;
         let path = self.surroundings.search_path.iter();
-        let found = path.into_iter().find(|name| schemas.contains_key(*name));
+        let rights = self.rights();
+        let found = path.into_iter().find(|name| {
+            schemas.contains_key(*name) && rights.may(Privilege::Usage, &Object::schema(name))
+        });
         found.cloned().ok_or_else(|| {
             let message = "no schema has been selected to create in";
             Error::new(ErrorKind::InvalidSchemaName, message)
@@ -370,10 +400,17 @@ impl Editor<'_> {
 
     pub(super) fn look_up(&self, name: &Name) -> Result<Option<Found>> {
         let schemas = match &name.schema {
-            Some(schema) => std::slice::from_ref(schema),
+            Some(schema) => {
+                self.require_may_use(schema)?;
+                std::slice::from_ref(schema)
+            }
             None => self.surroundings.search_path,
         };
-        for schema in schemas {
+        let rights = self.rights();
+        let usable = schemas
+            .iter()
+            .filter(|schema| rights.may(Privilege::Usage, &Object::schema(schema)));
+        for schema in usable {
             let Some(relation) = self.surroundings.snapshot.find(schema, &name.name)? else {
                 continue;
             };
@@ -386,7 +423,7 @@ impl Editor<'_> {
         Ok(None)
     }
 
-    fn skip(&mut self, kind: &str, name: &Name) {
+    pub(super) fn skip(&mut self, kind: &str, name: &Name) {
         let notice = format!("{kind} \"{}\" does not exist, skipping", name.name);
         self.edited.notices.push(notice);
     }
@@ -402,8 +439,8 @@ impl Editor<'_> {
         let text = self.edited.files.text(path).map_or("", AsRef::as_ref);
         let schema = schema_of(path);
         let found = pieces(text)?.into_iter().find(|piece| {
-            matches!(&piece.definition, Ok(Definition::CreateView { name: of, .. })
-                if full(of, schema) == *name)
+            matches!(&piece.definition, Ok(Definition::CreateView(view))
+                if full(&view.name, schema) == *name)
         });
         // The file does not hold it as it stands: it was edited into something that is none.
         let found = found.ok_or_else(|| {

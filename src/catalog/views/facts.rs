@@ -10,7 +10,8 @@ use super::edit::Editor;
 use super::file::{Piece, pieces};
 use super::names::file_name;
 use super::roles::create_statement;
-use crate::auth::{Authority, Fact, Membership, OWNER, Role, RoleSetting, Roles};
+use super::said::{default_statement, defaults, grant_statement, owner, privileges, subject, word};
+use crate::auth::{Authority, Fact, Membership, OWNER, Object, Role, RoleSetting, Roles};
 use crate::catalog::sql::{
     CreateRole, Definition, GrantRole, RoleSpec, SettingChange, identifier, literal,
 };
@@ -37,6 +38,9 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
                 })]
             }))
         }
+        Definition::GrantPrivilege(grant) => Some(privileges(grant)),
+        Definition::AlterDefaults(alter) if alter.is_grant => Some(defaults(alter)),
+        Definition::AlterOwner { on, to } => Some(owner(on, to)),
         _ => None,
     }
 }
@@ -45,13 +49,15 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
 pub(super) fn is_fact(definition: &Definition) -> bool {
     match definition {
         Definition::GrantRole(grant) => grant.is_grant,
+        Definition::GrantPrivilege(_) | Definition::AlterOwner { .. } => true,
+        Definition::AlterDefaults(alter) => alter.is_grant,
         Definition::AlterRoleSetting { change, .. } => matches!(change, SettingChange::Set(..)),
         _ => false,
     }
 }
 
 /// The name of a role in a file.
-fn named(spec: &RoleSpec) -> Result<String> {
+pub(super) fn named(spec: &RoleSpec) -> Result<String> {
     match spec {
         RoleSpec::Name(name) => Ok(name.clone()),
         RoleSpec::Public => Err(no_role("public")),
@@ -149,6 +155,20 @@ fn statement(fact: &Fact) -> String {
                 literal(&setting.value)
             )
         }
+        Fact::Grant(grant) => grant_statement(grant),
+        Fact::Default(grant) => default_statement(grant),
+        Fact::Owner(object, owner) => {
+            let kind = match object {
+                Object::Schema(_) => "schema",
+                _ => "view",
+            };
+            let (_, name) = subject(object);
+            format!("alter {kind} {name} owner to {};", identifier(owner))
+        }
+        Fact::Withdrawn(object, privilege) => {
+            let (on, name) = subject(object);
+            format!("revoke {} on {on}{name} from public;", word(*privilege))
+        }
     }
 }
 
@@ -157,6 +177,10 @@ fn path_of(fact: &Fact) -> String {
     let role = match fact {
         Fact::Membership(membership) => membership.member.as_str(),
         Fact::Setting(setting) => setting.role.as_deref().unwrap_or("_all"),
+        Fact::Grant(grant) => grant.grantee.as_deref().unwrap_or("public"),
+        Fact::Default(grant) => grant.grantee.as_deref().unwrap_or("public"),
+        Fact::Owner(_, owner) => owner,
+        Fact::Withdrawn(..) => "public",
     };
     role_path(role)
 }
@@ -176,7 +200,13 @@ pub(super) fn check(authority: &Authority, fact: &Fact) -> Result<()> {
     }
     match fact {
         Fact::Membership(membership) => refuse_circle(authority, membership),
-        Fact::Setting(_) => Ok(()),
+        Fact::Owner(object, owner) if authority.owner_of(object) != OWNER => {
+            let (_, name) = subject(object);
+            let other = authority.owner_of(object);
+            let message = format!("{name} has two owners, {other} and {owner}");
+            Err(Error::new(ErrorKind::DuplicateObject, message))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -207,6 +237,7 @@ impl Editor<'_> {
         changed: &BTreeMap<String, Option<Role>>,
         after: BTreeSet<Fact>,
     ) -> Result<()> {
+        self.require_sound_roles()?;
         let files = self.edited.files.clone();
         let own = files
             .iter()
@@ -224,8 +255,8 @@ impl Editor<'_> {
                 }
             }
         }
-        let views = self.views;
-        for fact in after.difference(&views.authority.facts) {
+        let before = self.facts();
+        for fact in after.difference(&before) {
             self.append(&path_of(fact), &statement(fact));
         }
         self.edited.facts = Some(after);

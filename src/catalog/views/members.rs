@@ -233,20 +233,20 @@ fn refuse_own(role: &str, member: &str) -> Result<()> {
 fn take(facts: &mut BTreeSet<Fact>, role: &str, member: &str, grantor: &str) -> Option<Membership> {
     let found = facts.iter().find(|fact| match fact {
         Fact::Membership(it) => it.role == role && it.member == member && it.grantor == grantor,
-        Fact::Setting(_) => false,
+        _ => false,
     });
     let found = found.cloned()?;
     facts.remove(&found);
     match found {
         Fact::Membership(membership) => Some(membership),
-        Fact::Setting(_) => None,
+        _ => None,
     }
 }
 
 fn has_admin(facts: &BTreeSet<Fact>, role: &str, member: &str) -> bool {
     facts.iter().any(|fact| match fact {
         Fact::Membership(it) => it.has_admin && it.role == role && it.member == member,
-        Fact::Setting(_) => false,
+        _ => false,
     })
 }
 
@@ -259,7 +259,7 @@ fn is_admin_without(facts: &BTreeSet<Fact>, role: &str, grantor: &str, member: &
     let mut without = facts.clone();
     without.retain(|fact| match fact {
         Fact::Membership(it) => it.role != role || it.member != member,
-        Fact::Setting(_) => true,
+        _ => true,
     });
     // Whatever depends goes: it cannot fail.
     end_dependents(&mut without, role, true).is_ok() && has_admin(&without, role, grantor)
@@ -273,7 +273,7 @@ fn end_dependents(facts: &mut BTreeSet<Fact>, role: &str, cascade: bool) -> Resu
             Fact::Membership(it) => {
                 it.role == role && it.grantor != OWNER && !has_admin(facts, role, &it.grantor)
             }
-            Fact::Setting(_) => false,
+            _ => false,
         });
         let Some(lost) = lost.cloned() else {
             return Ok(());

@@ -4,16 +4,21 @@
 //! a statement that defines something makes other files, of which other views are made.
 
 mod comment;
+mod defaults;
 mod draft;
 mod edit;
 mod facts;
 mod file;
 mod good;
+mod grants;
 mod members;
 mod names;
+mod needed;
 mod order;
+mod owners;
 mod read;
 mod roles;
+mod said;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +27,7 @@ pub use draft::Draft;
 pub use edit::{Edited, Surroundings};
 pub use good::Good;
 pub use order::in_order;
+pub use owners::permission_denied;
 pub use read::read;
 
 use crate::auth::Authority;
@@ -49,6 +55,8 @@ pub struct View {
     pub name: String,
     /// The names given to its columns; fewer than it has, or none.
     pub columns: Vec<String>,
+    /// Whether it is read with its reader's rights, and not its owner's.
+    pub security_invoker: bool,
     /// What it answers, as written.
     pub query: String,
     /// Where that is written.
@@ -62,7 +70,9 @@ pub struct View {
 impl View {
     /// Whether two definitions mean the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.query == other.query && self.columns == other.columns
+        self.query == other.query
+            && self.columns == other.columns
+            && self.security_invoker == other.security_invoker
     }
 
     /// The query as `pg_get_viewdef` shows it, with a semicolon.

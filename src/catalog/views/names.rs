@@ -2,11 +2,18 @@
 
 use super::FullName;
 use super::read::full as full_name;
-use crate::catalog::sql::{Commented, Name, identifier};
+use crate::catalog::sql::{Commented, CreateView, Name, identifier};
 use crate::error::{Error, ErrorKind};
 
 /// The statement that creates a view.
-pub(super) fn create_statement(name: &FullName, columns: &[String], query: &str) -> String {
+pub(super) fn create_statement(name: &FullName, view: &CreateView) -> String {
+    let CreateView {
+        columns,
+        security_invoker,
+        query,
+        ..
+    } = view;
+    let query = &query.text;
     let columns: Vec<String> = columns.iter().map(|column| identifier(column)).collect();
     let columns = match columns.as_slice() {
         [] => String::new(),
@@ -17,7 +24,14 @@ pub(super) fn create_statement(name: &FullName, columns: &[String], query: &str)
         Some(line) if line.contains("--") => "\n;",
         _ => ";",
     };
-    format!("create view {}{columns} as\n{query}{end}", shown(name))
+    let options = match security_invoker {
+        true => " with (security_invoker = true)",
+        false => "",
+    };
+    format!(
+        "create view {}{columns}{options} as\n{query}{end}",
+        shown(name)
+    )
 }
 
 /// As SQL names it.

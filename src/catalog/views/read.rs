@@ -10,7 +10,7 @@ use super::{
 };
 use crate::auth::{Authority, RoleChange};
 use crate::catalog::PUBLIC;
-use crate::catalog::sql::{Commented, Definition, Name};
+use crate::catalog::sql::{Commented, CreateView, Definition, Name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
 
@@ -127,12 +127,13 @@ impl Reading {
             Ok(said) if facts::is_fact(&said) => {
                 self.said(path, text, &said, piece.position);
             }
-            Ok(Definition::CreateView {
+            Ok(Definition::CreateView(CreateView {
                 name,
                 columns,
+                security_invoker,
                 query,
                 ..
-            }) => {
+            })) => {
                 let (schema, name) = full(&name, schema);
                 let reads = match (self.references_of)(&query.text) {
                     Ok(reads) => reads,
@@ -147,6 +148,7 @@ impl Reading {
                     schema,
                     name,
                     columns,
+                    security_invoker,
                     query: query.text,
                     place,
                     reads,

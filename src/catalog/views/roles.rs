@@ -389,28 +389,6 @@ impl Editor<'_> {
         }
     }
 
-    /// As DropRole in user.c: what a role granted to others needs it.
-    fn refuse_needed(&self, dropped: &BTreeSet<String>) -> Result<()> {
-        for membership in self.views.authority.memberships() {
-            let goes = |name: &String| dropped.contains(name);
-            if goes(&membership.grantor) && !goes(&membership.role) && !goes(&membership.member) {
-                let message = format!(
-                    "role \"{}\" cannot be dropped because some objects depend on it",
-                    membership.grantor
-                );
-                let detail = format!(
-                    "privileges for membership of role {} in role {}",
-                    identifier(&membership.member),
-                    identifier(&membership.role)
-                );
-                return Err(
-                    Error::new(ErrorKind::DependentObjectsStillExist, message).with_detail(detail)
-                );
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses a change that nobody could ever take back: the roles must have a superuser that can
     /// log in.
     fn require_administrator(&self, after: impl Fn(&Role) -> Option<Role>) -> Result<()> {

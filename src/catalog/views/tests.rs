@@ -53,6 +53,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let surroundings = Surroundings {
         snapshot: &snapshot,
         search_path: &["gold".to_owned()],
+        database: "lake",
         actor: &Actor::open("ada"),
     };
     let draft = Draft::new(views);

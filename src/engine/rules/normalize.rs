@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
     FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
+    ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
+    VisitorMut,
 };
 
 use super::{characters, subquery_array};
@@ -56,23 +57,7 @@ impl VisitorMut for Normalizer {
                 data_type,
                 ..
             } => cast(expr, data_type),
-            Expr::TypedString(literal) => {
-                let text = Expr::Value(literal.value.clone());
-                match literal.data_type {
-                    DataType::Uuid => Ok(Some(call("uuid", vec![text]))),
-                    DataType::Numeric(ExactNumberInfo::None)
-                    | DataType::Decimal(ExactNumberInfo::None) => {
-                        Ok(Some(call("numeric", vec![text])))
-                    }
-                    _ => match json_cast(&text, &literal.data_type) {
-                        Some(call) => Ok(Some(call)),
-                        None => match precise(&text, &literal.data_type) {
-                            Some(call) => Ok(Some(call)),
-                            None => characters::cast(&text, &literal.data_type),
-                        },
-                    },
-                }
-            }
+            Expr::TypedString(literal) => typed_string(literal),
             Expr::Interval(literal) => Ok(interval(literal)),
             Expr::Like {
                 pattern,
@@ -112,6 +97,21 @@ impl VisitorMut for Normalizer {
             }
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// `type 'text'`, where the parser's type means something else.
+fn typed_string(literal: &TypedString) -> Result<Option<Expr>> {
+    let text = Expr::Value(literal.value.clone());
+    match &literal.data_type {
+        DataType::Uuid => Ok(Some(call("uuid", vec![text]))),
+        DataType::Numeric(ExactNumberInfo::None) | DataType::Decimal(ExactNumberInfo::None) => {
+            Ok(Some(call("numeric", vec![text])))
+        }
+        other => match json_cast(&text, other).or_else(|| precise(&text, other)) {
+            Some(call) => Ok(Some(call)),
+            None => characters::cast(&text, other),
+        },
     }
 }
 

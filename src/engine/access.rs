@@ -1,0 +1,218 @@
+//! Decides what a statement may read, when its names are bound and before anything is planned.
+//!
+//! A relation of the statement is read as whom the statement runs; one of a view as the view's
+//! owner, or as whom the statement runs if the view says `security_invoker`. Rights are those of
+//! now, whatever moment the transaction sees, so that a REVOKE holds from the next statement on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::context::StatementContext;
+use crate::auth::{Actor, Authority, Object, Privilege, Readable, Rights, Standing};
+use crate::catalog::views::permission_denied;
+use crate::catalog::{Catalog, Relation};
+use crate::error::Result;
+
+/// What is checked of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// Whether its names may be looked up: PostgreSQL asks for more only when it is run
+    /// (`ExecCheckPermissions` in execMain.c), and tells its columns before.
+    Names,
+    /// Also whether what they mean may be read.
+    Reading,
+}
+
+/// As whom a relation is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// As whom the statement runs.
+    Session,
+    /// As the owner of a view: its schema and name.
+    OwnerOf(String, String),
+}
+
+/// The rights under which a statement's names are bound.
+#[derive(Debug)]
+pub(super) struct Access {
+    actor: Actor,
+    /// All of them must allow it: what the transaction defined, and what others did meanwhile.
+    authorities: Vec<Arc<Authority>>,
+    checks: Checks,
+}
+
+/// One decision: what was allowed to be read of a relation, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    pub(super) schema: String,
+    pub(super) name: String,
+    pub(super) reader: Reader,
+    pub(super) readable: Readable,
+}
+
+/// What was decided for a statement. Two statements of equal policies may read the same.
+#[derive(Debug, Default)]
+pub(super) struct Policies {
+    /// The effective role; `None` where everything is allowed to everybody.
+    pub(super) user: Option<String>,
+    pub(super) decisions: Vec<Decision>,
+}
+
+impl Policies {
+    /// A digest of all that was decided.
+    pub(super) fn fingerprint(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{:?}", self.user).as_bytes());
+        for decision in &self.decisions {
+            hasher.update(format!("{decision:?}").as_bytes());
+        }
+        hasher.finalize()
+    }
+}
+
+/// The columns to which the reading of a relation is limited.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    /// For the error: `table`, or `view`.
+    pub(super) kind: &'static str,
+    /// The relation's name.
+    pub(super) name: String,
+    /// Those that may be read.
+    pub(super) columns: BTreeSet<String>,
+}
+
+impl Access {
+    /// The rights of a statement.
+    pub(super) fn of(catalog: &Catalog, context: &StatementContext, checks: Checks) -> Self {
+        let latest = catalog.authority();
+        let authorities = match &context.draft {
+            None => vec![latest],
+            Some(draft) => {
+                let (own, base) = (&draft.views.authority, &draft.base_authority);
+                match (own == base, latest == *base) {
+                    (true, _) => vec![latest],
+                    (false, true) => vec![Arc::clone(own)],
+                    (false, false) => vec![Arc::clone(own), latest],
+                }
+            }
+        };
+        Self {
+            actor: context.facts.actor.clone(),
+            authorities,
+            checks,
+        }
+    }
+
+    /// No limits: a definition is planned to see whether it can be.
+    pub(super) fn open() -> Self {
+        Self {
+            actor: Actor::open(crate::auth::OWNER),
+            authorities: Vec::new(),
+            checks: Checks::Names,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.actor.standing == Standing::Open
+    }
+
+    /// What was decided, of which nothing is known yet.
+    pub(super) fn policies(&self) -> Policies {
+        Policies {
+            user: (!self.is_open()).then(|| self.actor.user.clone()),
+            decisions: Vec::new(),
+        }
+    }
+
+    fn rights<'a>(&self, authority: &'a Authority, reader: &Reader) -> Rights<'a> {
+        match reader {
+            Reader::Session => authority.rights_of(&self.actor),
+            Reader::OwnerOf(schema, name) => {
+                let view = Object::relation(schema, name);
+                authority.rights_of_role(authority.owner_of(&view))
+            }
+        }
+    }
+
+    /// Whether the statement may look names up in a schema.
+    pub(super) fn may_use(&self, schema: &str) -> bool {
+        let object = Object::schema(schema);
+        self.is_open()
+            || self.authorities.iter().all(|authority| {
+                let rights = self.rights(authority, &Reader::Session);
+                rights.may(Privilege::Usage, &object)
+            })
+    }
+
+    /// What may be read of a relation.
+    pub(super) fn readable(&self, reader: &Reader, schema: &str, name: &str) -> Readable {
+        if self.is_open() || self.checks == Checks::Names {
+            return Readable::All;
+        }
+        let allowed = self.authorities.iter();
+        let allowed = allowed.map(|it| self.rights(it, reader).readable(schema, name));
+        allowed.fold(Readable::All, Readable::and)
+    }
+
+    /// Whether the statement may know of a relation's name by more than asking for it.
+    pub(super) fn may_see(&self, relation: &Relation) -> bool {
+        self.is_open()
+            || (self.may_use(&relation.schema)
+                && self.authorities.iter().all(|authority| {
+                    let rights = self.rights(authority, &Reader::Session);
+                    rights.may_any(&relation.schema, &relation.name)
+                }))
+    }
+
+    /// Refuses a system relation that is not for everybody.
+    ///
+    /// # Errors
+    /// `InsufficientPrivilege`.
+    pub(super) fn require_system(&self, reader: &Reader, schema: &str, name: &str) -> Result<()> {
+        let Some((kind, role)) = guarded(schema, name) else {
+            return Ok(());
+        };
+        let is_allowed = self.is_open()
+            || self.checks == Checks::Names
+            || self.authorities.iter().all(|authority| {
+                let rights = self.rights(authority, reader);
+                rights.are_everything() || role.is_some_and(|role| rights.include(role))
+            });
+        match is_allowed {
+            true => Ok(()),
+            false => Err(permission_denied(kind, name)),
+        }
+    }
+}
+
+/// A kind of relation, and whose members may read it beside superusers.
+type Guarded = (&'static str, Option<&'static str>);
+
+/// The system relations that PUBLIC may not read (`system_views.sql` and `system_catalog` in
+/// PostgreSQL's source), and those of Lakegate that tell of files.
+fn guarded(schema: &str, name: &str) -> Option<Guarded> {
+    match (schema, name) {
+        (
+            "pg_catalog",
+            "pg_authid"
+            | "pg_statistic"
+            | "pg_statistic_ext_data"
+            | "pg_user_mapping"
+            | "pg_largeobject"
+            | "pg_subscription",
+        ) => Some(("table", Some("pg_read_all_data"))),
+        (
+            "pg_catalog",
+            "pg_shadow"
+            | "pg_config"
+            | "pg_file_settings"
+            | "pg_hba_file_rules"
+            | "pg_ident_file_mappings",
+        ) => Some(("view", Some("pg_read_all_data"))),
+        ("pg_catalog", "pg_backend_memory_contexts" | "pg_shmem_allocations") => {
+            Some(("view", Some("pg_read_all_stats")))
+        }
+        ("lakegate", "omissions" | "view_errors") => Some(("view", Some("pg_monitor"))),
+        _ => None,
+    }
+}
