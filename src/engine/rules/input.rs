@@ -61,7 +61,17 @@ impl AnalyzerRule for Input {
                         if !is_other || is_named(&field) {
                             return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
                         }
-                        as_text()
+                        let call = ScalarFunction::new_udf(as_text(), vec![*expr]);
+                        let plain = Expr::ScalarFunction(call);
+                        let is_same = of == *to;
+                        // The other side of a comparison may keep its texts in another form.
+                        return Ok(Transformed::yes(match is_same {
+                            true => plain,
+                            false => Expr::Cast(Cast {
+                                expr: Box::new(plain),
+                                field,
+                            }),
+                        }));
                     }
                     Ok(of) if is_text(to) && writes(&of) => output(Arc::clone(&field), style),
                     _ if is_other && !is_named(&field) => {
