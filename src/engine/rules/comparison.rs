@@ -14,8 +14,8 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 use super::numbers::rewrite_expressions;
 use crate::types::{self, oid};
 
-/// Functions that choose among their arguments.
-const CHOOSING: &[&str] = &["coalesce", "greatest", "least", "nullif"];
+/// Functions that choose among their arguments, and the one that lists them.
+const CHOOSING: &[&str] = &["coalesce", "greatest", "least", "make_array", "nullif"];
 
 /// Runs before type coercion, which then finds one type.
 #[derive(Debug)]
@@ -74,7 +74,10 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     for (operand, of) in operands.iter_mut().zip(&types) {
         let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
         if *of != common && !of.is_null() && (is_open || !is_text(of)) {
-            let inner = std::mem::take(*operand);
+            let mut inner = std::mem::take(*operand);
+            if is_open && common == DataType::BinaryView {
+                inner = cast(inner, DataType::Binary);
+            }
             **operand = cast(inner, common.clone());
         }
     }
@@ -118,12 +121,15 @@ fn is_plain_varchar(call: &ScalarFunction, schema: &DFSchema) -> bool {
 fn read_as(types: &[DataType]) -> Option<DataType> {
     let mut others = types.iter().filter(|of| !is_text(of) && !of.is_null());
     let first = others.next()?;
-    let is_read = matches!(
-        first,
-        DataType::Boolean | DataType::List(_) | DataType::Binary
-    );
-    (is_read && others.all(|other| other == first) && types.iter().any(is_text))
-        .then(|| first.clone())
+    let read = match first {
+        DataType::Boolean | DataType::List(_) | DataType::Binary | DataType::BinaryView => {
+            first.clone()
+        }
+        // A literal of another length is not equal, and no error.
+        DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
+        _ => return None,
+    };
+    (others.all(|other| other == first) && types.iter().any(is_text)).then_some(read)
 }
 
 /// Where types meet; `None` where DataFusion finds the same.
