@@ -2,6 +2,7 @@
 
 mod array_bounds;
 mod bytes;
+mod calendar;
 mod casts;
 pub mod characters;
 mod encoding;

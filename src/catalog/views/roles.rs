@@ -138,14 +138,17 @@ impl Editor<'_> {
         Some(own.unwrap_or_else(|| Role::new(&actor.user)))
     }
 
+    /// A role as it is before the statement.
+    fn known_role(&self, name: &str) -> Option<Role> {
+        self.views
+            .authority
+            .role(name)
+            .map(|role| Role::clone(role))
+    }
+
     pub(super) fn alter_role(&mut self, spec: &RoleSpec, change: &RoleChange) -> Result<()> {
         let name = self.changed_role(spec, "alter")?;
-        let Some(role) = self
-            .views
-            .authority
-            .role(&name)
-            .map(|role| Role::clone(role))
-        else {
+        let Some(role) = self.known_role(&name) else {
             return Err(no_role(&name));
         };
         self.require_may_alter(&role, change)?;
@@ -259,12 +262,7 @@ impl Editor<'_> {
             let message = format!("role \"{to}\" already exists");
             return Err(Error::new(ErrorKind::DuplicateObject, message));
         }
-        let Some(role) = self
-            .views
-            .authority
-            .role(&name)
-            .map(|role| Role::clone(role))
-        else {
+        let Some(role) = self.known_role(&name) else {
             return Err(no_role(&name));
         };
         self.require_may_end(&role, "rename")?;
@@ -295,12 +293,7 @@ impl Editor<'_> {
                 );
                 return Err(Error::new(ErrorKind::DependentObjectsStillExist, message));
             }
-            let Some(role) = self
-                .views
-                .authority
-                .role(&name)
-                .map(|role| Role::clone(role))
-            else {
+            let Some(role) = self.known_role(&name) else {
                 if !if_exists {
                     return Err(no_role(&name));
                 }

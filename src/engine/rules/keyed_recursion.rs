@@ -281,16 +281,11 @@ fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
     use super::*;
+    use crate::engine::rules::parsed;
 
     fn check(text: &str, expected: &str) {
-        let mut parser = Parser::new(&PostgreSqlDialect {})
-            .try_with_sql(text)
-            .expect("the text has tokens");
-        let mut query = parser.parse_query().expect("the text is a query");
+        let mut query = parsed(text);
         carry_keys(&mut query);
         assert_eq!(query.to_string().replace('\u{1}', "~"), expected);
     }

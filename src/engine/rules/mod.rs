@@ -27,6 +27,8 @@ use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
+#[cfg(test)]
+use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
 use crate::error::{Error, Result};
 
@@ -53,4 +55,12 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     state.add_analyzer_rule(Arc::new(input::Input));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
     Ok(state)
+}
+
+/// A query as a rule's test starts with it.
+#[cfg(test)]
+fn parsed(text: &str) -> Query {
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text);
+    let mut parser = parser.expect("the text has tokens");
+    *parser.parse_query().expect("the text is a query")
 }

@@ -222,16 +222,11 @@ fn quoted(name: &str, given: Vec<Expr>) -> Expr {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-    use datafusion::sql::sqlparser::parser::Parser;
-
     use super::*;
+    use crate::engine::rules::parsed;
 
     fn check(text: &str, expected: &str) {
-        let mut parser = Parser::new(&PostgreSqlDialect {})
-            .try_with_sql(text)
-            .expect("the text has tokens");
-        let mut query = parser.parse_query().expect("the text is a query");
+        let mut query = parsed(text);
         as_lists(&mut query);
         assert_eq!(query.to_string().replace('\u{1}', "~"), expected);
     }

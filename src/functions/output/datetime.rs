@@ -4,6 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::number::integer;
 use super::style::{DateNotation, FieldOrder, Style};
+use crate::functions::calendar;
 
 /// Days from 1970-01-01, Arrow's day 0, to 2000-01-01, PostgreSQL's.
 const EPOCH_DAYS: i64 = 10_957;
@@ -191,26 +192,9 @@ fn in_order(day: Day, order: FieldOrder) -> (i64, i64) {
     }
 }
 
-/// Year, month and day of a day since 1970, in the Gregorian calendar extended both ways.
-/// Howard Hinnant's `civil_from_days`.
 fn civil(days: i64) -> Day {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    Day {
-        year: year_of_era + era * 400 + i64::from(month <= 2),
-        month,
-        day,
-    }
+    let (year, month, day) = calendar::date_of(days);
+    Day { year, month, day }
 }
 
 /// At least four digits.

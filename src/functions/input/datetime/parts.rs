@@ -3,6 +3,7 @@
 
 use super::fields::{DATE, DAY, DAY_OF_YEAR, MONTH, Mask, TIME, YEAR, ZONE};
 use super::words::{Word, word};
+use crate::functions::calendar;
 use crate::functions::output::FieldOrder;
 
 /// Why a text is no date or time (`DTERR_...`).
@@ -201,7 +202,7 @@ impl Parts {
     /// Days of the Julian calendar, and the time that a fraction of one is. What it gives.
     pub(super) fn julian(&mut self, text: &str) -> Result<Mask, Wrong> {
         let (days, rest) = leading_integer(text)?;
-        let date = days_to_date(days - JULIAN_EPOCH);
+        let date = calendar::date_of(days - JULIAN_EPOCH);
         (self.year, self.month, self.day) = date;
         if rest.is_empty() {
             return Ok(DATE);
@@ -241,8 +242,8 @@ impl Parts {
             }
         }
         if known & DAY_OF_YEAR != 0 {
-            let days = date_to_days(self.year, 1, 1) + self.day_of_year - 1;
-            (self.year, self.month, self.day) = days_to_date(days);
+            let days = calendar::day_of(self.year, 1, 1) + self.day_of_year - 1;
+            (self.year, self.month, self.day) = calendar::date_of(days);
         }
         let is_wrong_month = known & MONTH != 0 && !(1..=12).contains(&self.month);
         let is_wrong_day = known & DAY != 0 && !(1..=31).contains(&self.day);
@@ -282,7 +283,7 @@ impl Parts {
 
     /// Days since 1970.
     pub(super) fn days(&self) -> i64 {
-        date_to_days(self.year, self.month, self.day)
+        calendar::day_of(self.year, self.month, self.day)
     }
 }
 
@@ -312,29 +313,6 @@ pub(super) fn offset(text: &str) -> Result<i64, Wrong> {
 
 /// 1970-01-01 in days of the Julian calendar.
 const JULIAN_EPOCH: i64 = 2_440_588;
-
-/// Days since 1970 of a date in the Gregorian calendar extended both ways; year 0 is 1 BC.
-/// Howard Hinnant's `days_from_civil`.
-fn date_to_days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-/// Year, month and day of a day since 1970.
-fn days_to_date(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = (shifted_month + 2) % 12 + 1;
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
 
 fn days_of_month(year: i64, month: i64) -> i64 {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
