@@ -4,10 +4,12 @@
 //! files are widened before they get here ([`lake_type`]), so that `UInt32` can mean `oid`.
 
 mod encoding;
+mod quantity;
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
 pub use encoding::Encoding;
+pub use quantity::{BYTES, DURATION, KILOBYTES, Units};
 
 /// The key in a field's metadata that names a PostgreSQL type (its OID in decimal) where the Arrow
 /// type alone does not say it: `name`, `"char"`, `regclass` and their kind.

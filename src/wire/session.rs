@@ -122,6 +122,7 @@ impl Session {
             time_zone: self.settings.time_zone(),
             draft: self.definitions.draft().cloned(),
             moment: self.moment(),
+            limits: self.settings.statement_limits(),
             cancel: cancel.clone(),
         }
     }

@@ -12,7 +12,7 @@ use super::message::checked_utf8;
 use super::respond;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
-use crate::auth::{Certificate, Guard};
+use crate::auth::{Ceilings, Certificate, Guard, Limit};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 
@@ -312,9 +312,16 @@ impl StartupPacket {
             if setting.name == ROLE {
                 role = Some(setting.value.clone());
             } else if let Err(failure) = settings.set_at_startup(&setting.name, &setting.value) {
+                if Limit::of_setting(&setting.name).is_some() {
+                    // A limit that is not understood does not let anybody in without one.
+                    return Err(failure.into_fatal());
+                }
                 // As PostgreSQL's process_settings: it is told, and the session begins.
                 warnings.push(failure.into_warning());
             }
+        }
+        if login.is_proved && !login.is_superuser {
+            settings.limit_by(Ceilings::of(&login.authority, user));
         }
         self.apply_settings(&mut settings)
             .map_err(Failure::into_fatal)?;

@@ -11,6 +11,7 @@ mod facts;
 mod file;
 mod good;
 mod grants;
+mod limits;
 mod members;
 mod names;
 mod needed;
