@@ -2,6 +2,7 @@
 //!
 //! The only room that reads the environment.
 
+mod audit;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use audit::AuditTarget;
 pub use tls::{TlsFiles, TlsMode};
 
 /// The command line as given. Every flag has a twin in the environment, `LAKEGATE_*`.
@@ -163,6 +165,10 @@ pub struct DoorArguments {
     #[arg(long, env = "LAKEGATE_AUTH_FILE", value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
 
+    /// Where to tell who logged in, defined what and was refused what, one JSON object a line: a file, or stderr [default: nowhere]
+    #[arg(long, env = "LAKEGATE_AUDIT", value_name = "FILE")]
+    pub audit: Option<AuditTarget>,
+
     /// Seconds a client gets until it has logged in
     #[arg(
         long,
@@ -272,6 +278,8 @@ pub struct Config {
     pub is_tls_required: bool,
     /// The file of users and their verifiers.
     pub auth_file: Option<PathBuf>,
+    /// Where to tell who did what; `None` for nowhere.
+    pub audit: Option<AuditTarget>,
     /// Connections served at a time.
     pub connections_max: usize,
     /// The largest message a client may send, in bytes.
@@ -375,6 +383,7 @@ impl DoorArguments {
             tls,
             is_tls_required,
             auth_file: self.auth_file.clone(),
+            audit: self.audit.clone(),
             connections_max: self.connections,
             message_bytes_max: self.message_mib.saturating_mul(1 << 20),
             startup_timeout: Duration::from_secs(self.login_seconds),

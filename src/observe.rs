@@ -1,4 +1,8 @@
-//! What operators see: the log.
+//! What operators see: the log, and the audit.
+
+mod audit;
+
+pub use audit::{Audit, Event, Happened};
 
 use tracing_subscriber::EnvFilter;
 

@@ -28,8 +28,8 @@ pub struct Guard {
 pub struct Login {
     /// What its proof is checked by.
     pub verifier: Verifier,
-    /// It does not get in, whatever it proves.
-    pub is_doomed: bool,
+    /// Why it does not get in, whatever it proves. The client must not learn it.
+    pub doom: Option<&'static str>,
     /// Its role, if the views folder has it.
     pub role: Option<Arc<Role>>,
 }
@@ -91,9 +91,7 @@ impl Guard {
     /// What a user must prove. For one who cannot log in it looks the same, and takes as long.
     pub fn login(&self, user: &str, roles: &Roles) -> Login {
         let role = roles.get(user).map(Arc::clone);
-        let is_barred = role
-            .as_ref()
-            .is_some_and(|role| !role.can_login || role.valid_until.is_over(Utc::now()));
+        let barred = role.as_deref().and_then(barred);
         let userlist = self.userlist.read();
         let userlist = Arc::clone(&userlist.unwrap_or_else(PoisonError::into_inner));
         let own = role.as_ref().and_then(|role| role.password.as_ref());
@@ -101,7 +99,11 @@ impl Guard {
         // Made in any case, so that it takes as long.
         let mock = self.mock(user);
         Login {
-            is_doomed: is_barred || known.is_none(),
+            doom: barred.or(match (&role, known) {
+                (_, Some(_)) => None,
+                (Some(_), None) => Some("the role has no password"),
+                (None, None) => Some("there is no such role"),
+            }),
             verifier: known.cloned().unwrap_or(mock),
             role,
         }
@@ -117,6 +119,15 @@ impl Guard {
             stored_key: hmac_sha256(&self.mock_secret, &[b"stored", user.as_bytes()]),
             server_key: hmac_sha256(&self.mock_secret, &[b"server", user.as_bytes()]),
         }
+    }
+}
+
+/// Why a role may not log in, if it may not.
+fn barred(role: &Role) -> Option<&'static str> {
+    match (role.can_login, role.valid_until.is_over(Utc::now())) {
+        (false, _) => Some("the role may not log in"),
+        (true, true) => Some("VALID UNTIL is over"),
+        (true, false) => None,
     }
 }
 
@@ -165,7 +176,7 @@ mod tests {
             ),
         ]);
         let guard = Guard::new(None, false, Userlist::default(), false);
-        let is_doomed = |user: &str| guard.login(user, &roles).is_doomed;
+        let is_doomed = |user: &str| guard.login(user, &roles).doom.is_some();
         assert!(!is_doomed("good"));
         for user in ["no_login", "expired", "no_password", "nobody"] {
             assert!(is_doomed(user), "{user}");

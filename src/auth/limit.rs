@@ -153,7 +153,10 @@ mod tests {
             ("temp_file_limit", "-1"),
             ("temp_file_limit", "1"),
         ] {
-            assert!(limited.exceeded_by(name, value).is_some(), "{name} = {value}");
+            assert!(
+                limited.exceeded_by(name, value).is_some(),
+                "{name} = {value}"
+            );
         }
     }
 

@@ -9,8 +9,24 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::auth::{Certificate, Guard, Userlist};
 use crate::catalog::Catalog;
-use crate::config::{Config, TlsFiles};
+use crate::config::{AuditTarget, Config, TlsFiles};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Audit;
+
+/// Where the audit goes.
+///
+/// # Errors
+/// Its file cannot be written.
+pub(super) fn audit(config: &Config) -> Result<Audit> {
+    match &config.audit {
+        None => Ok(Audit::default()),
+        Some(AuditTarget::StandardError) => Ok(Audit::to_standard_error()),
+        Some(AuditTarget::File(path)) => Audit::to_file(path).map_err(|error| {
+            let message = format!("--audit {}: {error}", path.display());
+            Error::new(ErrorKind::IoError, message).with_cause(error)
+        }),
+    }
+}
 
 /// How often the files are looked at.
 const PERIOD: Duration = Duration::from_secs(1);

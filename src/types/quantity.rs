@@ -58,7 +58,10 @@ impl Units {
             ("us", "ms") => number / 1000.0,
             _ => {
                 let (_, size) = self.known.iter().find(|(name, _)| *name == unit)?;
-                #[expect(clippy::cast_precision_loss, reason = "sizes are powers of 2, or small")]
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "sizes are powers of 2, or small"
+                )]
                 let size = *size as f64;
                 number * size
             }

@@ -26,7 +26,7 @@ pub(super) async fn authenticate(client: &mut Client, user: &str, login: Login) 
     let first = answer(client).await?;
     let (mechanism, data) = initial_response(first).map_err(End::Fatal)?;
     let binding = client.binding().cloned();
-    let exchange = Exchange::new(&mechanism, login.verifier, login.is_doomed, binding);
+    let exchange = Exchange::new(&mechanism, login.verifier, login.doom.is_some(), binding);
     let mut exchange = exchange.ok_or_else(|| {
         fatal_protocol("client selected an invalid SASL authentication mechanism")
     })?;
@@ -50,7 +50,10 @@ pub(super) async fn authenticate(client: &mut Client, user: &str, login: Login) 
                 respond::authentication_final(&mut client.output, words);
                 return Ok(());
             }
-            Reply::Failed => return Err(End::Fatal(wrong_password(user))),
+            Reply::Failed => {
+                let reason = login.doom.unwrap_or("wrong password");
+                return Err(End::Fatal(wrong_password(user).truly(reason)));
+            }
         }
     }
 }

@@ -106,6 +106,19 @@ impl Session {
         }
     }
 
+    /// The session's number.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it proved who it is, for the audit.
+    pub(super) fn method(&self) -> &'static str {
+        match self.is_proved {
+            true => "scram-sha-256",
+            false => "trust",
+        }
+    }
+
     /// Whom the client said it is.
     pub(super) fn user(&self) -> &str {
         &self.user

@@ -4,8 +4,8 @@
 use bytes::{Buf, Bytes};
 
 use super::assume::ROLE;
+use super::begin::LoggedIn;
 use super::client::Client;
-use super::connection::LoggedIn;
 use super::failure::{End, Failure};
 use super::frame::take_startup_packet;
 use super::message::checked_utf8;
@@ -275,6 +275,11 @@ impl StartupPacket {
     /// The database that the client names; the lake's if it names none.
     pub(super) fn database<'a>(&'a self, config: &'a Config) -> &'a str {
         self.find("database").unwrap_or(&config.lake.database)
+    }
+
+    /// What the client's program calls itself.
+    pub(super) fn application_name(&self) -> &str {
+        self.find("application_name").unwrap_or_default()
     }
 
     /// Makes the session that the packet asks for, of a client that has proved who it is.

@@ -7,7 +7,9 @@ mod grant;
 mod lines;
 mod quote;
 mod role;
+mod secrets;
 mod setting;
+mod subject;
 mod view;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -21,6 +23,7 @@ pub use grant::{
 pub use lines::Lines;
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
+pub use secrets::without_secrets;
 pub use setting::{setting_assignment, setting_name, setting_value};
 
 use crate::error::{Error, ErrorKind, Result};

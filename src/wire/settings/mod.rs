@@ -351,7 +351,8 @@ fn within(ceilings: &Ceilings, name: &str, value: Option<&str>) -> Result<(), Fa
         return Ok(());
     };
     let message = format!("permission denied to set parameter \"{name}\"");
-    let detail = format!("The role's limit is {ceiling}; a session may lower it, and not raise it.");
+    let detail =
+        format!("The role's limit is {ceiling}; a session may lower it, and not raise it.");
     Err(Error::new(ErrorKind::InsufficientPrivilege, message)
         .with_detail(detail)
         .into())
