@@ -5,11 +5,13 @@ mod gateway;
 mod login;
 mod wire;
 
+mod audit;
 mod auth;
 mod broken;
 mod clients;
 mod encodings;
 mod garbage;
+mod limits;
 mod rights;
 mod roles;
 mod slt;
