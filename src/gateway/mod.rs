@@ -1,6 +1,7 @@
 //! Builds catalog, engine and doors once; starts, drains and stops them.
 
 mod check;
+mod keys;
 mod parts;
 mod query;
 mod security;

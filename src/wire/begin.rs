@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::audit::Arrival;
-use super::authenticate::authenticate;
+use super::authenticate::{Proof, authenticate};
 use super::cancel::Registration;
 use super::client::Client;
 use super::failure::{End, Failure};
@@ -14,7 +14,7 @@ use super::respond;
 use super::session::Session;
 use super::sqlstate::WireCondition;
 use super::startup::{Identity, Opening, StartupPacket, open};
-use crate::auth::{Authority, Object, Privilege, Role};
+use crate::auth::{Actor, Authority, Object, Privilege, Role, Standing};
 use crate::error::{Error, ErrorKind};
 
 /// A session, how it can be cancelled, and who came to begin it.
@@ -122,8 +122,8 @@ async fn session_of(
 
 /// Who came in.
 pub(super) struct LoggedIn {
-    /// Whether it proved to be who it says; else it came in on trust.
-    pub(super) is_proved: bool,
+    /// How it proved to be who it says; `None` if it came in on trust.
+    pub(super) proof: Option<Proof>,
     role: Option<Arc<Role>>,
     pub(super) is_superuser: bool,
     /// As it was then.
@@ -153,16 +153,18 @@ async fn log_in(
     let authority = shared.engine.authority();
     if shared.guard.trusts(authority.is_enforced) {
         return Ok(LoggedIn {
-            is_proved: false,
+            proof: None,
             role: None,
             is_superuser: true,
             authority,
         });
     }
-    let login = shared.guard.login(user, &authority.roles);
+    let is_encrypted = client.is_encrypted();
+    let login = shared.guard.login(user, &authority.roles, is_encrypted);
     let role = login.role.as_ref().map(Arc::clone);
-    let proving = authenticate(client, user, login);
-    match tokio::time::timeout_at(deadline, proving).await {
+    let tokens = shared.guard.tokens(is_encrypted);
+    let proving = authenticate(client, user, login, tokens.as_deref());
+    let proof = match tokio::time::timeout_at(deadline, proving).await {
         Ok(proved) => proved?,
         // As ClientAuthentication: who has come this far is told.
         Err(_) => {
@@ -170,9 +172,9 @@ async fn log_in(
             let error = Error::new(ErrorKind::QueryCanceled, message);
             return Err(End::Fatal(Failure::from(error).into_fatal()));
         }
-    }
+    };
     Ok(LoggedIn {
-        is_proved: true,
+        proof: Some(proof),
         is_superuser: role.as_ref().is_some_and(|role| role.is_superuser),
         role,
         authority,
@@ -181,8 +183,17 @@ async fn log_in(
 
 /// As CheckMyDatabase in postinit.c: whether it has CONNECT.
 fn may_connect(login: &LoggedIn, identity: &Identity) -> Result<(), Failure> {
-    let rights = login.authority.rights_of_role(&identity.user);
-    if !login.is_proved || rights.may(Privilege::Connect, &Object::Database) {
+    let token = login.proof.as_ref().and_then(|proof| proof.token.as_ref());
+    let actor = Actor {
+        user: identity.user.clone(),
+        session_user: identity.user.clone(),
+        standing: Standing::Proved,
+        groups: token
+            .map(|token| token.groups.as_slice().into())
+            .unwrap_or_default(),
+    };
+    let rights = login.authority.rights_of(&actor);
+    if login.proof.is_none() || rights.may(Privilege::Connect, &Object::Database) {
         return Ok(());
     }
     let message = format!("permission denied for database \"{}\"", identity.database);

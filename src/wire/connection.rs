@@ -129,6 +129,9 @@ impl Connection {
     }
 
     async fn work_on(&mut self, frame: Frame) -> Result<(), End> {
+        if self.session.has_ended() && frame.tag != b'X' {
+            return Err(End::expired());
+        }
         self.doing = None;
         let is_simple = matches!(frame.tag, b'Q' | b'F');
         let encoding = self.session.settings.client_encoding();

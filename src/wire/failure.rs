@@ -155,6 +155,19 @@ impl End {
     }
 }
 
+impl End {
+    /// The token by which a session came in has expired. The code is that of a server that ends
+    /// sessions: pools of connections throw such away, and connect again.
+    pub(super) fn expired() -> Self {
+        let error = Error::new(
+            ErrorKind::AdminShutdown,
+            "terminating connection due to expired token",
+        );
+        let error = error.with_hint("Connect again, with a new token.");
+        Self::Fatal(Failure::from(error).into_fatal())
+    }
+}
+
 /// What stops the work on a message.
 #[derive(Debug)]
 pub(super) enum Stop {

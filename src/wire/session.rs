@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::SharedCursor;
@@ -75,6 +76,12 @@ pub(super) struct Session {
     user: String,
     /// Whether it proved that; else it came in on trust.
     pub(super) is_proved: bool,
+    /// By what, for the audit.
+    method: &'static str,
+    /// The groups that its token says it is in.
+    pub(super) groups: Arc<[String]>,
+    /// When its token ends, and with it the session.
+    ends_at: Option<DateTime<Utc>>,
     database: String,
     pid: i32,
     signals: Signals,
@@ -90,9 +97,21 @@ pub(super) struct Session {
 impl Session {
     /// A session in its first moment.
     pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
+        let token = identity
+            .proof
+            .as_ref()
+            .and_then(|proof| proof.token.as_ref());
         Self {
             user: identity.user,
-            is_proved: identity.is_proved,
+            is_proved: identity.proof.is_some(),
+            method: identity
+                .proof
+                .as_ref()
+                .map_or("trust", |proof| proof.method),
+            groups: token
+                .map(|token| token.groups.as_slice().into())
+                .unwrap_or_default(),
+            ends_at: token.map(|token| token.until),
             database: identity.database,
             pid,
             signals,
@@ -113,10 +132,12 @@ impl Session {
 
     /// How it proved who it is, for the audit.
     pub(super) fn method(&self) -> &'static str {
-        match self.is_proved {
-            true => "scram-sha-256",
-            false => "trust",
-        }
+        self.method
+    }
+
+    /// Whether the token by which it came in has expired.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ends_at.is_some_and(|end| Utc::now() >= end)
     }
 
     /// Whom the client said it is.

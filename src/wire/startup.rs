@@ -4,6 +4,7 @@
 use bytes::{Buf, Bytes};
 
 use super::assume::ROLE;
+use super::authenticate::Proof;
 use super::begin::LoggedIn;
 use super::client::Client;
 use super::failure::{End, Failure};
@@ -63,8 +64,8 @@ pub(super) struct Negotiation {
 pub(super) struct Identity {
     pub(super) user: String,
     pub(super) database: String,
-    /// Whether it was proved.
-    pub(super) is_proved: bool,
+    /// How it was proved; `None` if everybody is trusted.
+    pub(super) proof: Option<Proof>,
     pub(super) settings: Settings,
     /// ALTER ROLE ... SET role.
     pub(super) role: Option<String>,
@@ -312,7 +313,7 @@ impl StartupPacket {
         for setting in login
             .authority
             .settings_of(user)
-            .filter(|_| login.is_proved)
+            .filter(|_| login.proof.is_some())
         {
             if setting.name == ROLE {
                 role = Some(setting.value.clone());
@@ -325,7 +326,7 @@ impl StartupPacket {
                 warnings.push(failure.into_warning());
             }
         }
-        if login.is_proved && !login.is_superuser {
+        if login.proof.is_some() && !login.is_superuser {
             settings.limit_by(Ceilings::of(&login.authority, user));
         }
         self.apply_settings(&mut settings)
@@ -333,7 +334,7 @@ impl StartupPacket {
         Ok(Identity {
             user: user.to_owned(),
             database: database.to_owned(),
-            is_proved: login.is_proved,
+            proof: login.proof.clone(),
             settings,
             role,
             warnings,
