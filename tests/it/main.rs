@@ -2,6 +2,7 @@
 
 mod certificates;
 mod gateway;
+mod issuer;
 mod login;
 mod wire;
 
@@ -20,5 +21,6 @@ mod stores;
 mod styles;
 mod tidy;
 mod tls;
+mod tokens;
 mod transcripts;
 mod views;
