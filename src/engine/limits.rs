@@ -15,6 +15,7 @@ use datafusion::execution::memory_pool::{
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
 
 use super::statement::StatementKind;
 use super::temporary::TemporaryFiles;
@@ -58,7 +59,22 @@ impl StatementLimits {
             share = share.with_disk_manager_builder(manager);
         }
         let share = share.build_arc().map_err(Error::internal)?;
-        Ok(Arc::new(TaskContext::from(state).with_runtime(share)))
+        let task = TaskContext::from(state).with_runtime(share);
+        let config = self.sorting_config(task.session_config());
+        Ok(Arc::new(task.with_session_config(config)))
+    }
+
+    /// Sorts keep memory back for merging what they spilled: no more of it than leaves them some to
+    /// sort in.
+    fn sorting_config(&self, config: &SessionConfig) -> SessionConfig {
+        let mut config = config.clone();
+        if let Some(bytes_max) = self.memory_bytes_max {
+            let n_sorts = config.target_partitions().max(1);
+            let execution = &mut config.options_mut().execution;
+            let kept = execution.sort_spill_reservation_bytes;
+            execution.sort_spill_reservation_bytes = kept.min(bytes_max / 4 / n_sorts);
+        }
+        config
     }
 
     /// Refuses a plan that reads too much, before it reads anything. A file counts whole, or as much of

@@ -74,7 +74,10 @@ impl SigningKey {
             .args(["-outform", "DER"])
             .output()
             .expect("OpenSSL runs");
-        let pair = RsaKeyPair::from_pkcs8(&output.stdout).expect("ring reads OpenSSL's keys");
+        // Versions differ in which of both forms this is.
+        let pair = RsaKeyPair::from_der(&output.stdout)
+            .or_else(|_| RsaKeyPair::from_pkcs8(&output.stdout))
+            .expect("ring reads OpenSSL's keys");
         Self {
             id: id.to_owned(),
             pair: Pair::Rsa(Box::new(pair)),
