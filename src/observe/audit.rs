@@ -47,7 +47,7 @@ pub struct Event<'a> {
     pub event: Happened,
     /// Who it was, as authenticated or, where that failed, as claimed.
     pub user: &'a str,
-    /// `session_user`, where it is another.
+    /// `session_user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_user: Option<&'a str>,
     /// `current_user`: the role whose rights counted.

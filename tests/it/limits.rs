@@ -138,7 +138,7 @@ fn a_statement_over_its_limits_fails_and_says_which() {
     let (gateway, mut ada) = with_roles(&state);
     run(
         &mut ada,
-        "alter role bi set lakegate.statement_memory = '8MB'",
+        "alter role bi set lakegate.statement_memory = '24MB'",
     );
     run(
         &mut ada,
@@ -146,16 +146,17 @@ fn a_statement_over_its_limits_fails_and_says_which() {
     );
     run(&mut ada, "alter role bi set temp_file_limit = '2GB'");
     let mut bi = log_in(&gateway, "bi", "geheim").expect("the password is right");
-    let hungry = "select count(*) from (select distinct repeat(n::text, 9) from generate_series(1, 400000) as g(n)) as d";
-    let join = "select count(*) from generate_series(1, 400000) as a(n) join generate_series(1, 400000) as b(n) on a.n::text = b.n::text";
+    let hungry = "select count(*) from (select distinct repeat(n::text, 9) from generate_series(1, 500000) as g(n)) as d";
+    let texts = "(select repeat(n::text, 9) as t from generate_series(1, 500000) as g(n))";
+    let join = &format!("select count(*) from {texts} as a join {texts} as b on a.t = b.t");
     let report = refused(&mut bi, join, "53200", "out of memory");
     assert!(
         report.field('D').contains("lakegate.statement_memory"),
         "{report:?}"
     );
     // Enough for what spills, unless there is nowhere to spill to.
-    assert_eq!(run(&mut bi, hungry), ["400000"]);
-    let sorted = "select max(t) from (select repeat(n::text, 9) as t from generate_series(1, 400000) as g(n) order by t offset 1) as s";
+    assert_eq!(run(&mut bi, hungry), ["500000"]);
+    let sorted = "select max(t) from (select repeat(n::text, 9) as t from generate_series(1, 500000) as g(n) order by t offset 1) as s";
     run(&mut bi, sorted);
     run(&mut bi, "set temp_file_limit = '1MB'");
     let text = "temporary file size exceeds temp_file_limit (1024kB)";
@@ -182,7 +183,7 @@ fn a_statement_over_its_limits_fails_and_says_which() {
     run(&mut bi, "explain select * from bronze.events");
     // Nobody else is held to it.
     run(&mut ada, all);
-    assert_eq!(run(&mut ada, hungry), ["400000"]);
+    assert_eq!(run(&mut ada, hungry), ["500000"]);
 }
 
 #[test]
