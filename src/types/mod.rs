@@ -5,11 +5,13 @@
 
 mod common;
 mod encoding;
+mod quantity;
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
 pub use common::common_type;
 pub use encoding::Encoding;
+pub use quantity::{BYTES, DURATION, KILOBYTES, Units};
 
 /// The key in a field's metadata that names a PostgreSQL type (its OID in decimal) where the Arrow
 /// type alone does not say it: `name`, `"char"`, `regclass` and their kind.

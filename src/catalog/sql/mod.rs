@@ -8,7 +8,9 @@ mod key;
 mod lines;
 mod quote;
 mod role;
+mod secrets;
 mod setting;
+mod subject;
 mod view;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -23,6 +25,7 @@ pub use key::{AlterKeys, AlteredKind, KeyAction, KeyKindSpec, KeySpec};
 pub use lines::Lines;
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
+pub use secrets::without_secrets;
 pub use setting::{setting_assignment, setting_name, setting_value};
 
 use crate::error::{Error, ErrorKind, Result};

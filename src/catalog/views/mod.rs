@@ -12,6 +12,7 @@ mod file;
 mod good;
 mod grants;
 mod keys;
+mod limits;
 mod members;
 mod names;
 mod needed;
