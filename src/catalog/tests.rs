@@ -84,13 +84,13 @@ async fn equal_lakes_keep_their_epoch_and_their_oids() {
     write(folder.path(), "s/users.csv");
     let second = catalog.refresh().await.unwrap();
     assert!(second.epoch > first.epoch);
-    let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders").unwrap().unwrap().oid;
+    let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders", |_| true).unwrap().unwrap().oid;
     assert_eq!(oid(&first), oid(&second));
     assert!(second.find("S", "orders").unwrap().is_some());
     assert!(second.find("s", "nothing").unwrap().is_none());
     write(folder.path(), "s/ORDERS.csv");
     let third = catalog.refresh().await.unwrap();
-    assert!(third.find("s", "Orders").unwrap().is_some());
+    assert!(third.find("s", "Orders", |_| true).unwrap().is_some());
     assert!(third.find("s", "orders").is_err());
 }
 
@@ -102,7 +102,7 @@ async fn the_inventory_has_columns_or_errors() {
     let catalog = catalog(folder.path()).await;
     let snapshot = catalog.snapshot().await.unwrap();
     let inventory = catalog.inventory(&snapshot).await;
-    let oid = |name| snapshot.find("s", name).unwrap().unwrap().oid;
+    let oid = |name| snapshot.find("s", name, |_| true).unwrap().unwrap().oid;
     assert_eq!(
         inventory[&oid("good")].as_ref().unwrap().field(0).name(),
         "a"

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, Scene, parse, pin, plan, references, session_state};
+use super::{Engine, Inner, Scene, judge_policy, parse, pin, plan, references, session_state};
 use crate::catalog::sql::{Definition, GrantObjects, Name, identifier};
 use crate::catalog::views::{Draft, FullName, Surroundings, View, permission_denied};
 use crate::catalog::{Inventory, Judge, Snapshot};
@@ -188,6 +188,7 @@ impl Inner {
         if let Definition::CreateView(view) = definition {
             references_of(&view.query.text).map_err(in_query)?;
         }
+        judge_policy::check_syntax(definition)?;
         let before = self.catalog.snapshot_with(&draft.views).await?;
         self.require_names(definition, &before, context).await?;
         let surroundings = Surroundings {
@@ -203,6 +204,10 @@ impl Inner {
             let after = self.catalog.snapshot_with(&draft.views).await?;
             self.judge(view, &after).await.map_err(in_query)?;
             self.keep_readers(&draft, created, &before, &after).await?;
+        }
+        if let Some(protected) = &edited.protected {
+            self.judge_policy(definition, protected, &before, context)
+                .await?;
         }
         Ok(Defined {
             draft,

@@ -5,6 +5,7 @@ mod cursor;
 mod definition;
 mod grant;
 mod lines;
+mod policy;
 mod quote;
 mod role;
 mod setting;
@@ -19,6 +20,10 @@ pub use grant::{
     AlterDefaults, GrantObjects, GrantPrivilege, GrantRole, Privileges, RoleOption, RoleOptions,
 };
 pub use lines::Lines;
+pub use policy::{
+    AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, MaskLabel, PolicyChange,
+    RowSecurityChange,
+};
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
 pub use setting::{setting_assignment, setting_name, setting_value};
