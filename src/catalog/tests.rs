@@ -86,12 +86,17 @@ async fn equal_lakes_keep_their_epoch_and_their_oids() {
     assert!(second.epoch > first.epoch);
     let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders", |_| true).unwrap().unwrap().oid;
     assert_eq!(oid(&first), oid(&second));
-    assert!(second.find("S", "orders").unwrap().is_some());
-    assert!(second.find("s", "nothing").unwrap().is_none());
+    assert!(second.find("S", "orders", |_| true).unwrap().is_some());
+    assert!(second.find("s", "nothing", |_| true).unwrap().is_none());
     write(folder.path(), "s/ORDERS.csv");
     let third = catalog.refresh().await.unwrap();
     assert!(third.find("s", "Orders", |_| true).unwrap().is_some());
-    assert!(third.find("s", "orders").is_err());
+    let ambiguous = third.find("s", "orders", |_| true).unwrap_err();
+    assert!(ambiguous.detail().unwrap().contains("ORDERS"));
+    // Who may not know of one of the two is not told of either.
+    let hidden = |relation: &Relation| relation.name != "ORDERS";
+    let ambiguous = third.find("s", "orders", hidden).unwrap_err();
+    assert_eq!(ambiguous.detail(), None);
 }
 
 #[tokio::test]

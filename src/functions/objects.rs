@@ -133,6 +133,7 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         .udf(),
     ];
     functions.push(view_definition(names));
+    functions.push(expression());
     functions.extend(absent());
     functions
 }
@@ -150,10 +151,17 @@ fn view_definition(names: &Arc<Names>) -> Arc<ScalarUDF> {
         .udf()
 }
 
+/// `pg_get_expr`: an expression of the catalog is kept as its text.
+fn expression() -> Arc<ScalarUDF> {
+    let body = |row: &[ScalarValue]| Ok(row[0].clone());
+    Scalar::new("pg_get_expr", &[TEXT, OID, BOOL], oid::TEXT, body)
+        .optional(1)
+        .udf()
+}
+
 /// Definitions of what Lakegate has none of: no such object has an OID.
 fn absent() -> Vec<Arc<ScalarUDF>> {
-    let absent: [(&str, &[Argument], usize); 12] = [
-        ("pg_get_expr", &[TEXT, OID, BOOL], 1),
+    let absent: [(&str, &[Argument], usize); 11] = [
         ("pg_get_constraintdef", &[OID, BOOL], 1),
         ("pg_get_indexdef", &[OID, INT4, BOOL], 2),
         ("pg_get_partkeydef", &[OID], 0),

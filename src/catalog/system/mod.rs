@@ -11,6 +11,7 @@ mod descriptions;
 mod granted;
 mod information_schema;
 mod lakegate;
+mod policies;
 mod relations;
 mod roles;
 mod server;
@@ -110,7 +111,31 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         relations::pg_namespace,
     ),
+    (
+        "pg_catalog",
+        "pg_policies",
+        Needs::Snapshot,
+        policies::pg_policies,
+    ),
+    (
+        "pg_catalog",
+        "pg_policy",
+        Needs::Snapshot,
+        policies::pg_policy,
+    ),
     ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
+    (
+        "pg_catalog",
+        "pg_seclabel",
+        Needs::Inventory,
+        policies::pg_seclabel,
+    ),
+    (
+        "pg_catalog",
+        "pg_seclabels",
+        Needs::Inventory,
+        policies::pg_seclabels,
+    ),
     (
         "pg_catalog",
         "pg_settings",

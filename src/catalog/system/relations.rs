@@ -70,9 +70,12 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 owner: OWNER_OID,
                 acl: None,
                 options: None,
+                has_row_security: false,
+                forces_row_security: false,
             },
         )?;
     }
+    let authority = view.snapshot.views.authority.as_ref();
     for (namespace, relation) in lake_relations(view) {
         let object = Object::relation(&relation.schema, &relation.name);
         let inventory = view.inventory.as_deref();
@@ -95,6 +98,8 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     .view()
                     .filter(|view| view.security_invoker)
                     .map(|_| "{security_invoker=true}"),
+                has_row_security: authority.has_row_security(&object),
+                forces_row_security: authority.forces_row_security(&object),
             },
         )?;
     }
@@ -115,6 +120,8 @@ struct Class<'a> {
     acl: Option<String>,
     /// `reloptions`, as an array is written.
     options: Option<&'a str>,
+    has_row_security: bool,
+    forces_row_security: bool,
 }
 
 fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
@@ -131,6 +138,8 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
             "relnatts",
             i16::try_from(class.n_columns).unwrap_or(i16::MAX).into(),
         ),
+        ("relrowsecurity", class.has_row_security.into()),
+        ("relforcerowsecurity", class.forces_row_security.into()),
         ("relispopulated", true.into()),
         ("relreplident", class.identity.into()),
         ("relacl", Value::Written(class.acl.as_deref())),
@@ -143,10 +152,15 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
     let definitions = builtin.definitions().iter();
     let system = definitions
         .filter(|definition| definition.kind == "r")
-        .map(|definition| (definition.schema, definition.name));
+        .map(|definition| (definition.schema, definition.name, false));
     let lake = lake_relations(view).filter(|(_, relation)| relation.view().is_none());
-    let lake = lake.map(|(_, relation)| (relation.schema.as_str(), relation.name.as_str()));
-    for (schema, name) in system.chain(lake) {
+    let authority = view.snapshot.views.authority.as_ref();
+    let lake = lake.map(|(_, relation)| {
+        let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
+        let object = Object::relation(schema, name);
+        (schema, name, authority.has_row_security(&object))
+    });
+    for (schema, name, has_row_security) in system.chain(lake) {
         table.push(&[
             ("schemaname", schema.into()),
             ("tablename", name.into()),
@@ -154,7 +168,7 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
             ("hasindexes", false.into()),
             ("hasrules", false.into()),
             ("hastriggers", false.into()),
-            ("rowsecurity", false.into()),
+            ("rowsecurity", has_row_security.into()),
         ])?;
     }
     Ok(())
