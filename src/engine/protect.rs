@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::{Column, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
@@ -143,7 +143,7 @@ pub(super) fn with_types(plan: LogicalPlan, columns: &SchemaRef) -> Result<Logic
     for ((qualifier, field), own) in plan.schema().iter().zip(columns.fields()) {
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         let (is, wanted) = (field.data_type(), own.data_type());
-        if !arrow::compute::can_cast_types(is, wanted) {
+        if !is_fitting(is, wanted) {
             let message = format!(
                 "the mask of column \"{}\" is of type {is}, and the column of type {wanted}",
                 own.name()
@@ -161,6 +161,30 @@ pub(super) fn with_types(plan: LogicalPlan, columns: &SchemaRef) -> Result<Logic
         .project(fitted)
         .and_then(LogicalPlanBuilder::build)
         .map_err(|error| super::failure::from_datafusion(&error))
+}
+
+/// Whether a mask of one type stands for values of another: PostgreSQL's casts of assignment, and
+/// quoted literals.
+fn is_fitting(is: &DataType, wanted: &DataType) -> bool {
+    let is_text = |it: &DataType| {
+        matches!(
+            it,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+        )
+    };
+    let is_time = |it: &DataType| {
+        matches!(
+            it,
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+        )
+    };
+    let is_close = is == wanted
+        || *is == DataType::Null
+        || is_text(is)
+        || is_text(wanted)
+        || (is.is_numeric() && wanted.is_numeric())
+        || (is_time(is) && is_time(wanted));
+    is_close && arrow::compute::can_cast_types(is, wanted)
 }
 
 /// An error inside of a policy or a mask, as it is told of a statement that reads the relation. It

@@ -9,6 +9,7 @@ chooses by the rules of the manual. Any difference is printed, and the exit stat
 
 import argparse
 import random
+import re
 import sys
 
 import psycopg
@@ -23,6 +24,7 @@ INHERITS = {"rp_a": {"rp_a", "rp_g1"}, "rp_b": {"rp_b", "rp_g1", "rp_g2"}, "rp_c
 TABLES = ["orders", "people", "acl"]
 COLUMNS = {"orders": ["id", "owner", "region", "amount", "word"], "people": ["id", "owner", "level"], "acl": ["who", "region"]}
 REGIONS = ["north", "south", "west"]
+SECRETS = [0, 7, 12, 20, 21, 33, 40]
 SETUP = [
     *(f"create role {name} login password '{PASSWORD}'" for name in ROLES),
     *(f"create role {name}" for name in GROUPS),
@@ -73,8 +75,8 @@ class Both:
         self.ours.must(sql)
         self.theirs.must(sql)
 
-    def compare(self, user, sql, their_sql=None, context=()):
-        """The same rows on both; `their_sql` is the same question where PostgreSQL is asked another way."""
+    def compare(self, user, sql, their_sql=None, context=(), orders="pt.orders"):
+        """The same rows on both; `their_sql` is the same question where PostgreSQL is asked another way, of `orders`."""
         keeps_order = " order by " in sql and " over (" not in sql
         theirs = self.theirs.run(user, their_sql or sql, keeps_order)
         ours = self.ours.run(user, sql, keeps_order)
@@ -83,9 +85,22 @@ class Both:
             self.n_errors += 1
         else:
             self.n_rows += len(theirs)
-        if ours != theirs:
+        if ours != theirs and not (isinstance(ours, str) and fails_in_sight(self.theirs, user, sql, ours, orders)):
             said = "\n  ".join(context)
             self.differences.append(f"{user}: {sql}\n  PostgreSQL {theirs}\n  Lakegate   {ours}\n  {said}")
+
+
+# Rows that the user may see fail as a question fails; in which order conditions are asked, and whether rows of no
+# use are computed, is nobody's promise.
+IN_SIGHT = ["select 1 / (amount - {n}) from {orders}", "select word::int from {orders}", "select word::date from {orders}",
+            "select (amount * 100000000)::int from {orders}"]
+
+
+def fails_in_sight(postgres, user, question, code, relation):
+    """Whether PostgreSQL, asked of all that the user sees of a relation, fails in the same way."""
+    divisors = re.findall(r"\(?amount - (\d+)", question) or ["0"]
+    asked = {look.format(n=n, orders=relation) for look in IN_SIGHT for n in divisors}
+    return any(postgres.run(user, sql) == code for sql in asked)
 
 
 def condition(random_, table, depth=0):
@@ -167,7 +182,7 @@ def query(random_, names):
 def leak(random_, names):
     """A question that fails, or runs something, on rows that must not be seen."""
     orders, people, _ = (names[table] for table in TABLES)
-    secret = random_.choice([0, 7, 12, 20, 21, 33, 40])
+    secret = random_.choice(SECRETS)
     divided = f"1 / (amount - {secret})"
     return random_.choice([
         f"select id from {orders} where {divided} > -5",
@@ -224,7 +239,8 @@ def round_of_tables(both, random_, n_queries):
             context.append(text)
             both.n_policies += 1
     both.compare(ROOT, "select tablename, policyname, permissive, array_to_string(roles, ','), cmd from pg_policies")
-    both.compare(ROOT, "select relname, relrowsecurity, relforcerowsecurity from pg_class where relname in ('orders', 'people', 'acl')")
+    both.compare(ROOT, "select relname, relrowsecurity, relforcerowsecurity from pg_class"
+                       " where relname in ('orders', 'people', 'acl')")
     names = {table: f"pt.{table}" for table in TABLES}
     for _ in range(n_queries):
         user = random_.choice([*ROLES, *ROLES, ROOT])
@@ -241,7 +257,7 @@ def round_of_tables(both, random_, n_queries):
         if is_off:
             both.compare(user, "set row_security = off")
         sql = (leak if random_.random() < 0.3 else query)(random_, chosen)
-        both.compare(user, sql, context=context)
+        both.compare(user, sql, context=context, orders=chosen["orders"])
         if is_off:
             both.compare(user, "reset row_security")
     for user in [*ROLES, ROOT]:
@@ -304,7 +320,7 @@ def round_of_masks(both, random_, n_queries):
         ours = make(random_, {"orders": "pt.masked", "people": "pt.people", "acl": "pt.acl"})
         random_.setstate(state)
         theirs = make(random_, {"orders": f"pt.masked_{user}", "people": "pt.people", "acl": "pt.acl"})
-        both.compare(user, ours, theirs, context)
+        both.compare(user, ours, theirs, context, f"pt.masked_{user}")
 
 
 def copy_tables(both):
@@ -346,11 +362,11 @@ def main():
     n_rounds = 0
     while both.n_policies < given.policies and len(both.differences) < 20:
         n_rounds += 1
-        round_of_tables(both, random_, 20)
+        round_of_tables(both, random_, 10)
         if n_rounds % 3 == 0:
             for table in TABLES:
                 both.must(f"alter table pt.{table} disable row level security")
-            round_of_masks(both, random_, 20)
+            round_of_masks(both, random_, 10)
     for difference in both.differences:
         print(difference)
     print(f"{both.n_policies} policies, {both.n_queries} queries, {both.n_rows} rows, {both.n_errors} errors, "

@@ -10,6 +10,8 @@ mod broken;
 mod clients;
 mod encodings;
 mod garbage;
+mod hidden_rows;
+mod policies;
 mod rights;
 mod roles;
 mod slt;
