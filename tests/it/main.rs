@@ -13,6 +13,8 @@ mod clients;
 mod encodings;
 mod garbage;
 mod limits;
+mod hidden_rows;
+mod policies;
 mod rights;
 mod roles;
 mod slt;

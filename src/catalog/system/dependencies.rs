@@ -24,7 +24,7 @@ impl Snapshot {
                 None => vec![view.schema.as_str(), PUBLIC],
             };
             let relation = schemas.into_iter().find_map(|schema| {
-                let found = self.find(schema, name).ok()??;
+                let found = self.find(schema, name, |_| false).ok()??;
                 let schema = self.schemas.get(&found.schema)?;
                 Some((schema.oid, schema.relations.get(&found.name)?.as_ref()))
             });

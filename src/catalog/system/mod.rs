@@ -13,6 +13,7 @@ mod granted;
 mod information_schema;
 mod keys;
 mod lakegate;
+mod policies;
 mod relations;
 mod roles;
 mod server;
@@ -115,7 +116,31 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         relations::pg_namespace,
     ),
+    (
+        "pg_catalog",
+        "pg_policies",
+        Needs::Snapshot,
+        policies::pg_policies,
+    ),
+    (
+        "pg_catalog",
+        "pg_policy",
+        Needs::Snapshot,
+        policies::pg_policy,
+    ),
     ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
+    (
+        "pg_catalog",
+        "pg_seclabel",
+        Needs::Inventory,
+        policies::pg_seclabel,
+    ),
+    (
+        "pg_catalog",
+        "pg_seclabels",
+        Needs::Inventory,
+        policies::pg_seclabels,
+    ),
     (
         "pg_catalog",
         "pg_settings",

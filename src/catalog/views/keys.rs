@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::edit::{Editor, Found};
+use super::edit::Editor;
+use super::look_up::Found;
 use super::names::{no_relation, not_a_view, shown, written};
 use super::owners::permission_denied;
 use super::read::full;

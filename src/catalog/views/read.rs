@@ -226,6 +226,9 @@ impl Reading {
             ) {
                 let checked = fact.and_then(|fact| {
                     facts::check(&authority, &fact)?;
+                    if let Some(expression) = fact.expression() {
+                        (self.references_of)(&format!("select ({expression}\n)"))?;
+                    }
                     authority.facts.insert(fact);
                     Ok(())
                 });

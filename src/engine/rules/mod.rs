@@ -18,6 +18,7 @@ mod lateral;
 pub(in crate::engine) mod literals;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
+mod null_aware_in;
 mod numbers;
 pub(in crate::engine) mod rows_in_lists;
 mod single_value;
@@ -53,6 +54,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     let operators = Arc::new(interval_operators::IntervalOperators);
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
+    state.add_analyzer_rule(Arc::new(null_aware_in::NullAwareIn));
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
     state.add_analyzer_rule(Arc::new(uncorrelated_scalar::UncorrelatedScalar));
     state.add_analyzer_rule(Arc::new(input::Input));
