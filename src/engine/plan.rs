@@ -30,7 +30,7 @@ use super::nearest::{hint, nearest};
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::{Limits, in_view};
-use super::rules::json_uses;
+use super::rules::{json_uses, kept_uses};
 use super::{Parameter, Scene, table_arguments, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -137,6 +137,7 @@ impl<'a> Planning<'a> {
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
+            .and_then(|plan| kept_uses::check(plan, self.context.facts.style))
             .map_err(|error| failure::in_statement(&error, lines))
     }
 

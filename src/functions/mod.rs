@@ -11,6 +11,7 @@ pub mod input;
 pub mod integers;
 pub mod intervals;
 pub mod json;
+pub mod kept;
 mod like;
 mod names;
 mod numeric;
@@ -39,6 +40,7 @@ use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
+pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
 use output::Style;
@@ -139,6 +141,7 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
     functions.push(like::function());
+    functions.extend(kept::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

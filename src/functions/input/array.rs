@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use super::number::Digits;
 use super::{null, scalar, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::types::{arrow_type, oid};
 
@@ -64,7 +65,10 @@ fn dimensions(elements: &[Element]) -> Option<Vec<usize>> {
 }
 
 fn list(elements: Vec<Element>, element: u32, style: &Style) -> Result<ScalarValue> {
-    if element == oid::NUMERIC && !elements.iter().any(|it| matches!(it, Element::Array(_))) {
+    let is_beyond =
+        |it: &Element| matches!(it, Element::Text(text) if kept::beyond_decimals(text).is_some());
+    let is_flat = !elements.iter().any(|it| matches!(it, Element::Array(_)));
+    if element == oid::NUMERIC && is_flat && !elements.iter().any(is_beyond) {
         let digits = elements.into_iter().map(|element| match element {
             Element::Text(text) => Digits::of(&text).map(Some),
             Element::Null | Element::Array(_) => Ok(None),
@@ -84,7 +88,19 @@ fn list(elements: Vec<Element>, element: u32, style: &Style) -> Result<ScalarVal
 /// # Errors
 /// `FeatureNotSupported`: Lakegate has no values of the type.
 pub fn of_values(values: &[ScalarValue], element: u32) -> Result<ScalarValue> {
+    let is_kept = |value: &ScalarValue| matches!(value, ScalarValue::Binary(_));
+    let alike: Vec<ScalarValue>;
+    // One that Arrow's type does not hold has the others kept as it is.
+    let values = match matches!(element, oid::NUMERIC | oid::DATE) && values.iter().any(is_kept) {
+        true => {
+            let kept = values.iter().map(|value| kept::of_scalar(value, element));
+            alike = kept.collect::<Result<_>>()?;
+            alike.as_slice()
+        }
+        false => values,
+    };
     let data_type = match values.first() {
+        Some(first) if is_kept(first) => first.data_type(),
         Some(first @ ScalarValue::List(_)) => first.data_type(),
         _ => arrow_type(element).ok_or_else(|| unsupported(element))?,
     };
