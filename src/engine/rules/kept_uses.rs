@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, InList};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
@@ -83,6 +83,9 @@ fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transfor
         Expr::BinaryExpr(binary) => rewrite_binary(binary, schema),
         Expr::Between(between) => rewrite_between(between, schema),
         Expr::InList(in_list) => rewrite_in_list(in_list, schema),
+        Expr::ScalarFunction(call) if CONCATENATING.contains(&call.func.name()) => {
+            Ok(Transformed::yes(concatenated(call, schema, style)))
+        }
         other => match chosen(&other, schema)? {
             Some(of) => Ok(Transformed::yes(as_type(of).call(vec![other]))),
             None => {
@@ -91,6 +94,25 @@ fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transfor
             }
         },
     }
+}
+
+/// Functions whose arguments are what their types' output functions make of them.
+const CONCATENATING: &[&str] = &["concat", "concat_ws"];
+
+/// As `concat_internal` in varlena.c: a boolean is `t`, where a cast of it is `true`.
+fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
+    let written = call.args.into_iter().map(|argument| {
+        let is_text = field_of(&argument, schema)
+            .is_none_or(|field| is_text(field.data_type()) || field.data_type().is_null());
+        match is_text {
+            true => argument,
+            false => {
+                let text = Arc::new(Field::new("", DataType::Utf8, true));
+                output(text, style).call(vec![argument])
+            }
+        }
+    });
+    Expr::ScalarFunction(ScalarFunction::new_udf(call.func, written.collect()))
 }
 
 fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -202,6 +224,12 @@ fn rewrite_cast(cast: Cast, schema: &DFSchema, style: Style) -> Result<Transform
         Transformed::yes(input(Arc::clone(&to), style).call(vec![text]))
     };
     Ok(match (of_oid, to_oid) {
+        // As network_show in network.c: a cast to text names the length of the network always.
+        (oid::INET, oid::TEXT | oid::VARCHAR) => {
+            let shown = Arc::new(Field::new("", DataType::Binary, true));
+            let shown = as_type(types::named(&shown, oid::CIDR)).call(vec![*expr]);
+            Transformed::yes(output(to, style).call(vec![shown]))
+        }
         _ if is_text(to.data_type()) => return unchanged(expr, to),
         // Read by the type's input function.
         _ if is_text(of.data_type()) || of.data_type().is_null() => return unchanged(expr, to),
@@ -229,8 +257,8 @@ fn beyond_its_type(expr: &Expr, to: &Field, style: &Style) -> Result<Option<Expr
         return Ok(None);
     };
     let to_oid = types::of_field(to).oid;
-    let is_beyond = match (to.data_type(), to_oid) {
-        (DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale), _) => {
+    let is_beyond = match to.data_type() {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
             match beyond_decimals(text) {
                 Some(_) if text.trim().eq_ignore_ascii_case("nan") => true,
                 // As apply_typmod_special has it.
@@ -238,10 +266,19 @@ fn beyond_its_type(expr: &Expr, to: &Field, style: &Style) -> Result<Option<Expr
                 None => false,
             }
         }
-        (DataType::Date32, _) => {
+        DataType::Date32 => {
             let value = functions::input::value(text, oid::DATE, style).map_err(external)?;
             matches!(value, ScalarValue::Binary(_))
         }
+        DataType::List(element) => match element.data_type() {
+            DataType::Decimal128(..) | DataType::Date32 => {
+                let value = functions::input::value(text, to_oid, style).map_err(external)?;
+                let list = Field::new("", value.data_type(), true);
+                let list = types::named(&Arc::new(list), to_oid);
+                return Ok(is_kept(&list).then(|| of_type(expr.clone(), &list)));
+            }
+            _ => false,
+        },
         _ => false,
     };
     let field = types::named(&Arc::new(Field::new("", DataType::Binary, true)), to_oid);
@@ -326,6 +363,7 @@ const TAKING_ALL: &[&str] = &[
     "cardinality",
     "input",
     "kept",
+    "make_array",
     "numeric",
     "of_precision",
     "output",

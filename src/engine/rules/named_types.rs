@@ -119,7 +119,7 @@ pub(super) fn aligned(
     }
     match (is_kept(&of_left), is_kept(&of_right)) {
         (false, false) => Ok(Aligned::No(left, right)),
-        _ if are_alike(&of_left, &of_right) => Ok(Aligned::Yes(left, right)),
+        (true, true) if are_alike(&of_left, &of_right) => Ok(Aligned::Yes(left, right)),
         (true, _) => match beside(right, &of_right, &of_left) {
             Some(right) => Ok(Aligned::Yes(left, right)),
             None => Err(undefined(operator, &of_left, &of_right)),

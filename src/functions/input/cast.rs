@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 use super::number::Digits;
 use super::{boolean, datetime, invalid_text, scalar, value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::characters;
 use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::types::{self, oid};
@@ -97,6 +98,7 @@ impl ScalarUDFImpl for Input {
         let read = |texts: ArrayRef| -> DataFusionResult<ArrayRef> {
             let texts = cast(&texts, &DataType::Utf8)?;
             read(texts.as_string(), (to, pg_oid), &self.style)
+                .and_then(|values| characters::fitted(values, &self.to))
                 .map_err(|error| DataFusionError::External(Box::new(error)))
         };
         match &arguments.args[0] {
