@@ -20,6 +20,9 @@ use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
+pub use self::system::{
+    CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen,
+};
 use self::system::Builtin;
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
@@ -116,6 +119,8 @@ pub struct SystemView {
     pub actor: Actor,
     /// Every setting of the session by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// What sessions do and hold.
+    pub sessions: SessionsSeen,
 }
 
 impl SystemView {

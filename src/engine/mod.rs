@@ -16,6 +16,7 @@ mod copy;
 mod execute;
 mod explain;
 mod failure;
+mod grouping;
 mod moment;
 mod named;
 mod nearest;

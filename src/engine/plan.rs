@@ -26,6 +26,7 @@ use super::bind::{self, TableColumns};
 use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
+use super::grouping;
 use super::nearest::{hint, nearest};
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
@@ -119,7 +120,8 @@ impl<'a> Planning<'a> {
             providers.insert(name.clone(), self.provider(relation)?);
         }
         let mut query = query.clone();
-        bind::bind(&mut query, &columns(&providers));
+        let (written, tables) = (query.clone(), columns(&providers));
+        bind::bind(&mut query, &tables);
         let names = Names {
             state: self.state,
             functions: &self.functions,
@@ -138,7 +140,13 @@ impl<'a> Planning<'a> {
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
             .and_then(|plan| kept_uses::check(plan, self.context.facts.style))
-            .map_err(|error| failure::in_statement(&error, lines))
+            .map_err(|error| {
+                let failed = failure::in_statement(&error, lines);
+                let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();
+                let ungrouped = (failed.kind() == ErrorKind::InvalidStatement)
+                    .then(|| grouping::ungrouped(&written, &tables, &is_aggregate, lines));
+                ungrouped.flatten().unwrap_or(failed)
+            })
     }
 
     /// Refuses a query that names columns which may not be read.

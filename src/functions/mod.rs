@@ -38,7 +38,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::auth::Actor;
 use crate::catalog::system::Builtin;
-use crate::catalog::{Inventory, Snapshot};
+use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
 pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
@@ -66,6 +66,8 @@ pub struct SessionFacts {
     pub set_config: SetConfig,
     /// What `pg_terminate_backend()` does.
     pub signals: Signals,
+    /// What it sees of sessions.
+    pub sessions: SessionsSeen,
 }
 
 /// Sets a setting of the session: its name, its value (`None` for the default), and whether only

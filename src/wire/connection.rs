@@ -24,6 +24,7 @@ use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::startup::{Identity, Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
+use crate::catalog::SessionState;
 use crate::auth::{Authority, Object, Privilege, Role};
 use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
@@ -133,13 +134,15 @@ async fn begin(
         role_packet.or(identity.role.take()),
         std::mem::take(&mut identity.warnings),
     );
-    let registration = shared.sessions.register(&identity.user, has_long_secret);
+    let registration = shared
+        .sessions
+        .register(&identity.user, has_long_secret, client.address());
     may_connect(&login, &identity).map_err(End::Fatal)?;
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
     }
     let key = &registration.key;
-    let mut session = Session::new(identity, key.pid, registration.signals());
+    let mut session = Session::new(identity, &registration);
     client.keep_alive(session.settings.keepalive());
     if let Some(role) = role {
         session
@@ -156,6 +159,9 @@ async fn begin(
     respond::backend_key(&mut client.output, key.pid, &key.secret);
     respond::ready(&mut client.output, session.transaction.status());
     client.flush().await?;
+    let application = session.settings.values().get("application_name");
+    let application = application.map(String::as_str).unwrap_or_default();
+    key.activity.rests(SessionState::Idle, application);
     Ok(Some((session, registration)))
 }
 
@@ -273,7 +279,10 @@ impl Connection {
         let encoding = self.session.settings.client_encoding();
         self.client.set_encoding(encoding);
         let answered = match read_message(frame, encoding) {
-            Ok(Message::Query(text)) => self.query(&text).await,
+            Ok(Message::Query(text)) => {
+                self.report(&text);
+                self.query(&text).await
+            }
             Ok(Message::FunctionCall) => {
                 Err(Failure::from(Error::unsupported("the function call protocol")).into())
             }
@@ -339,6 +348,10 @@ impl Connection {
                 () = self.key.ended.cancelled() => return Err(End::shutdown()),
                 read = self.client.fill() => read?,
                 () = idle => return Err(self.idle_too_long()),
+                () = self.key.inbox.woken.notified(), if self.hears() => {
+                    self.hand_over();
+                    self.send().await?;
+                }
             }
         }
     }
@@ -373,12 +386,48 @@ impl Connection {
             self.client.keep_alive(settings.keepalive());
             self.client.set_encoding(settings.client_encoding());
         }
-        let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
-            respond::parameter_status(output, name, &value);
+            respond::parameter_status(&mut self.client.output, name, &value);
         }
-        respond::ready(output, self.session.transaction.status());
+        if self.hears() {
+            self.hand_over();
+        }
+        self.rest();
+        let status = self.session.transaction.status();
+        respond::ready(&mut self.client.output, status);
         self.send().await
+    }
+
+    /// A statement begins, for `pg_stat_activity`.
+    pub(super) fn report(&self, text: &str) {
+        self.key.activity.runs(text);
+    }
+
+    /// The session waits for its client.
+    fn rest(&self) {
+        let transaction = &self.session.transaction;
+        let state = match (transaction.in_block(), transaction.has_failed()) {
+            (false, _) => SessionState::Idle,
+            (true, false) => SessionState::InTransaction,
+            (true, true) => SessionState::InFailedTransaction,
+        };
+        let settings = self.session.settings.values();
+        let application = settings.get("application_name");
+        let application = application.map(String::as_str).unwrap_or_default();
+        self.key.activity.rests(state, application);
+    }
+
+    /// Whether notifications are told now: between transactions, as `ProcessClientReadInterrupt` in
+    /// postgres.c.
+    fn hears(&self) -> bool {
+        self.mode == Mode::Ready && !self.session.transaction.in_block()
+    }
+
+    /// Tells the client what its session was notified of.
+    fn hand_over(&mut self) {
+        for notification in self.key.inbox.take() {
+            respond::notification(&mut self.client.output, &notification);
+        }
     }
 
     /// Sends everything now.

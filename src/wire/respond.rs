@@ -8,14 +8,15 @@ use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::{
-    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, ReadyForQuery,
-    TransactionStatus,
+    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, NotificationResponse,
+    ReadyForQuery, TransactionStatus,
 };
 use pgwire::messages::startup::{
     Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey,
 };
 
 use super::encode::Format;
+use super::notify::Notification;
 use super::failure::{Failure, Severity};
 use super::sqlstate::sqlstate;
 use crate::engine::Column;
@@ -81,6 +82,18 @@ pub(super) fn parameter_status(output: &mut BytesMut, name: &str, value: &str) {
     put(
         output,
         &ParameterStatus::new(name.to_owned(), c_string(value)),
+    );
+}
+
+/// NotificationResponse.
+pub(super) fn notification(output: &mut BytesMut, notification: &Notification) {
+    put(
+        output,
+        &NotificationResponse::new(
+            notification.pid,
+            notification.channel.as_ref().to_owned(),
+            notification.payload.as_ref().to_owned(),
+        ),
     );
 }
 

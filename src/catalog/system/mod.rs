@@ -14,6 +14,7 @@ mod lakegate;
 mod relations;
 mod roles;
 mod server;
+mod sessions;
 mod table;
 
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Sign
 pub use descriptions::column_name;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
+pub use sessions::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
@@ -81,6 +83,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
     (
         "pg_catalog",
+        "pg_cursors",
+        Needs::Snapshot,
+        sessions::pg_cursors,
+    ),
+    (
+        "pg_catalog",
         "pg_database",
         Needs::Snapshot,
         server::pg_database,
@@ -110,12 +118,24 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         relations::pg_namespace,
     ),
+    (
+        "pg_catalog",
+        "pg_prepared_statements",
+        Needs::Snapshot,
+        sessions::pg_prepared_statements,
+    ),
     ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
     (
         "pg_catalog",
         "pg_settings",
         Needs::Snapshot,
         server::pg_settings,
+    ),
+    (
+        "pg_catalog",
+        "pg_stat_activity",
+        Needs::Snapshot,
+        sessions::pg_stat_activity,
     ),
     ("pg_catalog", "pg_shadow", Needs::Snapshot, roles::pg_user),
     (

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int64Builder, ListArray, RecordBatch, RecordBatchOptions,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Int64Builder, ListArray, RecordBatch, RecordBatchOptions,
     StringArray, StringBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
@@ -55,6 +55,8 @@ pub(super) enum Value<'a> {
     Int(i64),
     /// Text, a name, or a `"char"`.
     Text(&'a str),
+    /// Bytes, or a value that is kept as such.
+    Bytes(&'a [u8]),
     /// A value of any type as PostgreSQL writes it; `None` is NULL.
     Written(Option<&'a str>),
 }
@@ -180,6 +182,7 @@ enum Column {
     Bool(BooleanBuilder),
     Int(Int64Builder),
     Text(StringBuilder),
+    Bytes(BinaryBuilder),
     List {
         elements: Vec<Option<String>>,
         lengths: Vec<usize>,
@@ -199,6 +202,7 @@ impl Column {
                 lengths: Vec::new(),
                 valid: Vec::new(),
             },
+            DataType::Binary => Self::Bytes(BinaryBuilder::new()),
             _ => Self::Text(StringBuilder::new()),
         }
     }
@@ -216,6 +220,8 @@ impl Column {
             (Self::Int(values), Value::Null) => values.append_null(),
             (Self::Text(values), Value::Text(value)) => values.append_value(value),
             (Self::Text(values), Value::Null) => values.append_null(),
+            (Self::Bytes(values), Value::Bytes(value)) => values.append_value(value),
+            (Self::Bytes(values), Value::Null) => values.append_null(),
             (Self::List { lengths, valid, .. }, Value::Null) => {
                 lengths.push(0);
                 valid.push(false);
@@ -230,6 +236,7 @@ impl Column {
             Self::Bool(values) => values.append_value(false),
             Self::Int(values) => values.append_value(0),
             Self::Text(values) => values.append_value(""),
+            Self::Bytes(values) => values.append_value([]),
             Self::List { lengths, valid, .. } => {
                 lengths.push(0);
                 valid.push(true);
@@ -246,6 +253,7 @@ impl Column {
                 Err(cause) => return Err(Error::internal(cause)),
             },
             Self::Text(values) => values.append_value(text),
+            Self::Bytes(_) => return Err(damaged("bytes that are written as text")),
             Self::List {
                 elements,
                 lengths,
@@ -265,6 +273,7 @@ impl Column {
             Self::Bool(mut values) => Arc::new(values.finish()),
             Self::Int(mut values) => Arc::new(values.finish()),
             Self::Text(mut values) => Arc::new(values.finish()),
+            Self::Bytes(mut values) => Arc::new(values.finish()),
             Self::List {
                 elements,
                 lengths,
