@@ -38,7 +38,6 @@ const REFUSED: &[&str] = &[
     "DO",
     "LOAD",
     "LOCK",
-    "NOTIFY",
     "REINDEX",
     "VACUUM",
 ];

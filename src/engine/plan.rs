@@ -22,13 +22,14 @@ use super::bind::{self, TableColumns};
 use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
+use super::grouping;
 use super::nearest::{hint, nearest};
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
 use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
 use super::references::{Limits, in_view};
-use super::rules::json_uses;
+use super::rules::{json_uses, kept_uses};
 use super::{Parameter, Scene, execute, protect, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -161,7 +162,8 @@ impl<'a> Planning<'a> {
             providers.insert(name.clone(), self.provider(relation)?);
         }
         let mut query = query.clone();
-        bind::bind(&mut query, &columns(&providers));
+        let (written, tables) = (query.clone(), columns(&providers));
+        bind::bind(&mut query, &tables);
         let names = Names {
             state: self.state,
             functions: &self.functions,
@@ -179,7 +181,14 @@ impl<'a> Planning<'a> {
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
-            .map_err(|error| failure::in_statement(&error, lines))
+            .and_then(|plan| kept_uses::check(plan, self.context.facts.style))
+            .map_err(|error| {
+                let failed = failure::in_statement(&error, lines);
+                let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();
+                let ungrouped = (failed.kind() == ErrorKind::InvalidStatement)
+                    .then(|| grouping::ungrouped(&written, &tables, &is_aggregate, lines));
+                ungrouped.flatten().unwrap_or(failed)
+            })
     }
 
     /// Refuses a query that names columns which may not be read.
