@@ -4,6 +4,7 @@
 mod cursor;
 mod definition;
 mod grant;
+mod key;
 mod lines;
 mod quote;
 mod role;
@@ -20,6 +21,7 @@ pub use definition::{Commented, CreateView, Definition, Name, Owned, SelectText,
 pub use grant::{
     AlterDefaults, GrantObjects, GrantPrivilege, GrantRole, Privileges, RoleOption, RoleOptions,
 };
+pub use key::{AlterKeys, AlteredKind, KeyAction, KeyKindSpec, KeySpec};
 pub use lines::Lines;
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
