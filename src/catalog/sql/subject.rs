@@ -24,6 +24,7 @@ impl Definition {
             Self::GrantRole(grant) => listed(&grant.roles, role),
             Self::GrantPrivilege(grant) => granted(&grant.on),
             Self::AlterDefaults(_) => "default privileges".to_owned(),
+            Self::AlterKeys(alter) => relation(&alter.on),
             Self::AlterOwner { on, .. } => match on {
                 Owned::View(name, _) | Owned::Table(name, _) => relation(name),
                 Owned::Schema(name) => name.clone(),
