@@ -113,6 +113,10 @@ pub enum ErrorKind {
     DivisionByZero,
     /// A value that a setting or function does not take.
     InvalidParameterValue,
+    /// A value that its type does not have: a range that ends before it begins.
+    DataException,
+    /// A message that breaks the protocol: binary input that ends too early.
+    ProtocolViolation,
     /// A row of a file that does not fit the table's columns.
     InvalidRowData,
     /// A scalar subquery with more than one row.

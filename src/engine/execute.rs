@@ -36,6 +36,15 @@ pub(super) async fn physical(
     analyzed: LogicalPlan,
     state: &SessionState,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let planned = physical_plan(analyzed, state).await;
+    planned.map_err(|error| failure::from_datafusion(&error))
+}
+
+/// As [`physical`], with DataFusion's errors.
+pub(super) async fn physical_plan(
+    analyzed: LogicalPlan,
+    state: &SessionState,
+) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
     let mut in_order = None;
     if comes_as_it_is_made(&analyzed) {
         let mut state = state.clone();
@@ -44,13 +53,9 @@ pub(super) async fn physical(
         in_order = Some(state);
     }
     let state = in_order.as_ref().unwrap_or(state);
-    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {});
-    let optimized = optimized.map_err(|error| failure::from_datafusion(&error))?;
+    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {})?;
     let planned = state.query_planner();
-    planned
-        .create_physical_plan(&optimized, state)
-        .await
-        .map_err(|error| failure::from_datafusion(&error))
+    planned.create_physical_plan(&optimized, state).await
 }
 
 /// Whether the rows are those that a function makes (`generate_series`, `unnest`), one after the

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, Scene, parse, pin, plan, references, session_state};
+use super::{Engine, Inner, Scene, judge_policy, parse, pin, plan, references, session_state};
 use crate::catalog::sql::{
     AlterKeys, Definition, GrantObjects, KeyAction, KeyKindSpec, Name, identifier,
 };
@@ -190,6 +190,7 @@ impl Inner {
         if let Definition::CreateView(view) = definition {
             references_of(&view.query.text).map_err(in_query)?;
         }
+        judge_policy::check_syntax(definition)?;
         let before = self.catalog.snapshot_with(&draft.views).await?;
         self.require_names(definition, &before, context).await?;
         let surroundings = Surroundings {
@@ -205,6 +206,10 @@ impl Inner {
             let after = self.catalog.snapshot_with(&draft.views).await?;
             self.judge(view, &after).await.map_err(in_query)?;
             self.keep_readers(&draft, created, &before, &after).await?;
+        }
+        if let Some(protected) = &edited.protected {
+            self.judge_policy(definition, protected, &before, context)
+                .await?;
         }
         Ok(Defined {
             draft,
@@ -277,11 +282,15 @@ impl Inner {
                 Some(schema) => std::slice::from_ref(schema),
                 None => context.facts.search_path.as_slice(),
             };
-            let mut found = schemas.iter().map(|schema| snapshot.find(schema, &name.name));
+            let mut found = schemas
+                .iter()
+                .map(|schema| snapshot.find(schema, &name.name, |_| false));
             found.any(|found| matches!(found, Ok(Some(_))))
         };
         for action in &alter.actions {
-            let KeyAction::Add(key) = action else { continue };
+            let KeyAction::Add(key) = action else {
+                continue;
+            };
             let mut named = vec![(&alter.on, &key.columns)];
             let mut place = "named in key";
             if let KeyKindSpec::Foreign(to, columns) = &key.kind {

@@ -15,6 +15,7 @@ pub mod input;
 pub mod integers;
 pub mod intervals;
 pub mod json;
+pub mod kept;
 mod like;
 mod names;
 mod numeric;
@@ -41,9 +42,10 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::auth::Actor;
 use crate::catalog::system::Builtin;
-use crate::catalog::{Inventory, Snapshot};
+use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
 pub use expanded::EXPANDED_LIST;
+pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
 use output::Style;
@@ -69,6 +71,8 @@ pub struct SessionFacts {
     pub set_config: SetConfig,
     /// What `pg_terminate_backend()` does.
     pub signals: Signals,
+    /// What it sees of sessions.
+    pub sessions: SessionsSeen,
 }
 
 /// Sets a setting of the session: its name, its value (`None` for the default), and whether only
@@ -148,6 +152,7 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
     functions.push(like::function());
+    functions.extend(kept::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

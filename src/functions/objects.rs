@@ -134,6 +134,7 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     ];
     functions.push(view_definition(names));
     functions.extend(key_definitions(names));
+    functions.push(expression());
     functions.extend(absent());
     functions
 }
@@ -165,7 +166,9 @@ fn key_definitions(names: &Arc<Names>) -> [Arc<ScalarUDF>; 2] {
         let found = keys.find(|key| key.index() == Some(oid_of(&row[0])));
         // The second argument is the column, counted from 1; 0 asks for the whole.
         let column = row.get(1).map_or(0, number);
-        let column = usize::try_from(column).ok().and_then(|it| it.checked_sub(1));
+        let column = usize::try_from(column)
+            .ok()
+            .and_then(|it| it.checked_sub(1));
         Ok(ScalarValue::Utf8(
             found.map(|found| found.index_text(column)),
         ))
@@ -180,11 +183,18 @@ fn key_definitions(names: &Arc<Names>) -> [Arc<ScalarUDF>; 2] {
     ]
 }
 
+/// `pg_get_expr`: an expression of the catalog is kept as its text.
+fn expression() -> Arc<ScalarUDF> {
+    let body = |row: &[ScalarValue]| Ok(row[0].clone());
+    Scalar::new("pg_get_expr", &[TEXT, OID, BOOL], oid::TEXT, body)
+        .optional(1)
+        .udf()
+}
+
 /// Definitions of what Lakegate has none of: no such object has an OID.
 fn absent() -> Vec<Arc<ScalarUDF>> {
-    let absent: [(&str, &[Argument], usize); 11] = [
+    let absent: [(&str, &[Argument], usize); 10] = [
         ("pg_describe_object", &[OID, OID, INT4], 0),
-        ("pg_get_expr", &[TEXT, OID, BOOL], 1),
         ("pg_get_partkeydef", &[OID], 0),
         ("pg_get_ruledef", &[OID, BOOL], 1),
         ("pg_get_triggerdef", &[OID, BOOL], 1),

@@ -143,8 +143,21 @@ pub(super) fn run(
             session.close_portals();
             Done::tag("CLOSE CURSOR ALL")
         }
-        SessionCommand::Listen => Done::tag("LISTEN"),
-        SessionCommand::Unlisten => Done::tag("UNLISTEN"),
+        SessionCommand::Listen(channel) => {
+            let n_savepoints = session.transaction.n_savepoints();
+            session.channels.listen(channel, n_savepoints);
+            Done::tag("LISTEN")
+        }
+        SessionCommand::Unlisten(channel) => {
+            let n_savepoints = session.transaction.n_savepoints();
+            session.channels.unlisten(channel.as_deref(), n_savepoints);
+            Done::tag("UNLISTEN")
+        }
+        SessionCommand::Notify(channel, payload) => {
+            let n_savepoints = session.transaction.n_savepoints();
+            session.channels.notify(channel, payload, n_savepoints)?;
+            Done::tag("NOTIFY")
+        }
         // Answered by `rows`.
         SessionCommand::Show(_) | SessionCommand::ShowAll => Done::tag("SHOW"),
     })
@@ -260,6 +273,7 @@ fn discard(
             }
             session.close_portals();
             session.close_statements();
+            session.channels.unlisten(None, 0);
             let authority = &surroundings.authority;
             session.reset(authority, Some(SESSION_AUTHORIZATION))?;
             session.reset(authority, None)?;

@@ -1,20 +1,24 @@
 //! What a connection remembers: who it is, its transaction, its prepared statements and portals.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
+use super::cancel::Registration;
 use super::cursor::SharedCursor;
 use super::define::Definitions;
 use super::encode::Format;
 use super::failure::Failure;
+use super::notify::Channels;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
 use super::startup::Identity;
 use super::transaction::Transaction;
 use crate::auth::Authority;
+use crate::catalog::{CursorRow, PreparedRow, SessionsSeen};
 use crate::engine::{
     Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
 };
@@ -31,6 +35,53 @@ pub(super) struct Prepared {
     /// `None` for a text without a statement.
     pub(super) statement: Option<Arc<Statement>>,
     pub(super) description: Description,
+    /// Whether PREPARE made it, or DECLARE, whose text this is; else the protocol.
+    pub(super) sql_text: Option<Arc<str>>,
+    /// When it was made, in microseconds since 1970.
+    pub(super) made_at: i64,
+    /// How often it was run.
+    pub(super) n_runs: AtomicI64,
+}
+
+impl Prepared {
+    /// One that is made now.
+    pub(super) fn new(
+        statement: Option<Arc<Statement>>,
+        description: Description,
+        sql_text: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            statement,
+            description,
+            sql_text,
+            made_at: chrono::Utc::now().timestamp_micros(),
+            n_runs: AtomicI64::new(0),
+        }
+    }
+
+    fn text(&self) -> Arc<str> {
+        let statement = self.statement.as_ref().map(|statement| &statement.text);
+        let text = self.sql_text.as_ref().or(statement);
+        text.map_or_else(|| "".into(), Arc::clone)
+    }
+
+    fn row(&self, name: &str) -> PreparedRow {
+        let Description {
+            parameters,
+            columns,
+        } = &self.description;
+        let oids = |types: &mut dyn Iterator<Item = u32>| types.collect::<Vec<u32>>();
+        PreparedRow {
+            name: name.to_owned(),
+            statement: self.text(),
+            prepared_at: self.made_at,
+            parameters: oids(&mut parameters.iter().map(|of| of.oid)),
+            results: (!columns.is_empty())
+                .then(|| oids(&mut columns.iter().map(|column| column.pg_type.oid))),
+            is_from_sql: self.sql_text.is_some(),
+            n_runs: self.n_runs.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// What Bind or DECLARE made.
@@ -45,6 +96,21 @@ pub(super) struct Portal {
     pub(super) state: PortalState,
     /// How long it stays.
     pub(super) life: Life,
+    /// Whether it goes backward.
+    pub(super) is_scrollable: bool,
+}
+
+impl Portal {
+    fn row(&self, name: &str) -> CursorRow {
+        CursorRow {
+            name: name.to_owned(),
+            statement: self.prepared.text(),
+            is_holdable: matches!(self.life, Life::Held { .. } | Life::Session),
+            is_binary: self.fetch_format == Format::Binary,
+            is_scrollable: self.is_scrollable,
+            created_at: self.prepared.made_at,
+        }
+    }
 }
 
 /// How far a portal has come.
@@ -90,13 +156,20 @@ pub(super) struct Session {
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
     facts: Option<Arc<SessionFacts>>,
+    sessions: SessionsSeen,
+    /// Whether there are other prepared statements than `sessions` tells of.
+    has_other_statements: bool,
+    /// Whether `sessions` tells of cursors.
+    had_cursors: bool,
+    /// The channels of LISTEN and NOTIFY.
+    pub(super) channels: Channels,
     pub(super) definitions: Definitions,
     moment: Option<Arc<Moment>>,
 }
 
 impl Session {
     /// A session in its first moment.
-    pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
+    pub(super) fn new(identity: Identity, registration: &Registration) -> Self {
         let token = identity
             .proof
             .as_ref()
@@ -113,13 +186,17 @@ impl Session {
                 .unwrap_or_default(),
             ends_at: token.map(|token| token.until),
             database: identity.database,
-            pid,
-            signals,
+            pid: registration.key.pid,
+            signals: registration.signals(),
             settings: identity.settings,
             transaction: Transaction::new(),
             statements: HashMap::new(),
             portals: HashMap::new(),
             facts: None,
+            sessions: registration.seen(),
+            has_other_statements: false,
+            had_cursors: false,
+            channels: registration.channels(),
             definitions: Definitions::default(),
             moment: None,
         }
@@ -151,6 +228,7 @@ impl Session {
         authority: &Authority,
         cancel: &CancellationToken,
     ) -> StatementContext {
+        self.tell_what_is_held();
         StatementContext {
             facts: self.facts(authority),
             time_zone: self.settings.time_zone(),
@@ -188,9 +266,29 @@ impl Session {
             backend_pid: self.pid,
             set_config: self.settings.set_config(),
             signals: self.signals.clone(),
+            sessions: self.sessions.clone(),
         });
         self.facts = Some(Arc::clone(&facts));
         facts
+    }
+
+    /// For `pg_prepared_statements` and `pg_cursors`.
+    fn tell_what_is_held(&mut self) {
+        if !self.has_other_statements && self.portals.is_empty() && !self.had_cursors {
+            return;
+        }
+        let mut held = self
+            .sessions
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut self.has_other_statements) {
+            let named = self.statements.iter().filter(|(name, _)| !name.is_empty());
+            held.prepared = named.map(|(name, kept)| kept.row(name)).collect();
+        }
+        let cursors = self.portals.iter().map(|(name, portal)| portal.row(name));
+        held.cursors = cursors.collect();
+        self.had_cursors = !held.cursors.is_empty();
     }
 
     /// How values are written, and read.
@@ -223,6 +321,7 @@ impl Session {
     /// RELEASE; this many savepoints are left.
     pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
         self.settings.forget_savepoints(n_kept);
+        self.channels.forget_savepoints(n_kept);
         self.definitions.forget_savepoints(n_kept);
         for portal in self.portals.values_mut() {
             if let Some(n_savepoints) = portal.life.n_savepoints() {
@@ -234,6 +333,7 @@ impl Session {
     /// ROLLBACK TO; this many savepoints are left, the last of them is where it goes back to.
     pub(super) fn roll_back_to(&mut self, n_kept: usize) {
         self.settings.roll_back_to(n_kept);
+        self.channels.roll_back_to(n_kept);
         self.definitions.roll_back_to(n_kept);
         self.close_portals_since(n_kept);
     }
@@ -302,6 +402,7 @@ impl Session {
             portal.life == Life::Session
         });
         self.settings.commit();
+        self.channels.commit();
         self.definitions.clear();
         self.moment = None;
         self.transaction.end()
@@ -312,6 +413,7 @@ impl Session {
         self.portals
             .retain(|_, portal| portal.life == Life::Session);
         self.settings.roll_back();
+        self.channels.roll_back();
         self.definitions.clear();
         self.moment = None;
         self.transaction.end()
@@ -345,16 +447,19 @@ impl Session {
 
     /// Keeps a prepared statement.
     pub(super) fn keep_statement(&mut self, name: String, prepared: Prepared) {
+        self.has_other_statements |= !name.is_empty();
         self.statements.insert(name, Arc::new(prepared));
     }
 
     /// Forgets a prepared statement; whether there was one.
     pub(super) fn close_statement(&mut self, name: &str) -> bool {
+        self.has_other_statements = true;
         self.statements.remove(name).is_some()
     }
 
     /// Forgets every prepared statement.
     pub(super) fn close_statements(&mut self) {
+        self.has_other_statements = true;
         self.statements.clear();
     }
 

@@ -6,6 +6,7 @@ mod definition;
 mod grant;
 mod key;
 mod lines;
+mod policy;
 mod quote;
 mod role;
 mod secrets;
@@ -23,6 +24,10 @@ pub use grant::{
 };
 pub use key::{AlterKeys, AlteredKind, KeyAction, KeyKindSpec, KeySpec};
 pub use lines::Lines;
+pub use policy::{
+    AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, MaskLabel, PolicyChange,
+    RowSecurityChange,
+};
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
 pub use secrets::without_secrets;

@@ -23,6 +23,12 @@ impl Definition {
             | Self::ReassignOwned { roles, .. } => listed(roles, role),
             Self::GrantRole(grant) => listed(&grant.roles, role),
             Self::GrantPrivilege(grant) => granted(&grant.on),
+            Self::AlterKeys(alter) => relation(&alter.on),
+            Self::CreatePolicy(create) => format!("{} on {}", create.name, relation(&create.on)),
+            Self::AlterPolicy(alter) => format!("{} on {}", alter.name, relation(&alter.on)),
+            Self::DropPolicy { name, on, .. } => format!("{name} on {}", relation(on)),
+            Self::AlterRowSecurity(alter) => relation(&alter.on),
+            Self::LabelColumn(label) => format!("{}.{}", relation(&label.on), label.column),
             Self::AlterDefaults(_) => "default privileges".to_owned(),
             Self::AlterKeys(alter) => relation(&alter.on),
             Self::AlterOwner { on, .. } => match on {

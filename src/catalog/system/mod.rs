@@ -13,9 +13,11 @@ mod granted;
 mod information_schema;
 mod keys;
 mod lakegate;
+mod policies;
 mod relations;
 mod roles;
 mod server;
+mod sessions;
 mod standard;
 mod table;
 mod zones;
@@ -31,6 +33,7 @@ pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
+pub use sessions::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
@@ -86,6 +89,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
     (
         "pg_catalog",
+        "pg_cursors",
+        Needs::Snapshot,
+        sessions::pg_cursors,
+    ),
+    (
+        "pg_catalog",
         "pg_database",
         Needs::Snapshot,
         server::pg_database,
@@ -115,12 +124,48 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         relations::pg_namespace,
     ),
+    (
+        "pg_catalog",
+        "pg_policies",
+        Needs::Snapshot,
+        policies::pg_policies,
+    ),
+    (
+        "pg_catalog",
+        "pg_policy",
+        Needs::Snapshot,
+        policies::pg_policy,
+    ),
+    (
+        "pg_catalog",
+        "pg_prepared_statements",
+        Needs::Snapshot,
+        sessions::pg_prepared_statements,
+    ),
     ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
+    (
+        "pg_catalog",
+        "pg_seclabel",
+        Needs::Inventory,
+        policies::pg_seclabel,
+    ),
+    (
+        "pg_catalog",
+        "pg_seclabels",
+        Needs::Inventory,
+        policies::pg_seclabels,
+    ),
     (
         "pg_catalog",
         "pg_settings",
         Needs::Snapshot,
         server::pg_settings,
+    ),
+    (
+        "pg_catalog",
+        "pg_stat_activity",
+        Needs::Snapshot,
+        sessions::pg_stat_activity,
     ),
     ("pg_catalog", "pg_shadow", Needs::Snapshot, roles::pg_user),
     (
@@ -208,12 +253,7 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         dependencies::pg_depend,
     ),
-    (
-        "pg_catalog",
-        "pg_index",
-        Needs::Inventory,
-        keys::pg_index,
-    ),
+    ("pg_catalog", "pg_index", Needs::Inventory, keys::pg_index),
     (
         "pg_catalog",
         "pg_indexes",

@@ -73,9 +73,12 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 options: None,
                 access_method: 0,
                 keys: (false, false),
+                has_row_security: false,
+                forces_row_security: false,
             },
         )?;
     }
+    let authority = view.snapshot.views.authority.as_ref();
     for (namespace, relation) in lake_relations(view) {
         let object = Object::relation(&relation.schema, &relation.name);
         let inventory = view.inventory.as_deref();
@@ -100,6 +103,8 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     .map(|_| "{security_invoker=true}"),
                 access_method: 0,
                 keys: view.snapshot.key_facts(relation),
+                has_row_security: authority.has_row_security(&object),
+                forces_row_security: authority.forces_row_security(&object),
             },
         )?;
     }
@@ -120,6 +125,8 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 options: None,
                 access_method: BTREE,
                 keys: (false, false),
+                has_row_security: false,
+                forces_row_security: false,
             },
         )?;
     }
@@ -145,6 +152,8 @@ struct Class<'a> {
     /// Whether unique keys are declared, and whether foreign keys come or go. PostgreSQL's own have
     /// triggers, by which psql decides whether to look for them.
     keys: (bool, bool),
+    has_row_security: bool,
+    forces_row_security: bool,
 }
 
 fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
@@ -165,6 +174,8 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
         ),
         ("relhasrules", (class.kind == "v").into()),
         ("relhastriggers", class.keys.1.into()),
+        ("relrowsecurity", class.has_row_security.into()),
+        ("relforcerowsecurity", class.forces_row_security.into()),
         ("relispopulated", true.into()),
         ("relreplident", class.identity.into()),
         ("relacl", Value::Written(class.acl.as_deref())),
@@ -177,10 +188,15 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
     let definitions = builtin.definitions().iter();
     let system = definitions
         .filter(|definition| definition.kind == "r")
-        .map(|definition| (definition.schema, definition.name));
+        .map(|definition| (definition.schema, definition.name, false));
     let lake = lake_relations(view).filter(|(_, relation)| relation.view().is_none());
-    let lake = lake.map(|(_, relation)| (relation.schema.as_str(), relation.name.as_str()));
-    for (schema, name) in system.chain(lake) {
+    let authority = view.snapshot.views.authority.as_ref();
+    let lake = lake.map(|(_, relation)| {
+        let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
+        let object = Object::relation(schema, name);
+        (schema, name, authority.has_row_security(&object))
+    });
+    for (schema, name, has_row_security) in system.chain(lake) {
         table.push(&[
             ("schemaname", schema.into()),
             ("tablename", name.into()),
@@ -188,7 +204,7 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
             ("hasindexes", false.into()),
             ("hasrules", false.into()),
             ("hastriggers", false.into()),
-            ("rowsecurity", false.into()),
+            ("rowsecurity", has_row_security.into()),
         ])?;
     }
     Ok(())

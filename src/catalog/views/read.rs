@@ -177,7 +177,9 @@ impl Reading {
                 }
                 let (line, column) = line_and_column(text, piece.position);
                 let place = (path.to_owned(), line, column);
-                self.key_places.entry(full(&alter.on, schema)).or_insert(place);
+                self.key_places
+                    .entry(full(&alter.on, schema))
+                    .or_insert(place);
             }
             Ok(other) => {
                 let what = format!("{} in the views folder", other.tag());
@@ -226,6 +228,9 @@ impl Reading {
             ) {
                 let checked = fact.and_then(|fact| {
                     facts::check(&authority, &fact)?;
+                    if let Some(expression) = fact.expression() {
+                        (self.references_of)(&format!("select ({expression}\n)"))?;
+                    }
                     authority.facts.insert(fact);
                     Ok(())
                 });

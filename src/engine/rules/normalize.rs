@@ -44,6 +44,13 @@ impl VisitorMut for Normalizer {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        if let Some(array) = array_of_casts(expression) {
+            *expression = array;
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         let rewritten = match expression {
             Expr::Collate { expr, collation } => collated(expr, collation),
@@ -99,6 +106,40 @@ impl VisitorMut for Normalizer {
             Err(error) => ControlFlow::Break(error),
         }
     }
+}
+
+/// `ARRAY[a, b]::t[]` is `ARRAY[a::t, b::t]`, as `transformTypeCast` in parse_expr.c has it.
+fn array_of_casts(expression: &Expr) -> Option<Expr> {
+    let Expr::Cast {
+        kind: kind @ (CastKind::Cast | CastKind::DoubleColon),
+        expr,
+        data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(element, None)),
+        ..
+    } = expression
+    else {
+        return None;
+    };
+    let Expr::Array(array) = expr.as_ref() else {
+        return None;
+    };
+    let mut array = array.clone();
+    for value in &mut array.elem {
+        let data_type = match value {
+            Expr::Array(_) => {
+                let inner = ArrayElemTypeDef::SquareBracket(element.clone(), None);
+                DataType::Array(inner)
+            }
+            _ => element.as_ref().clone(),
+        };
+        *value = Expr::Cast {
+            kind: kind.clone(),
+            expr: Box::new(value.clone()),
+            data_type,
+            array: false,
+            format: None,
+        };
+    }
+    (!array.elem.is_empty()).then_some(Expr::Array(array))
 }
 
 /// `type 'text'`, where the parser's type means something else.
@@ -375,6 +416,7 @@ fn plain_type(data_type: &mut DataType) {
                 "time" => DataType::Time(None, TimezoneInfo::None),
                 "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
                 "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+                "timetz" => DataType::Time(None, TimezoneInfo::Tz),
                 "interval" => DataType::Interval {
                     fields: None,
                     precision: None,

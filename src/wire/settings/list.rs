@@ -137,7 +137,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("quote_all_identifiers", "off", Only(&["off"], &["on"]), "Quotes every identifier in SQL that the server writes."),
     setting("random_page_cost", "4", Float, "Steers PostgreSQL's planner; kept and not used."),
     setting("role", "none", Text, "The role whose rights count."),
-    setting("row_security", "on", Bool, "Applies row security; there is none to apply."),
+    setting("row_security", "on", Bool, "Applies row policies; off is an error where one would hold rows back."),
     setting("search_path", "\"$user\", public", SearchPath, "The schemas searched for names without one."),
     setting("seq_page_cost", "1", Float, "Steers PostgreSQL's planner; kept and not used."),
     reported("server_encoding", "UTF8", Fixed, "The database's character set encoding."),

@@ -1,0 +1,439 @@
+//! Lets values that Arrow has no type for (`functions::kept`) be used where what is done with them has
+//! PostgreSQL's meaning: to DataFusion they are bytes, which it would join, cut and cast as such.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
+
+use super::named_types::{Aligned, aligned, is_kept, is_open, of_type};
+use crate::error::{Error, ErrorKind};
+use crate::functions;
+use crate::functions::input::input;
+use crate::functions::kept::{as_type, beyond_decimals, kept_of};
+use crate::functions::output::{Style, output};
+use crate::types::{self, format_type, oid};
+
+/// Checks a plan, and gives casts and choices among kept values their meaning. `style` is the session's.
+///
+/// # Errors
+/// A use that PostgreSQL refuses, or that would be answered otherwise.
+pub(in crate::engine) fn check(plan: LogicalPlan, style: Style) -> Result<LogicalPlan> {
+    let mut changed = false;
+    plan.transform_up_with_subqueries(|plan| {
+        let rewritten = rewrite_plan(plan, style)?;
+        changed |= rewritten.transformed;
+        match changed {
+            true => rewritten.map_data(LogicalPlan::recompute_schema),
+            false => Ok(rewritten),
+        }
+    })
+    .map(|transformed| transformed.data)
+}
+
+fn rewrite_plan(plan: LogicalPlan, style: Style) -> Result<Transformed<LogicalPlan>> {
+    match &plan {
+        LogicalPlan::TableScan(_) => return Ok(Transformed::no(plan)),
+        LogicalPlan::Union(union) => check_union(union)?,
+        _ => {}
+    }
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema, style))?;
+        Ok(rewritten.update_data(|expression| name.restore(expression)))
+    })
+}
+
+fn external(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {
+    let field = expression.to_field(schema).ok()?.1;
+    Some(field)
+}
+
+fn is_kept_expression(expression: &Expr, schema: &DFSchema) -> bool {
+    field_of(expression, schema).is_some_and(|field| is_kept(&field))
+}
+
+/// The name of a field's type, for messages.
+pub(super) fn name_of(field: &Field) -> String {
+    match field.data_type() {
+        DataType::Null => "unknown".to_owned(),
+        _ => format_type(types::of_field(field).oid, -1).unwrap_or_default(),
+    }
+}
+
+/// `ROW(...)`.
+pub(super) fn row_of(values: Vec<Expr>) -> Expr {
+    functions::row().call(values)
+}
+
+fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
+    match expression {
+        Expr::Cast(cast) => rewrite_cast(cast, schema, style),
+        Expr::BinaryExpr(binary) => rewrite_binary(binary, schema),
+        Expr::Between(between) => rewrite_between(between, schema),
+        Expr::InList(in_list) => rewrite_in_list(in_list, schema),
+        Expr::ScalarFunction(call) if CONCATENATING.contains(&call.func.name()) => {
+            Ok(Transformed::yes(concatenated(call, schema, style)))
+        }
+        other => match chosen(&other, schema)? {
+            Some(of) => Ok(Transformed::yes(as_type(of).call(vec![other]))),
+            None => {
+                check_others(&other, schema).map_err(external)?;
+                Ok(Transformed::no(other))
+            }
+        },
+    }
+}
+
+/// Functions whose arguments are what their types' output functions make of them.
+const CONCATENATING: &[&str] = &["concat", "concat_ws"];
+
+/// As `concat_internal` in varlena.c: a boolean is `t`, where a cast of it is `true`.
+fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
+    let written = call.args.into_iter().map(|argument| {
+        let is_text = field_of(&argument, schema)
+            .is_none_or(|field| is_text(field.data_type()) || field.data_type().is_null());
+        match is_text {
+            true => argument,
+            false => {
+                let text = Arc::new(Field::new("", DataType::Utf8, true));
+                output(text, style).call(vec![argument])
+            }
+        }
+    });
+    Expr::ScalarFunction(ScalarFunction::new_udf(call.func, written.collect()))
+}
+
+fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let BinaryExpr { left, op, right } = binary;
+    let is_any_kept = is_kept_expression(&left, schema) || is_kept_expression(&right, schema);
+    let is_record = [&left, &right].into_iter().any(|operand| {
+        field_of(operand, schema).is_some_and(|of| types::of_field(&of).oid == oid::RECORD)
+    });
+    let compares = matches!(
+        op,
+        Operator::Eq
+            | Operator::NotEq
+            | Operator::Lt
+            | Operator::LtEq
+            | Operator::Gt
+            | Operator::GtEq
+            | Operator::IsDistinctFrom
+            | Operator::IsNotDistinctFrom
+    );
+    if is_record || (is_any_kept && !compares) {
+        let of = [&left, &right].map(|operand| field_of(operand, schema));
+        let of = of.into_iter().flatten();
+        let of = of.map(|field| name_of(&field)).collect::<Vec<_>>();
+        let message = format!("the operator {op} between {}", of.join(" and "));
+        return Err(external(Error::unsupported(message)));
+    }
+    if !is_any_kept {
+        let binary = BinaryExpr { left, op, right };
+        return Ok(Transformed::no(Expr::BinaryExpr(binary)));
+    }
+    Ok(match aligned(op, *left, *right, schema)? {
+        Aligned::Yes(left, right) | Aligned::No(left, right) => {
+            let binary = BinaryExpr::new(Box::new(left), op, Box::new(right));
+            Transformed::yes(Expr::BinaryExpr(binary))
+        }
+    })
+}
+
+/// `x BETWEEN a AND b` as `x >= a AND x <= b`, of kept values.
+fn rewrite_between(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let operands = [&between.expr, &between.low, &between.high];
+    if !operands
+        .into_iter()
+        .any(|operand| is_kept_expression(operand, schema))
+    {
+        return Ok(Transformed::no(Expr::Between(between)));
+    }
+    let compared = |operator: Operator, bound: Expr| {
+        let (left, right) = match aligned(operator, *between.expr.clone(), bound, schema)? {
+            Aligned::Yes(left, right) | Aligned::No(left, right) => (left, right),
+        };
+        let binary = BinaryExpr::new(Box::new(left), operator, Box::new(right));
+        Ok::<Expr, DataFusionError>(Expr::BinaryExpr(binary))
+    };
+    let within =
+        compared(Operator::GtEq, *between.low)?.and(compared(Operator::LtEq, *between.high)?);
+    Ok(Transformed::yes(match between.negated {
+        true => Expr::Not(Box::new(within)),
+        false => within,
+    }))
+}
+
+fn rewrite_in_list(in_list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let InList {
+        expr,
+        list,
+        negated,
+    } = in_list;
+    let is_any_kept = list
+        .iter()
+        .chain([expr.as_ref()])
+        .any(|operand| is_kept_expression(operand, schema));
+    if !is_any_kept {
+        let in_list = InList::new(expr, list, negated);
+        return Ok(Transformed::no(Expr::InList(in_list)));
+    }
+    let mut alternatives = list.into_iter().map(|value| {
+        let (left, right) = match aligned(Operator::Eq, *expr.clone(), value, schema)? {
+            Aligned::Yes(left, right) | Aligned::No(left, right) => (left, right),
+        };
+        let binary = BinaryExpr::new(Box::new(left), Operator::Eq, Box::new(right));
+        Ok::<Expr, DataFusionError>(Expr::BinaryExpr(binary))
+    });
+    let first = alternatives
+        .next()
+        .unwrap_or(Ok(Expr::Literal(ScalarValue::from(false), None)))?;
+    let any = alternatives.try_fold(first, |any, next| {
+        Ok::<Expr, DataFusionError>(any.or(next?))
+    })?;
+    Ok(Transformed::yes(match negated {
+        true => Expr::Not(Box::new(any)),
+        false => any,
+    }))
+}
+
+/// A cast from or to a kept type.
+fn rewrite_cast(cast: Cast, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
+    let Cast { expr, field: to } = cast;
+    let unchanged =
+        |expr: Box<Expr>, to: FieldRef| Ok(Transformed::no(Expr::Cast(Cast { expr, field: to })));
+    let Some(of) = field_of(&expr, schema) else {
+        return unchanged(expr, to);
+    };
+    if let Some(kept) = beyond_its_type(&expr, &to, &style)? {
+        return Ok(Transformed::yes(kept));
+    }
+    if !is_kept(&of) && !is_kept(&to) {
+        return unchanged(expr, to);
+    }
+    let (of_oid, to_oid) = (types::of_field(&of).oid, types::of_field(&to).oid);
+    let by_text = |expr: Box<Expr>| {
+        let text = Arc::new(Field::new("", DataType::Utf8, true));
+        let text = output(text, Style::default()).call(vec![*expr]);
+        Transformed::yes(input(Arc::clone(&to), style).call(vec![text]))
+    };
+    Ok(match (of_oid, to_oid) {
+        // As network_show in network.c: a cast to text names the length of the network always.
+        (oid::INET, oid::TEXT | oid::VARCHAR) => {
+            let shown = Arc::new(Field::new("", DataType::Binary, true));
+            let shown = as_type(types::named(&shown, oid::CIDR)).call(vec![*expr]);
+            Transformed::yes(output(to, style).call(vec![shown]))
+        }
+        _ if is_text(to.data_type()) => return unchanged(expr, to),
+        // Read by the type's input function.
+        _ if is_text(of.data_type()) || of.data_type().is_null() => return unchanged(expr, to),
+        (oid::CIDR, oid::INET) => Transformed::yes(as_type(to).call(vec![*expr])),
+        (oid::INET, oid::CIDR) => Transformed::yes(kept_of(oid::CIDR).call(vec![*expr])),
+        (one, other) if one == other => {
+            Transformed::yes(as_type(types::named(&to, one)).call(vec![*expr]))
+        }
+        (oid::TIME | oid::TIMESTAMPTZ, oid::TIMETZ)
+        | (oid::TIMETZ, oid::TIME)
+        | (oid::NUMERIC, oid::FLOAT4 | oid::FLOAT8)
+        | (oid::MACADDR, oid::MACADDR8)
+        | (oid::DATE, oid::TIMESTAMP | oid::TIMESTAMPTZ) => by_text(expr),
+        (one, other) => {
+            let name = |of: u32| format_type(of, -1).unwrap_or_default();
+            let message = format!("cannot cast type {} to {}", name(one), name(other));
+            return Err(external(Error::new(ErrorKind::CannotCoerce, message)));
+        }
+    })
+}
+
+/// A quoted literal that is a number or a date which the type of its cast does not hold: it is kept.
+fn beyond_its_type(expr: &Expr, to: &Field, style: &Style) -> Result<Option<Expr>> {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = expr else {
+        return Ok(None);
+    };
+    let to_oid = types::of_field(to).oid;
+    let is_beyond = match to.data_type() {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            match beyond_decimals(text) {
+                Some(_) if text.trim().eq_ignore_ascii_case("nan") => true,
+                // As apply_typmod_special has it.
+                Some(_) => return Err(external(numeric_overflow(*precision, *scale))),
+                None => false,
+            }
+        }
+        DataType::Date32 => {
+            let value = functions::input::value(text, oid::DATE, style).map_err(external)?;
+            matches!(value, ScalarValue::Binary(_))
+        }
+        DataType::List(element) => match element.data_type() {
+            DataType::Decimal128(..) | DataType::Date32 => {
+                let value = functions::input::value(text, to_oid, style).map_err(external)?;
+                let list = Field::new("", value.data_type(), true);
+                let list = types::named(&Arc::new(list), to_oid);
+                return Ok(is_kept(&list).then(|| of_type(expr.clone(), &list)));
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    let field = types::named(&Arc::new(Field::new("", DataType::Binary, true)), to_oid);
+    Ok(is_beyond.then(|| of_type(expr.clone(), &field)))
+}
+
+fn numeric_overflow(precision: u8, scale: i8) -> Error {
+    let detail =
+        format!("A field with precision {precision}, scale {scale} cannot hold an infinite value.");
+    let kind = ErrorKind::NumericValueOutOfRange;
+    Error::new(kind, "numeric field overflow").with_detail(detail)
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// The type of what chooses among values of one named type: CASE, coalesce and their kind would forget it.
+fn chosen(expression: &Expr, schema: &DFSchema) -> Result<Option<FieldRef>> {
+    let values: Vec<&Expr> = match expression {
+        Expr::Case(case) => {
+            let branches = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
+            branches
+                .chain(case.else_expr.iter().map(AsRef::as_ref))
+                .collect()
+        }
+        Expr::ScalarFunction(call) => match call.func.name() {
+            "coalesce" | "nullif" | "greatest" | "least" => call.args.iter().collect(),
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    };
+    let fields = values.iter().filter(|value| !is_null(value));
+    let fields: Option<Vec<FieldRef>> = fields.map(|value| field_of(value, schema)).collect();
+    let fields = fields.unwrap_or_default();
+    let Some(first) = fields.iter().find(|field| is_kept(field)) else {
+        return Ok(None);
+    };
+    let is_other = |field: &FieldRef| types::of_field(field).oid != types::of_field(first).oid;
+    if fields.iter().any(is_other) || fields.iter().any(|field| !is_kept(field)) {
+        let what = match expression {
+            Expr::ScalarFunction(call) => call.func.name().to_uppercase(),
+            _ => "CASE".to_owned(),
+        };
+        return Err(no_common_type(&what, &fields));
+    }
+    Ok(Some(Arc::clone(first)))
+}
+
+fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Literal(value, _) if value.is_null())
+}
+
+/// As `select_common_type` in parse_coerce.c.
+pub(super) fn no_common_type(what: &str, fields: &[FieldRef]) -> DataFusionError {
+    let mut names = fields
+        .iter()
+        .map(|field| name_of(field))
+        .collect::<Vec<_>>();
+    names.dedup();
+    let message = format!("{what} types {} cannot be matched", names.join(" and "));
+    external(Error::new(ErrorKind::DatatypeMismatch, message))
+}
+
+fn check_union(union: &datafusion::logical_expr::Union) -> Result<()> {
+    for (index, field) in union.schema.fields().iter().enumerate() {
+        let inputs = union.inputs.iter();
+        let fields: Vec<FieldRef> = inputs
+            .map(|input| Arc::clone(&input.schema().fields()[index]))
+            .collect();
+        let has_kept = fields.iter().any(|input| is_kept(input));
+        if has_kept
+            && fields
+                .iter()
+                .any(|input| types::of_field(input).oid != types::of_field(field).oid)
+        {
+            return Err(no_common_type("UNION", &fields));
+        }
+    }
+    Ok(())
+}
+
+/// Functions that take values of any type for what they are, or have them cast to text.
+const TAKING_ALL: &[&str] = &[
+    "array_length",
+    "array_lower",
+    "array_ndims",
+    "array_upper",
+    "as_type",
+    "bpchar",
+    "cardinality",
+    "input",
+    "kept",
+    "make_array",
+    "numeric",
+    "of_precision",
+    "output",
+    "pg_typeof",
+    "row",
+    "varchar",
+];
+
+fn check_others(expression: &Expr, schema: &DFSchema) -> crate::error::Result<()> {
+    let (name, arguments): (&str, &[Expr]) = match expression {
+        Expr::ScalarFunction(call) => {
+            let name = call.func.name();
+            if TAKING_ALL.contains(&name) || functions::makes_ranges(name) {
+                return check_ranges(name, &call.args, schema);
+            }
+            (name, &call.args)
+        }
+        Expr::AggregateFunction(call) if call.func.name() != "count" => {
+            (call.func.name(), &call.params.args)
+        }
+        Expr::WindowFunction(call) => (call.fun.name(), &call.params.args),
+        Expr::TryCast(cast) => ("TRY_CAST", std::slice::from_ref(cast.expr.as_ref())),
+        Expr::Like(like) | Expr::SimilarTo(like) => {
+            ("LIKE", std::slice::from_ref(like.expr.as_ref()))
+        }
+        Expr::Negative(expr) => ("-", std::slice::from_ref(expr.as_ref())),
+        _ => return Ok(()),
+    };
+    let kept = arguments.iter().find_map(|argument| {
+        let field = field_of(argument, schema)?;
+        is_kept(&field).then(|| name_of(&field))
+    });
+    match kept {
+        Some(of) => Err(Error::unsupported(format!("{name}() of type {of}"))),
+        None => Ok(()),
+    }
+}
+
+/// Multiranges are made of ranges of their own type.
+fn check_ranges(name: &str, arguments: &[Expr], schema: &DFSchema) -> crate::error::Result<()> {
+    let Some(wanted) = functions::range_taken_by(name) else {
+        return Ok(());
+    };
+    let fields = arguments.iter().filter(|it| !is_open(it));
+    let mut names = Vec::new();
+    let mut is_other = false;
+    for field in fields.filter_map(|argument| field_of(argument, schema)) {
+        is_other |= types::of_field(&field).oid != wanted;
+        names.push(name_of(&field));
+    }
+    if !is_other {
+        return Ok(());
+    }
+    let message = format!("function {name}({}) does not exist", names.join(", "));
+    Err(Error::new(ErrorKind::UndefinedFunction, message))
+}
