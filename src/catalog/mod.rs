@@ -20,10 +20,8 @@ use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
-pub use self::system::{
-    CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen,
-};
 use self::system::Builtin;
+pub use self::system::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::Result;

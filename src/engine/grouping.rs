@@ -117,7 +117,9 @@ impl Selects<'_> {
             TableFactor::Table { name, .. } => {
                 let columns = reference(name).and_then(|table| self.tables.get(&table));
                 columns.is_some_and(|columns| {
-                    columns.iter().any(|known| known.eq_ignore_ascii_case(column))
+                    columns
+                        .iter()
+                        .any(|known| known.eq_ignore_ascii_case(column))
                 })
             }
             _ => false,

@@ -139,7 +139,13 @@ impl<'a> Planning<'a> {
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
-            .and_then(|plan| kept_uses::check(plan, self.context.facts.style))
+            .and_then(|plan| {
+                let session = kept_uses::Session {
+                    style: self.context.facts.style,
+                    functions: &self.functions,
+                };
+                kept_uses::check(plan, session)
+            })
             .map_err(|error| {
                 let failed = failure::in_statement(&error, lines);
                 let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();

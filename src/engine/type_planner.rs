@@ -121,10 +121,9 @@ fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
         },
     };
     Ok(match (types::arrow_type(type_oid), type_oid) {
-        (
-            Some(data_type),
-            oid::NAME | oid::XID | oid::BPCHAR | oid::CHAR | oid::UUID,
-        ) => named(data_type, type_oid),
+        (Some(data_type), oid::NAME | oid::XID | oid::BPCHAR | oid::CHAR | oid::UUID) => {
+            named(data_type, type_oid)
+        }
         (Some(data_type), kept) if types::is_kept(kept) => named(data_type, kept),
         (Some(data_type), _) => plain(data_type),
         (None, _) => None,

@@ -106,11 +106,7 @@ pub(super) fn fitted(values: ArrayRef, field: &Field) -> Result<ArrayRef> {
     fitted_elements(&values, length, is_padded)
 }
 
-fn fitted_elements(
-    values: &ArrayRef,
-    length: Option<usize>,
-    is_padded: bool,
-) -> Result<ArrayRef> {
+fn fitted_elements(values: &ArrayRef, length: Option<usize>, is_padded: bool) -> Result<ArrayRef> {
     let DataType::List(element) = values.data_type() else {
         let texts = cast(values, &DataType::Utf8).map_err(Error::internal)?;
         let fitted = texts.as_string::<i32>().iter().map(|text| {

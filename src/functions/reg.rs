@@ -129,9 +129,7 @@ fn of_kind(names: &Arc<Names>, kind: &Kind) -> [Arc<ScalarUDF>; 3] {
     let spelling = Arc::clone(names);
     let by_output = move |row: &[ScalarValue]| {
         Ok(ScalarValue::from(match &row[0] {
-            ScalarValue::List(array) => {
-                array_text(&array.value(0), |oid| spell(&spelling, oid))?
-            }
+            ScalarValue::List(array) => array_text(&array.value(0), |oid| spell(&spelling, oid))?,
             one => spell(&spelling, oid_of(one)),
         }))
     };

@@ -221,8 +221,7 @@ pub fn is_kept(pg_oid: u32) -> bool {
 /// The kept type of this name.
 pub fn kept_named(name: &str) -> Option<u32> {
     let mut kept = TYPES.iter().filter(|(of, ..)| is_kept(*of));
-    kept.find(|(.., known)| *known == name)
-        .map(|(of, ..)| *of)
+    kept.find(|(.., known)| *known == name).map(|(of, ..)| *of)
 }
 
 /// The type of a field whose values are kept, as are those of numerics and dates that Arrow's do not

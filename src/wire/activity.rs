@@ -82,7 +82,9 @@ impl Activity {
     /// The row of `pg_stat_activity`.
     pub(super) fn row(&self, pid: i32, user: &str) -> SessionRow {
         let now = self.lock();
-        let address = self.client.map(|client| client.ip().to_canonical().to_string());
+        let address = self
+            .client
+            .map(|client| client.ip().to_canonical().to_string());
         let address = address.map(|text| kept::from_text(&text, oid::INET, &Style::default()));
         SessionRow {
             pid,

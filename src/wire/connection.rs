@@ -24,8 +24,8 @@ use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::startup::{Identity, Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
-use crate::catalog::SessionState;
 use crate::auth::{Authority, Object, Privilege, Role};
+use crate::catalog::SessionState;
 use crate::engine::Parsed;
 use crate::error::{Error, ErrorKind};
 

@@ -106,7 +106,12 @@ impl Channels {
     ///
     /// # Errors
     /// As `Async_Notify` in async.c.
-    pub(super) fn notify(&mut self, channel: &str, payload: &str, n_savepoints: usize) -> Result<()> {
+    pub(super) fn notify(
+        &mut self,
+        channel: &str,
+        payload: &str,
+        n_savepoints: usize,
+    ) -> Result<()> {
         let invalid = |message| Err(Error::new(ErrorKind::InvalidParameterValue, message));
         if channel.is_empty() {
             return invalid("channel name cannot be empty");
@@ -139,7 +144,8 @@ impl Channels {
 
     /// ROLLBACK TO; this many savepoints are left.
     pub(super) fn roll_back_to(&mut self, n_kept: usize) {
-        self.asked.retain(|(n_savepoints, _)| *n_savepoints < n_kept);
+        self.asked
+            .retain(|(n_savepoints, _)| *n_savepoints < n_kept);
     }
 
     /// ROLLBACK.

@@ -16,8 +16,8 @@ use pgwire::messages::startup::{
 };
 
 use super::encode::Format;
-use super::notify::Notification;
 use super::failure::{Failure, Severity};
+use super::notify::Notification;
 use super::sqlstate::sqlstate;
 use crate::engine::Column;
 use crate::types::PgType;

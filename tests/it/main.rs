@@ -5,9 +5,11 @@ mod gateway;
 mod login;
 mod wire;
 
+mod apart;
 mod auth;
 mod broken;
 mod clients;
+mod downgrade;
 mod encodings;
 mod garbage;
 mod rights;

@@ -134,15 +134,16 @@ fn written(micros: i64) -> String {
 pub(super) fn pg_stat_activity(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     let mut sessions = (view.sessions.all)();
     sessions.sort_by_key(|session| session.pid);
-    sessions.iter().try_for_each(|session| push_session(view, session, table))
+    sessions
+        .iter()
+        .try_for_each(|session| push_session(view, session, table))
 }
 
 fn push_session(view: &SystemView, session: &SessionRow, table: &mut Table) -> Result<()> {
     let authority = &view.snapshot.views.authority;
     let may = |role: &str| authority.has_privileges_of(&view.actor.user, role);
-    let is_seen = authority.may_everything(&view.actor)
-        || may(&session.user)
-        || may("pg_read_all_stats");
+    let is_seen =
+        authority.may_everything(&view.actor) || may(&session.user) || may("pg_read_all_stats");
     let user_oid = role_oid(authority, &view.actor, &session.user);
     let moment = |at: Option<i64>| at.filter(|_| is_seen).map(written);
     let began_at = moment(Some(session.began_at));
@@ -194,7 +195,12 @@ pub(super) fn pg_prepared_statements(
     view: &SystemView,
     table: &mut Table,
 ) -> Result<()> {
-    let held = view.sessions.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let held = view
+        .sessions
+        .own
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     for prepared in &held.prepared {
         let list = |oids: &[u32]| {
             let oids: Vec<String> = oids.iter().map(u32::to_string).collect();
@@ -205,7 +211,10 @@ pub(super) fn pg_prepared_statements(
         table.push(&[
             ("name", prepared.name.as_str().into()),
             ("statement", prepared.statement.as_ref().into()),
-            ("prepare_time", written(prepared.prepared_at).as_str().into()),
+            (
+                "prepare_time",
+                written(prepared.prepared_at).as_str().into(),
+            ),
             ("parameter_types", Value::Written(Some(&parameters))),
             ("result_types", Value::Written(results.as_deref())),
             ("from_sql", prepared.is_from_sql.into()),
@@ -218,7 +227,12 @@ pub(super) fn pg_prepared_statements(
 }
 
 pub(super) fn pg_cursors(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    let held = view.sessions.own.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let held = view
+        .sessions
+        .own
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     for cursor in &held.cursors {
         table.push(&[
             ("name", cursor.name.as_str().into()),

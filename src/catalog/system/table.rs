@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Int64Builder, ListArray, RecordBatch, RecordBatchOptions,
-    StringArray, StringBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Int64Builder, ListArray, RecordBatch,
+    RecordBatchOptions, StringArray, StringBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;

@@ -214,7 +214,8 @@ fn check_arrays(expression: &Expr, schema: &DFSchema) -> Result<()> {
             let of = expr
                 .to_field(schema)
                 .map(|(_, of)| types::of_field(&of).oid);
-            let is_text = json::is_text(field.data_type()) && !field.metadata().contains_key(TYPE_KEY);
+            let is_text =
+                json::is_text(field.data_type()) && !field.metadata().contains_key(TYPE_KEY);
             is_text || of.is_ok_and(|of| of == types::of_field(field).oid)
         }
         _ => false,

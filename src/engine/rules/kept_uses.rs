@@ -1,6 +1,7 @@
 //! Lets values that Arrow has no type for (`functions::kept`) be used where what is done with them has
 //! PostgreSQL's meaning: to DataFusion they are bytes, which it would join, cut and cast as such.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -9,24 +10,33 @@ use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF};
 
 use super::named_types::{Aligned, aligned, is_kept, is_open, of_type};
 use crate::error::{Error, ErrorKind};
+use crate::functions;
 use crate::functions::input::input;
 use crate::functions::kept::{as_type, beyond_decimals, kept_of};
-use crate::functions::output::{Style, output};
-use crate::functions;
-use crate::types::{self, format_type, oid};
+use crate::functions::output::{Style, output, writes};
+use crate::types::{self, MODIFIER_KEY, format_type, oid};
 
-/// Checks a plan, and gives casts and choices among kept values their meaning. `style` is the session's.
+/// What of a session casts depend on.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Session<'a> {
+    /// How it writes and reads values.
+    pub(in crate::engine) style: Style,
+    /// The functions that are its own, by name.
+    pub(in crate::engine) functions: &'a HashMap<String, Arc<ScalarUDF>>,
+}
+
+/// Checks a plan, and gives casts and choices among kept values their meaning.
 ///
 /// # Errors
 /// A use that PostgreSQL refuses, or that would be answered otherwise.
-pub(in crate::engine) fn check(plan: LogicalPlan, style: Style) -> Result<LogicalPlan> {
+pub(in crate::engine) fn check(plan: LogicalPlan, session: Session<'_>) -> Result<LogicalPlan> {
     let mut changed = false;
     plan.transform_up_with_subqueries(|plan| {
-        let rewritten = rewrite_plan(plan, style)?;
+        let rewritten = rewrite_plan(plan, session)?;
         changed |= rewritten.transformed;
         match changed {
             true => rewritten.map_data(LogicalPlan::recompute_schema),
@@ -36,7 +46,7 @@ pub(in crate::engine) fn check(plan: LogicalPlan, style: Style) -> Result<Logica
     .map(|transformed| transformed.data)
 }
 
-fn rewrite_plan(plan: LogicalPlan, style: Style) -> Result<Transformed<LogicalPlan>> {
+fn rewrite_plan(plan: LogicalPlan, session: Session<'_>) -> Result<Transformed<LogicalPlan>> {
     match &plan {
         LogicalPlan::TableScan(_) => return Ok(Transformed::no(plan)),
         LogicalPlan::Union(union) => check_union(union)?,
@@ -46,7 +56,7 @@ fn rewrite_plan(plan: LogicalPlan, style: Style) -> Result<Transformed<LogicalPl
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema, style))?;
+        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema, session))?;
         Ok(rewritten.update_data(|expression| name.restore(expression)))
     })
 }
@@ -77,17 +87,18 @@ pub(super) fn row_of(values: Vec<Expr>) -> Expr {
     functions::row().call(values)
 }
 
-fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
+fn rewrite(expression: Expr, schema: &DFSchema, session: Session<'_>) -> Result<Transformed<Expr>> {
     match expression {
-        Expr::Cast(cast) => rewrite_cast(cast, schema, style),
+        Expr::Cast(cast) => rewrite_cast(cast, schema, session),
         Expr::BinaryExpr(binary) => rewrite_binary(binary, schema),
         Expr::Between(between) => rewrite_between(between, schema),
         Expr::InList(in_list) => rewrite_in_list(in_list, schema),
-        Expr::ScalarFunction(call) if CONCATENATING.contains(&call.func.name()) => {
-            Ok(Transformed::yes(concatenated(call, schema, style)))
+        Expr::ScalarFunction(call) if call.func.name() == "row" => Ok(record(call, schema)?),
+        Expr::ScalarFunction(call) if takes_written(call.func.name()) => {
+            Ok(Transformed::yes(concatenated(call, schema, session.style)))
         }
         other => match chosen(&other, schema)? {
-            Some(of) => Ok(Transformed::yes(as_type(of).call(vec![other]))),
+            Some(of) => Ok(Transformed::yes(as_type(&of).call(vec![other]))),
             None => {
                 check_others(&other, schema).map_err(external)?;
                 Ok(Transformed::no(other))
@@ -99,11 +110,38 @@ fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transfor
 /// Functions whose arguments are what their types' output functions make of them.
 const CONCATENATING: &[&str] = &["concat", "concat_ws"];
 
+/// Functions whose arguments are cast to text, whatever they are.
+const QUOTING: &[&str] = &["quote_literal", "quote_nullable"];
+
+/// A quoted literal in a record has no type yet, and is not text.
+fn record(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_any_open = call.args.iter().any(is_open);
+    let fields = call.args.into_iter().map(|argument| {
+        if !is_open(&argument) {
+            return Ok(argument);
+        }
+        let (_, field) = argument.to_field(schema)?;
+        Ok(as_type(&types::named(&field, oid::UNKNOWN)).call(vec![argument]))
+    });
+    let row = ScalarFunction::new_udf(call.func, fields.collect::<Result<_>>()?);
+    Ok(Transformed::new_transformed(
+        Expr::ScalarFunction(row),
+        is_any_open,
+    ))
+}
+
+fn takes_written(name: &str) -> bool {
+    CONCATENATING.contains(&name) || QUOTING.contains(&name)
+}
+
 /// As `concat_internal` in varlena.c: a boolean is `t`, where a cast of it is `true`.
 fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
+    let quotes = QUOTING.contains(&call.func.name());
     let written = call.args.into_iter().map(|argument| {
-        let is_text = field_of(&argument, schema)
-            .is_none_or(|field| is_text(field.data_type()) || field.data_type().is_null());
+        let is_text = field_of(&argument, schema).is_none_or(|field| {
+            let of = field.data_type();
+            is_text(of) || of.is_null() || (quotes && !writes(of))
+        });
         match is_text {
             true => argument,
             false => {
@@ -117,8 +155,7 @@ fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
 
 fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
-    let is_any_kept =
-        is_kept_expression(&left, schema) || is_kept_expression(&right, schema);
+    let is_any_kept = is_kept_expression(&left, schema) || is_kept_expression(&right, schema);
     let is_record = [&left, &right].into_iter().any(|operand| {
         field_of(operand, schema).is_some_and(|of| types::of_field(&of).oid == oid::RECORD)
     });
@@ -155,7 +192,10 @@ fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<E
 /// `x BETWEEN a AND b` as `x >= a AND x <= b`, of kept values.
 fn rewrite_between(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let operands = [&between.expr, &between.low, &between.high];
-    if !operands.into_iter().any(|operand| is_kept_expression(operand, schema)) {
+    if !operands
+        .into_iter()
+        .any(|operand| is_kept_expression(operand, schema))
+    {
         return Ok(Transformed::no(Expr::Between(between)));
     }
     let compared = |operator: Operator, bound: Expr| {
@@ -165,8 +205,8 @@ fn rewrite_between(between: Between, schema: &DFSchema) -> Result<Transformed<Ex
         let binary = BinaryExpr::new(Box::new(left), operator, Box::new(right));
         Ok::<Expr, DataFusionError>(Expr::BinaryExpr(binary))
     };
-    let within = compared(Operator::GtEq, *between.low)?
-        .and(compared(Operator::LtEq, *between.high)?);
+    let within =
+        compared(Operator::GtEq, *between.low)?.and(compared(Operator::LtEq, *between.high)?);
     Ok(Transformed::yes(match between.negated {
         true => Expr::Not(Box::new(within)),
         false => within,
@@ -194,8 +234,12 @@ fn rewrite_in_list(in_list: InList, schema: &DFSchema) -> Result<Transformed<Exp
         let binary = BinaryExpr::new(Box::new(left), Operator::Eq, Box::new(right));
         Ok::<Expr, DataFusionError>(Expr::BinaryExpr(binary))
     });
-    let first = alternatives.next().unwrap_or(Ok(Expr::Literal(ScalarValue::from(false), None)))?;
-    let any = alternatives.try_fold(first, |any, next| Ok::<Expr, DataFusionError>(any.or(next?)))?;
+    let first = alternatives
+        .next()
+        .unwrap_or(Ok(Expr::Literal(ScalarValue::from(false), None)))?;
+    let any = alternatives.try_fold(first, |any, next| {
+        Ok::<Expr, DataFusionError>(any.or(next?))
+    })?;
     Ok(Transformed::yes(match negated {
         true => Expr::Not(Box::new(any)),
         false => any,
@@ -203,16 +247,26 @@ fn rewrite_in_list(in_list: InList, schema: &DFSchema) -> Result<Transformed<Exp
 }
 
 /// A cast from or to a kept type.
-fn rewrite_cast(cast: Cast, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
+fn rewrite_cast(cast: Cast, schema: &DFSchema, session: Session<'_>) -> Result<Transformed<Expr>> {
+    let Session {
+        style,
+        functions: of_session,
+    } = session;
     let Cast { expr, field: to } = cast;
-    let unchanged = |expr: Box<Expr>, to: FieldRef| {
-        Ok(Transformed::no(Expr::Cast(Cast { expr, field: to })))
-    };
+    let unchanged =
+        |expr: Box<Expr>, to: FieldRef| Ok(Transformed::no(Expr::Cast(Cast { expr, field: to })));
     let Some(of) = field_of(&expr, schema) else {
         return unchanged(expr, to);
     };
     if let Some(kept) = beyond_its_type(&expr, &to, &style)? {
         return Ok(Transformed::yes(kept));
+    }
+    // An object is its name as text, and not the number that it is.
+    if is_text(to.data_type())
+        && let Some(name) = functions::spelling(types::of_field(&of).oid)
+        && let Some(spelling) = of_session.get(name)
+    {
+        return Ok(Transformed::yes(spelling.call(vec![*expr])));
     }
     if !is_kept(&of) && !is_kept(&to) {
         return unchanged(expr, to);
@@ -227,22 +281,30 @@ fn rewrite_cast(cast: Cast, schema: &DFSchema, style: Style) -> Result<Transform
         // As network_show in network.c: a cast to text names the length of the network always.
         (oid::INET, oid::TEXT | oid::VARCHAR) => {
             let shown = Arc::new(Field::new("", DataType::Binary, true));
-            let shown = as_type(types::named(&shown, oid::CIDR)).call(vec![*expr]);
+            let shown = as_type(&types::named(&shown, oid::CIDR)).call(vec![*expr]);
             Transformed::yes(output(to, style).call(vec![shown]))
         }
         _ if is_text(to.data_type()) => return unchanged(expr, to),
         // Read by the type's input function.
         _ if is_text(of.data_type()) || of.data_type().is_null() => return unchanged(expr, to),
-        (oid::CIDR, oid::INET) => Transformed::yes(as_type(to).call(vec![*expr])),
+        (oid::CIDR, oid::INET) => Transformed::yes(as_type(&to).call(vec![*expr])),
         (oid::INET, oid::CIDR) => Transformed::yes(kept_of(oid::CIDR).call(vec![*expr])),
         (one, other) if one == other => {
-            Transformed::yes(as_type(types::named(&to, one)).call(vec![*expr]))
+            Transformed::yes(as_type(&types::named(&to, one)).call(vec![*expr]))
         }
         (oid::TIME | oid::TIMESTAMPTZ, oid::TIMETZ)
         | (oid::TIMETZ, oid::TIME)
         | (oid::NUMERIC, oid::FLOAT4 | oid::FLOAT8)
         | (oid::MACADDR, oid::MACADDR8)
         | (oid::DATE, oid::TIMESTAMP | oid::TIMESTAMPTZ) => by_text(expr),
+        (one, other)
+            if types::element_of(one)
+                .and(types::element_of(other))
+                .is_some() =>
+        {
+            let what = format!("a cast of {} to {}", name_of(&of), name_of(&to));
+            return Err(external(Error::unsupported(what)));
+        }
         (one, other) => {
             let name = |of: u32| format_type(of, -1).unwrap_or_default();
             let message = format!("cannot cast type {} to {}", name(one), name(other));
@@ -281,20 +343,28 @@ fn beyond_its_type(expr: &Expr, to: &Field, style: &Style) -> Result<Option<Expr
         },
         _ => false,
     };
-    let field = types::named(&Arc::new(Field::new("", DataType::Binary, true)), to_oid);
+    let mut field = Field::new("", DataType::Binary, true);
+    let modifier = types::of_field(to).modifier;
+    if modifier != -1 {
+        let modifier = (MODIFIER_KEY.to_owned(), modifier.to_string());
+        field = field.with_metadata([modifier].into());
+    }
+    let field = types::named(&Arc::new(field), to_oid);
     Ok(is_beyond.then(|| of_type(expr.clone(), &field)))
 }
 
 fn numeric_overflow(precision: u8, scale: i8) -> Error {
-    let detail = format!(
-        "A field with precision {precision}, scale {scale} cannot hold an infinite value."
-    );
+    let detail =
+        format!("A field with precision {precision}, scale {scale} cannot hold an infinite value.");
     let kind = ErrorKind::NumericValueOutOfRange;
     Error::new(kind, "numeric field overflow").with_detail(detail)
 }
 
 fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 /// The type of what chooses among values of one named type: CASE, coalesce and their kind would forget it.
@@ -302,7 +372,9 @@ fn chosen(expression: &Expr, schema: &DFSchema) -> Result<Option<FieldRef>> {
     let values: Vec<&Expr> = match expression {
         Expr::Case(case) => {
             let branches = case.when_then_expr.iter().map(|(_, then)| then.as_ref());
-            branches.chain(case.else_expr.iter().map(AsRef::as_ref)).collect()
+            branches
+                .chain(case.else_expr.iter().map(AsRef::as_ref))
+                .collect()
         }
         Expr::ScalarFunction(call) => match call.func.name() {
             "coalesce" | "nullif" | "greatest" | "least" => call.args.iter().collect(),
@@ -333,7 +405,10 @@ fn is_null(expression: &Expr) -> bool {
 
 /// As `select_common_type` in parse_coerce.c.
 pub(super) fn no_common_type(what: &str, fields: &[FieldRef]) -> DataFusionError {
-    let mut names = fields.iter().map(|field| name_of(field)).collect::<Vec<_>>();
+    let mut names = fields
+        .iter()
+        .map(|field| name_of(field))
+        .collect::<Vec<_>>();
     names.dedup();
     let message = format!("{what} types {} cannot be matched", names.join(" and "));
     external(Error::new(ErrorKind::DatatypeMismatch, message))
@@ -342,10 +417,15 @@ pub(super) fn no_common_type(what: &str, fields: &[FieldRef]) -> DataFusionError
 fn check_union(union: &datafusion::logical_expr::Union) -> Result<()> {
     for (index, field) in union.schema.fields().iter().enumerate() {
         let inputs = union.inputs.iter();
-        let fields: Vec<FieldRef> =
-            inputs.map(|input| Arc::clone(&input.schema().fields()[index])).collect();
+        let fields: Vec<FieldRef> = inputs
+            .map(|input| Arc::clone(&input.schema().fields()[index]))
+            .collect();
         let has_kept = fields.iter().any(|input| is_kept(input));
-        if has_kept && fields.iter().any(|input| types::of_field(input).oid != types::of_field(field).oid) {
+        if has_kept
+            && fields
+                .iter()
+                .any(|input| types::of_field(input).oid != types::of_field(field).oid)
+        {
             return Err(no_common_type("UNION", &fields));
         }
     }

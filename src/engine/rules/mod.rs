@@ -1,5 +1,6 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod array_casts;
 mod characters;
 mod comparison;
 mod correlated_scalar;
@@ -23,6 +24,7 @@ pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;
 mod uncorrelated_scalar;
+mod values_casts;
 mod yielding;
 
 use std::sync::Arc;

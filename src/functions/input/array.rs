@@ -63,7 +63,9 @@ fn check_bounds(literal: &str, bounds: &[(i32, i32)], lengths: &[usize]) -> Resu
     }
     match bounds.iter().all(|(lower, _)| *lower == 1) {
         true => Ok(()),
-        false => Err(Error::unsupported("an array whose bounds do not begin with 1")),
+        false => Err(Error::unsupported(
+            "an array whose bounds do not begin with 1",
+        )),
     }
 }
 

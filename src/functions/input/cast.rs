@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, BooleanArray, PrimitiveArray, PrimitiveBuilder,
-    StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, BooleanArray, PrimitiveArray,
+    PrimitiveBuilder, StringArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -118,11 +118,7 @@ impl ScalarUDFImpl for Input {
 }
 
 /// The values of texts.
-fn read(
-    texts: &StringArray,
-    (to, pg_oid): (&DataType, u32),
-    style: &Style,
-) -> Result<ArrayRef> {
+fn read(texts: &StringArray, (to, pg_oid): (&DataType, u32), style: &Style) -> Result<ArrayRef> {
     Ok(match to {
         DataType::Binary if pg_oid != oid::BYTEA => read_kept(texts, pg_oid, style)?,
         DataType::Boolean => Arc::new(booleans(texts)?),
@@ -159,7 +155,11 @@ fn read(
 ///
 /// # Errors
 /// What PostgreSQL says of a text that is not of the type.
-pub(in crate::functions) fn read_kept(texts: &StringArray, pg_oid: u32, style: &Style) -> Result<ArrayRef> {
+pub(in crate::functions) fn read_kept(
+    texts: &StringArray,
+    pg_oid: u32,
+    style: &Style,
+) -> Result<ArrayRef> {
     let mut values = BinaryBuilder::new();
     for text in texts {
         match text {

@@ -38,12 +38,18 @@ const MULTIRANGES: &[(&str, u32)] = &[
 pub(in crate::functions) fn functions() -> Vec<Arc<ScalarUDF>> {
     let ranges = RANGES.iter().map(|(name, range)| constructor(name, *range));
     let multiranges = MULTIRANGES.iter().map(|(name, of)| collector(name, *of));
-    ranges.chain(multiranges).chain([record::function()]).collect()
+    ranges
+        .chain(multiranges)
+        .chain([record::function()])
+        .collect()
 }
 
 /// Whether a function makes ranges or multiranges.
 pub fn makes_ranges(name: &str) -> bool {
-    RANGES.iter().chain(MULTIRANGES).any(|(known, _)| *known == name)
+    RANGES
+        .iter()
+        .chain(MULTIRANGES)
+        .any(|(known, _)| *known == name)
 }
 
 /// The type of the ranges of which a function makes a multirange.
@@ -80,7 +86,7 @@ fn made(row: &[ScalarValue], subtype: Subtype) -> Result<ScalarValue> {
     let bound = |value: &ScalarValue, is_inclusive: bool| {
         let value = match value.is_null() {
             true => None,
-            false => Some(subtype.from_value(value)?),
+            false => Some(subtype.keep(value)?),
         };
         Ok::<Bound, Error>(Bound {
             value,
@@ -104,8 +110,10 @@ fn inclusive(flags: &ScalarValue) -> Result<(bool, bool)> {
         "[)" => Ok((true, false)),
         "(]" => Ok((false, true)),
         "()" => Ok((false, false)),
-        _ => Err(Error::new(ErrorKind::SyntaxError, "invalid range bound flags")
-            .with_hint("Valid values are \"[]\", \"[)\", \"(]\", and \"()\".")),
+        _ => Err(
+            Error::new(ErrorKind::SyntaxError, "invalid range bound flags")
+                .with_hint("Valid values are \"[]\", \"[)\", \"(]\", and \"()\"."),
+        ),
     }
 }
 

@@ -22,8 +22,8 @@ use bytes::BytesMut;
 
 pub(super) use constructors::functions;
 pub use constructors::{makes_ranges, range_taken_by};
-pub use record::function as row;
 pub use convert::{as_type, kept_of, of_scalar};
+pub use record::function as row;
 
 use super::input::name_of;
 use super::output::Style;
@@ -144,7 +144,9 @@ fn unsupported(pg_oid: u32) -> Error {
 
 /// Bytes that are not what their type's are.
 fn damaged() -> Error {
-    Error::internal(std::io::Error::other("a kept value has other bytes than its type"))
+    Error::internal(std::io::Error::other(
+        "a kept value has other bytes than its type",
+    ))
 }
 
 /// Binary input that its type's receive function refuses.
@@ -153,7 +155,10 @@ fn bad_binary(what: &str) -> Error {
 }
 
 fn too_short() -> Error {
-    Error::new(ErrorKind::ProtocolViolation, "insufficient data left in message")
+    Error::new(
+        ErrorKind::ProtocolViolation,
+        "insufficient data left in message",
+    )
 }
 
 /// Takes bytes off the start of what is left.

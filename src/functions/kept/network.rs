@@ -100,7 +100,11 @@ pub(super) fn text(out: &mut BytesMut, kept: &[u8], pg_oid: u32) -> Result<()> {
     let address = match *network.address.as_slice() {
         [a, b, c, d] => IpAddr::from(Ipv4Addr::new(a, b, c, d)),
         _ => {
-            let octets: [u8; 16] = network.address.as_slice().try_into().map_err(|_| damaged())?;
+            let octets: [u8; 16] = network
+                .address
+                .as_slice()
+                .try_into()
+                .map_err(|_| damaged())?;
             IpAddr::from(octets)
         }
     };
@@ -188,7 +192,9 @@ impl Network {
         let n_address = if *family == FAMILY_4 { 4 } else { 16 };
         let n_packed = rest.len().checked_sub(n_address).ok_or_else(damaged)?;
         let (packed, address) = rest.split_at(n_packed);
-        let pairs = packed.iter().flat_map(|four| [6, 4, 2, 0].map(|shift| four >> shift & 0b11));
+        let pairs = packed
+            .iter()
+            .flat_map(|four| [6, 4, 2, 0].map(|shift| four >> shift & 0b11));
         let n_bits = pairs.take_while(|pair| *pair != 0).count();
         Ok(Self {
             address: address.to_vec(),

@@ -25,6 +25,9 @@ const SIGN_NAN: u16 = 0xC000;
 const SIGN_INFINITY: u16 = 0xD000;
 const SIGN_MINUS_INFINITY: u16 = 0xF000;
 
+/// The scale of the infinities (`NUMERIC_INF` and its display scale).
+const SCALE_INFINITE: u16 = 0x20;
+
 /// Digits before the point (`NUMERIC_WEIGHT_MAX`), and behind it (`NUMERIC_DSCALE_MAX`).
 const WHOLE_DIGITS_MAX: i64 = 131_072;
 const SCALE_MAX: i64 = 16_383;
@@ -62,8 +65,8 @@ pub(super) fn from_text(text: &str) -> Result<Vec<u8>> {
         return Err(invalid());
     }
     let n_whole = i64::try_from(whole.replace('_', "").len()).map_err(|_| overflow())?;
-    let digits = digits.bytes().map(|digit| digit - b'0').collect();
-    kept(is_negative, n_whole.saturating_add(exponent), digits)
+    let digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
+    kept(is_negative, n_whole.saturating_add(exponent), &digits)
 }
 
 fn special(text: &str) -> Option<u8> {
@@ -84,7 +87,10 @@ pub(super) fn beyond_decimals(text: &str) -> bool {
         Ok(Value::Number(number)) => {
             let n_digits = i64::try_from(number.digits.len()).unwrap_or(i64::MAX);
             let power = i64::from(number.power);
-            power.max(n_digits).max(n_digits - power).max(power.min(0) + n_digits)
+            power
+                .max(n_digits)
+                .max(n_digits - power)
+                .max(power.min(0) + n_digits)
                 > DECIMAL_DIGITS_MAX
         }
         Ok(Value::Special(class)) => class != ZERO,
@@ -93,11 +99,14 @@ pub(super) fn beyond_decimals(text: &str) -> bool {
 }
 
 /// The bytes of a number with a point behind so many of its digits.
-fn kept(is_negative: bool, n_whole: i64, digits: Vec<u8>) -> Result<Vec<u8>> {
+fn kept(is_negative: bool, n_whole: i64, digits: &[u8]) -> Result<Vec<u8>> {
     let Some(first) = digits.iter().position(|digit| *digit != 0) else {
         return Ok(vec![ZERO]);
     };
-    let last = digits.iter().rposition(|digit| *digit != 0).unwrap_or(first);
+    let last = digits
+        .iter()
+        .rposition(|digit| *digit != 0)
+        .unwrap_or(first);
     let power = n_whole.saturating_sub(i64::try_from(first).map_err(|_| overflow())?);
     let n_behind = i64::try_from(last + 1 - first).map_err(|_| overflow())? - power;
     if power > WHOLE_DIGITS_MAX || n_behind > SCALE_MAX {
@@ -198,7 +207,9 @@ pub(super) fn text(out: &mut BytesMut, kept: &[u8]) -> Result<()> {
 
 /// Whether the sign of a binary form is one of a number, or none at all.
 pub(super) fn is_number(bytes: &[u8]) -> bool {
-    let sign = bytes.get(4..6).map(|sign| u16::from_be_bytes([sign[0], sign[1]]));
+    let sign = bytes
+        .get(4..6)
+        .map(|sign| u16::from_be_bytes([sign[0], sign[1]]));
     !matches!(sign, Some(SIGN_NAN | SIGN_INFINITY | SIGN_MINUS_INFINITY))
 }
 
@@ -229,7 +240,7 @@ pub(super) fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
         let places = [1000, 100, 10, 1];
         digits.extend(places.map(|place| u8::try_from(group / place % 10).unwrap_or(0)));
     }
-    kept(is_negative, 4 * (i64::from(weight) + 1), digits)
+    kept(is_negative, 4 * (i64::from(weight) + 1), &digits)
 }
 
 /// As `numeric_send`: groups of four digits, counted from the point.
@@ -243,7 +254,10 @@ pub(super) fn send(out: &mut BytesMut, kept: &[u8]) -> Result<()> {
                 NOT_A_NUMBER => SIGN_NAN,
                 _ => 0,
             });
-            out.put_u16(0);
+            out.put_u16(match class {
+                MINUS_INFINITY | INFINITY => SCALE_INFINITE,
+                _ => 0,
+            });
             return Ok(());
         }
         Value::Number(number) => number,
@@ -260,7 +274,11 @@ pub(super) fn send(out: &mut BytesMut, kept: &[u8]) -> Result<()> {
     out.put_u16(if number.is_negative { SIGN_NEGATIVE } else { 0 });
     out.put_u16(word((n_digits - number.power).max(0))?);
     for group in digits.chunks(4) {
-        out.put_u16(group.iter().fold(0, |value, digit| value * 10 + u16::from(*digit)));
+        out.put_u16(
+            group
+                .iter()
+                .fold(0, |value, digit| value * 10 + u16::from(*digit)),
+        );
     }
     Ok(())
 }

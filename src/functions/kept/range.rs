@@ -44,7 +44,11 @@ impl Range {
     ///
     /// # Errors
     /// The bounds are in the wrong order, or there is no value behind the last.
-    pub(super) fn new(mut lower: Bound, mut upper: Bound, subtype: Subtype) -> Result<Option<Self>> {
+    pub(super) fn new(
+        mut lower: Bound,
+        mut upper: Bound,
+        subtype: Subtype,
+    ) -> Result<Option<Self>> {
         lower.is_inclusive &= lower.value.is_some();
         upper.is_inclusive &= upper.value.is_some();
         if let (Some(first), Some(last)) = (&lower.value, &upper.value) {
@@ -60,13 +64,17 @@ impl Range {
             Some(value) => subtype.next(value),
             None => Ok(None),
         };
-        if !lower.is_inclusive && let Some(first) = next(&lower)? {
+        if !lower.is_inclusive
+            && let Some(first) = next(&lower)?
+        {
             lower = Bound {
                 value: Some(first),
                 is_inclusive: true,
             };
         }
-        if upper.is_inclusive && let Some(behind) = next(&upper)? {
+        if upper.is_inclusive
+            && let Some(behind) = next(&upper)?
+        {
             upper = Bound {
                 value: Some(behind),
                 is_inclusive: false,
@@ -185,7 +193,11 @@ pub(super) fn send(out: &mut BytesMut, kept: &[u8], subtype: Subtype) -> Result<
 }
 
 /// As `range_send`.
-pub(super) fn send_range(out: &mut BytesMut, range: Option<&Range>, subtype: Subtype) -> Result<()> {
+pub(super) fn send_range(
+    out: &mut BytesMut,
+    range: Option<&Range>,
+    subtype: Subtype,
+) -> Result<()> {
     let Some(Range { lower, upper }) = range else {
         out.put_u8(FLAG_EMPTY);
         return Ok(());

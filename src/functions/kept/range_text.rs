@@ -17,7 +17,9 @@ pub(super) fn range(text: &str, subtype: Subtype, style: &Style) -> Result<Vec<u
 fn read_range(text: &str, subtype: Subtype, style: &Style) -> Result<Option<Range>> {
     let malformed = |detail: &str| malformed("range", text, detail);
     let left = text.trim_ascii_start();
-    let word = left.get(..5).filter(|word| word.eq_ignore_ascii_case("empty"));
+    let word = left
+        .get(..5)
+        .filter(|word| word.eq_ignore_ascii_case("empty"));
     if word.is_some() {
         return match left[5..].trim_ascii_start().is_empty() {
             true => Ok(None),
@@ -47,7 +49,7 @@ fn read_range(text: &str, subtype: Subtype, style: &Style) -> Result<Option<Rang
         return Err(malformed("Junk after right parenthesis or bracket."));
     }
     let read = |text: Option<String>, is_inclusive: bool| {
-        let value = text.map(|text| subtype.from_text(&text, style)).transpose()?;
+        let value = text.map(|text| subtype.read(&text, style)).transpose()?;
         Ok::<Bound, Error>(Bound {
             value,
             is_inclusive,
@@ -100,7 +102,9 @@ pub(super) fn multirange(text: &str, subtype: Subtype, style: &Style) -> Result<
         loop {
             left = left.trim_ascii_start();
             let starts = left.starts_with(['[', '('])
-                || left.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("empty"));
+                || left
+                    .get(..5)
+                    .is_some_and(|word| word.eq_ignore_ascii_case("empty"));
             if !starts {
                 return Err(malformed(match left.is_empty() {
                     true => "Unexpected end of input.",

@@ -39,7 +39,10 @@ pub(super) fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
         return Err(super::bad_binary("incorrect binary data format"));
     }
     if !(0..=MICROS_PER_DAY).contains(&micros) {
-        return Err(Error::new(ErrorKind::DatetimeFieldOverflow, "time out of range"));
+        return Err(Error::new(
+            ErrorKind::DatetimeFieldOverflow,
+            "time out of range",
+        ));
     }
     if west <= -ZONE_LIMIT || west >= ZONE_LIMIT {
         let kind = ErrorKind::InvalidTimeZoneDisplacementValue;

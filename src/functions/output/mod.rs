@@ -14,9 +14,9 @@ mod values;
 mod zone;
 
 pub use array::range;
-pub(super) use datetime::{date, time, timestamp, timestamptz, utc_offset};
 pub use cast::{output, writes};
 pub use datetime::{MICROS_PER_DAY, date_binary, timestamp_binary};
+pub(super) use datetime::{date, time, timestamp, timestamptz, utc_offset};
 pub use interval::Interval;
 pub use number::{float4, float8, integer};
 pub use numeric::{split_sign, text as numeric};

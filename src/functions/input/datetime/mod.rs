@@ -27,7 +27,9 @@ pub(super) fn date(text: &str, style: &Style) -> Result<i32> {
     let days = any_date(text, style)?;
     match is_plain_date(days) {
         true => Ok(days),
-        false => Err(Error::unsupported("an infinite date, or one behind the last timestamp,")),
+        false => Err(Error::unsupported(
+            "an infinite date, or one behind the last timestamp,",
+        )),
     }
 }
 
