@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::predefined::{OWNER, PREDEFINED, predefined};
-use super::{Actor, DefaultGrant, Grant, Object, Privilege, Role, Roles, Standing};
+use super::{Actor, DefaultGrant, Grant, Mask, Object, Policy, Privilege, Role, Roles, Standing};
 
 /// The membership of a role in another: a row of `pg_auth_members`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +51,14 @@ pub enum Fact {
     Owner(Object, String),
     /// REVOKE of what PUBLIC has without a grant.
     Withdrawn(Object, Privilege),
+    /// CREATE POLICY.
+    Policy(Policy),
+    /// ALTER TABLE ... ENABLE ROW LEVEL SECURITY.
+    RowSecurityEnabled(Object),
+    /// ALTER TABLE ... FORCE ROW LEVEL SECURITY.
+    RowSecurityForced(Object),
+    /// SECURITY LABEL ON COLUMN.
+    Mask(Mask),
 }
 
 impl Fact {
@@ -73,7 +81,20 @@ impl Fact {
                 grantee.into_iter().chain(grant.owner.as_deref()).collect()
             }
             Self::Owner(_, owner) => vec![owner],
-            Self::Withdrawn(..) => Vec::new(),
+            Self::Policy(policy) => policy.roles.iter().map(String::as_str).collect(),
+            Self::Mask(mask) => mask.except.iter().map(String::as_str).collect(),
+            Self::Withdrawn(..) | Self::RowSecurityEnabled(_) | Self::RowSecurityForced(_) => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// The SQL of a condition or value in it, if it holds one.
+    pub fn expression(&self) -> Option<&str> {
+        match self {
+            Self::Policy(policy) => policy.using.as_deref(),
+            Self::Mask(mask) => Some(&mask.expression),
+            _ => None,
         }
     }
 
@@ -81,7 +102,12 @@ impl Fact {
     pub fn object(&self) -> Option<&Object> {
         match self {
             Self::Grant(grant) => Some(&grant.object),
-            Self::Owner(object, _) | Self::Withdrawn(object, _) => Some(object),
+            Self::Owner(object, _)
+            | Self::Withdrawn(object, _)
+            | Self::RowSecurityEnabled(object)
+            | Self::RowSecurityForced(object) => Some(object),
+            Self::Policy(policy) => Some(&policy.relation),
+            Self::Mask(mask) => Some(&mask.relation),
             Self::Membership(_) | Self::Setting(_) | Self::Default(_) => None,
         }
     }
@@ -103,7 +129,17 @@ impl Fact {
             }
             Self::Owner(object, owner) => Some(Self::Owner(moved(object)?, owner)),
             Self::Withdrawn(object, privilege) => Some(Self::Withdrawn(moved(object)?, privilege)),
-            other => Some(other),
+            Self::Policy(policy) => {
+                let relation = moved(policy.relation)?;
+                Some(Self::Policy(Policy { relation, ..policy }))
+            }
+            Self::RowSecurityEnabled(object) => Some(Self::RowSecurityEnabled(moved(object)?)),
+            Self::RowSecurityForced(object) => Some(Self::RowSecurityForced(moved(object)?)),
+            Self::Mask(mask) => {
+                let relation = moved(mask.relation)?;
+                Some(Self::Mask(Mask { relation, ..mask }))
+            }
+            other @ (Self::Membership(_) | Self::Setting(_) | Self::Default(_)) => Some(other),
         }
     }
 
@@ -136,7 +172,17 @@ impl Fact {
                 ..grant.clone()
             }),
             Self::Owner(object, owner) => Self::Owner(object.clone(), renamed(owner)),
-            Self::Withdrawn(..) => self.clone(),
+            Self::Policy(policy) => Self::Policy(Policy {
+                roles: policy.roles.iter().map(renamed).collect(),
+                ..policy.clone()
+            }),
+            Self::Mask(mask) => Self::Mask(Mask {
+                except: mask.except.iter().map(renamed).collect(),
+                ..mask.clone()
+            }),
+            Self::Withdrawn(..) | Self::RowSecurityEnabled(_) | Self::RowSecurityForced(_) => {
+                self.clone()
+            }
         }
     }
 }
@@ -234,6 +280,14 @@ impl Authority {
     /// The roles whose privileges a role has without SET ROLE, itself among them.
     pub fn inherited_by(&self, role: &str) -> BTreeSet<&str> {
         self.roles_of(role, |membership| membership.inherits)
+    }
+
+    /// The groups of a token that are roles: such as cannot log in, so that nobody becomes somebody
+    /// else by the name of a group, and no superusers.
+    pub fn groups_of<'a>(&'a self, groups: &'a [String]) -> impl Iterator<Item = &'a str> {
+        let roles = groups.iter().filter_map(|group| self.role(group));
+        let groups = roles.filter(|role| !role.can_login && !self.is_superuser(&role.name));
+        groups.map(|role| role.name.as_str())
     }
 
     /// `has_privs_of_role`.
@@ -350,6 +404,7 @@ mod tests {
             user: "ada".to_owned(),
             session_user: "ada".to_owned(),
             standing,
+            groups: Arc::default(),
         };
         assert!(known.may_everything(&as_whom(Standing::Proved)));
         assert!(!known.may_everything(&as_whom(Standing::Unproved)));

@@ -236,6 +236,8 @@ pub struct Rights<'a> {
     authority: &'a Authority,
     /// A superuser's, or there are no roles.
     everything: bool,
+    /// BYPASSRLS, which is not inherited.
+    bypass: bool,
     /// The roles whose privileges it has.
     roles: BTreeSet<&'a str>,
 }
@@ -247,14 +249,22 @@ impl Authority {
             Standing::Unproved => Rights {
                 authority: self,
                 everything: false,
+                bypass: false,
                 roles: BTreeSet::new(),
             },
             Standing::Open => Rights {
                 authority: self,
                 everything: true,
+                bypass: true,
                 roles: BTreeSet::new(),
             },
-            Standing::Proved => self.rights_of_role(&actor.user),
+            Standing::Proved => {
+                let mut rights = self.rights_of_role(&actor.user);
+                for group in self.groups_of(&actor.groups) {
+                    rights.roles.extend(self.inherited_by(group));
+                }
+                rights
+            }
         }
     }
 
@@ -263,6 +273,9 @@ impl Authority {
         Rights {
             authority: self,
             everything: !self.is_enforced || self.is_superuser(role),
+            bypass: self
+                .role(role)
+                .is_some_and(|role| role.bypasses_row_security),
             roles: self.inherited_by(role),
         }
     }
@@ -305,6 +318,16 @@ impl Rights<'_> {
     /// Whether everything is allowed.
     pub fn are_everything(&self) -> bool {
         self.everything
+    }
+
+    /// Whom they are rights by.
+    pub(super) fn authority(&self) -> &Authority {
+        self.authority
+    }
+
+    /// Whether row policies do not count for them (`has_bypassrls_privilege` in aclchk.c).
+    pub(super) fn bypass_row_security(&self) -> bool {
+        self.everything || self.bypass
     }
 
     /// Whether they include those of a role.

@@ -85,10 +85,16 @@ impl Oids {
 
 impl Snapshot {
     /// The relation of this name: an exact match, else the only one that matches ignoring case.
+    /// `may_see` says of which relations the asker may know.
     ///
     /// # Errors
     /// Two match ignoring case, and none exactly.
-    pub fn find(&self, schema: &str, name: &str) -> Result<Option<Arc<Relation>>> {
+    pub fn find(
+        &self,
+        schema: &str,
+        name: &str,
+        may_see: impl Fn(&Relation) -> bool,
+    ) -> Result<Option<Arc<Relation>>> {
         let exact = self
             .schemas
             .get(schema)
@@ -113,15 +119,19 @@ impl Snapshot {
         match matches.as_slice() {
             [] => Ok(None),
             [relation] => Ok(Some(Arc::clone(relation))),
-            [a, b, ..] => Err(Error::new(
-                ErrorKind::DuplicateTable,
-                format!("relation \"{schema}.{name}\" is ambiguous"),
-            )
-            .with_detail(format!(
-                "It could be \"{}\".\"{}\" or \"{}\".\"{}\".",
-                a.schema, a.name, b.schema, b.name
-            ))
-            .with_hint("Quote the name as the lake spells it.")),
+            [a, b, ..] => {
+                let message = format!("relation \"{schema}.{name}\" is ambiguous");
+                let error = Error::new(ErrorKind::DuplicateTable, message)
+                    .with_hint("Quote the name as the lake spells it.");
+                let detail = format!(
+                    "It could be \"{}\".\"{}\" or \"{}\".\"{}\".",
+                    a.schema, a.name, b.schema, b.name
+                );
+                Err(match may_see(a) && may_see(b) {
+                    true => error.with_detail(detail),
+                    false => error,
+                })
+            }
         }
     }
 }

@@ -84,14 +84,19 @@ async fn equal_lakes_keep_their_epoch_and_their_oids() {
     write(folder.path(), "s/users.csv");
     let second = catalog.refresh().await.unwrap();
     assert!(second.epoch > first.epoch);
-    let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders").unwrap().unwrap().oid;
+    let oid = |snapshot: &Snapshot| snapshot.find("s", "Orders", |_| true).unwrap().unwrap().oid;
     assert_eq!(oid(&first), oid(&second));
-    assert!(second.find("S", "orders").unwrap().is_some());
-    assert!(second.find("s", "nothing").unwrap().is_none());
+    assert!(second.find("S", "orders", |_| true).unwrap().is_some());
+    assert!(second.find("s", "nothing", |_| true).unwrap().is_none());
     write(folder.path(), "s/ORDERS.csv");
     let third = catalog.refresh().await.unwrap();
-    assert!(third.find("s", "Orders").unwrap().is_some());
-    assert!(third.find("s", "orders").is_err());
+    assert!(third.find("s", "Orders", |_| true).unwrap().is_some());
+    let ambiguous = third.find("s", "orders", |_| true).unwrap_err();
+    assert!(ambiguous.detail().unwrap().contains("ORDERS"));
+    // Who may not know of one of the two is not told of either.
+    let hidden = |relation: &Relation| relation.name != "ORDERS";
+    let ambiguous = third.find("s", "orders", hidden).unwrap_err();
+    assert_eq!(ambiguous.detail(), None);
 }
 
 #[tokio::test]
@@ -102,7 +107,7 @@ async fn the_inventory_has_columns_or_errors() {
     let catalog = catalog(folder.path()).await;
     let snapshot = catalog.snapshot().await.unwrap();
     let inventory = catalog.inventory(&snapshot).await;
-    let oid = |name| snapshot.find("s", name).unwrap().unwrap().oid;
+    let oid = |name| snapshot.find("s", name, |_| true).unwrap().unwrap().oid;
     assert_eq!(
         inventory[&oid("good")].as_ref().unwrap().field(0).name(),
         "a"

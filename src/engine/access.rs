@@ -4,14 +4,16 @@
 //! owner, or as whom the statement runs if the view says `security_invoker`. Rights are those of
 //! now, whatever moment the transaction sees, so that a REVOKE holds from the next statement on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::context::StatementContext;
-use crate::auth::{Actor, Authority, Object, Privilege, Readable, Rights, Standing};
+use crate::auth::{
+    Actor, Authority, Object, Privilege, Protection, Readable, Rights, RowSecurity, Standing,
+};
 use crate::catalog::views::permission_denied;
 use crate::catalog::{Catalog, Relation};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What is checked of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(super) struct Access {
     /// All of them must allow it: what the transaction defined, and what others did meanwhile.
     authorities: Vec<Arc<Authority>>,
     checks: Checks,
+    /// `row_security = off`: an error is better than rows held back.
+    refuses_policies: bool,
 }
 
 /// One decision: what was allowed to be read of a relation, and as whom.
@@ -48,24 +52,28 @@ pub(super) struct Decision {
     pub(super) name: String,
     pub(super) reader: Reader,
     pub(super) readable: Readable,
+    /// The conditions and masks it is read under.
+    pub(super) protection: Option<Protection>,
 }
 
-/// What was decided for a statement. Two statements of equal policies may read the same.
+/// What was decided for a statement. Two statements of equal policies may read the same, whoever
+/// runs them.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
-    /// The effective role; `None` where everything is allowed to everybody.
-    pub(super) user: Option<String>,
     pub(super) decisions: Vec<Decision>,
+    /// What of the session decides about rows, by name: `current_user` is among it only if a policy
+    /// or a mask asks for it.
+    pub(super) session: BTreeMap<String, String>,
 }
 
 impl Policies {
     /// A digest of all that was decided.
     pub(super) fn fingerprint(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{:?}", self.user).as_bytes());
         for decision in &self.decisions {
             hasher.update(format!("{decision:?}").as_bytes());
         }
+        hasher.update(format!("{:?}", self.session).as_bytes());
         hasher.finalize()
     }
 }
@@ -100,6 +108,11 @@ impl Access {
             actor: context.facts.actor.clone(),
             authorities,
             checks,
+            refuses_policies: context
+                .facts
+                .settings
+                .get("row_security")
+                .is_some_and(|value| value == "off"),
         }
     }
 
@@ -109,19 +122,12 @@ impl Access {
             actor: Actor::open(crate::auth::OWNER),
             authorities: Vec::new(),
             checks: Checks::Names,
+            refuses_policies: false,
         }
     }
 
     fn is_open(&self) -> bool {
         self.actor.standing == Standing::Open
-    }
-
-    /// What was decided, of which nothing is known yet.
-    pub(super) fn policies(&self) -> Policies {
-        Policies {
-            user: (!self.is_open()).then(|| self.actor.user.clone()),
-            decisions: Vec::new(),
-        }
     }
 
     fn rights<'a>(&self, authority: &'a Authority, reader: &Reader) -> Rights<'a> {
@@ -154,6 +160,43 @@ impl Access {
         allowed.fold(Readable::All, Readable::and)
     }
 
+    /// The conditions and masks under which a relation is read; `None` if all of it is read as it
+    /// is.
+    ///
+    /// # Errors
+    /// `InsufficientPrivilege`: rows would be held back, and `row_security` is off.
+    pub(super) fn protection(
+        &self,
+        reader: &Reader,
+        schema: &str,
+        name: &str,
+    ) -> Result<Option<Protection>> {
+        if self.is_open() || self.checks == Checks::Names {
+            return Ok(None);
+        }
+        let relation = Object::relation(schema, name);
+        let mut protection = Protection::default();
+        for authority in &self.authorities {
+            let rights = self.rights(authority, reader);
+            if let RowSecurity::On { is_owner } = rights.row_security(&relation)
+                && self.refuses_policies
+            {
+                return Err(would_be_affected(name, is_owner));
+            }
+            protection = protection.and(rights.protection(&relation));
+        }
+        Ok((!protection.is_empty()).then_some(protection))
+    }
+
+    /// A digest of all that roles may.
+    pub(super) fn rights_fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for authority in &self.authorities {
+            hasher.update(format!("{authority:?}").as_bytes());
+        }
+        hasher.finalize().to_string()
+    }
+
     /// Whether the statement may know of a relation's name by more than asking for it.
     pub(super) fn may_see(&self, relation: &Relation) -> bool {
         self.is_open()
@@ -182,6 +225,20 @@ impl Access {
             true => Ok(()),
             false => Err(permission_denied(kind, name)),
         }
+    }
+}
+
+/// As `check_enable_rls` in rls.c.
+fn would_be_affected(name: &str, is_owner: bool) -> Error {
+    let message =
+        format!("query would be affected by row-level security policy for table \"{name}\"");
+    let error = Error::new(ErrorKind::InsufficientPrivilege, message);
+    match is_owner {
+        true => error.with_hint(
+            "To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL \
+             SECURITY.",
+        ),
+        false => error,
     }
 }
 

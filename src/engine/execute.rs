@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
@@ -36,6 +36,15 @@ pub(super) async fn physical(
     analyzed: LogicalPlan,
     state: &SessionState,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    let planned = physical_plan(analyzed, state).await;
+    planned.map_err(|error| failure::from_datafusion(&error))
+}
+
+/// As [`physical`], with DataFusion's errors.
+pub(super) async fn physical_plan(
+    analyzed: LogicalPlan,
+    state: &SessionState,
+) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
     let mut in_order = None;
     if comes_as_it_is_made(&analyzed) {
         let mut state = state.clone();
@@ -44,13 +53,9 @@ pub(super) async fn physical(
         in_order = Some(state);
     }
     let state = in_order.as_ref().unwrap_or(state);
-    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {});
-    let optimized = optimized.map_err(|error| failure::from_datafusion(&error))?;
+    let optimized = state.optimizer().optimize(analyzed, state, |_, _| {})?;
     let planned = state.query_planner();
-    planned
-        .create_physical_plan(&optimized, state)
-        .await
-        .map_err(|error| failure::from_datafusion(&error))
+    planned.create_physical_plan(&optimized, state).await
 }
 
 /// Whether the rows are those that a function makes (`generate_series`, `unnest`), one after the
@@ -80,15 +85,15 @@ fn is_of_function(name: &TableReference) -> bool {
 pub(super) fn start(
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
-    state: &SessionState,
+    task: Arc<TaskContext>,
     stop: CancellationToken,
 ) -> Result<Answer> {
     let schema = physical.schema();
-    let mut stream = execute_stream(stoppable(physical, &stop)?, state.task_ctx())
+    let mut stream = execute_stream(stoppable(physical, &stop)?, task)
         .map_err(|error| failure::from_datafusion(&error))?;
     let (sender, rows) = mpsc::channel(BATCHES_AHEAD);
     let cancel = stop.clone();
-    let task = Handle::current().spawn(async move {
+    let sending = Handle::current().spawn(async move {
         loop {
             let batch = tokio::select! {
                 biased;
@@ -110,7 +115,7 @@ pub(super) fn start(
         notices: Vec::new(),
         rows: Batches::Running {
             rows,
-            _task: AbortOnDropHandle::new(task),
+            _task: AbortOnDropHandle::new(sending),
             _stop: stop.drop_guard(),
         },
     })

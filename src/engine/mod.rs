@@ -17,14 +17,22 @@ mod execute;
 mod explain;
 mod failure;
 mod grouping;
+mod limits;
+mod judge_policy;
+mod leakproof;
+mod look_up;
 mod moment;
 mod named;
+mod named_in_query;
 mod nearest;
 mod output_name;
 mod parameters;
 mod parse;
 mod pin;
 mod plan;
+mod planner_names;
+mod protect;
+mod protected;
 mod references;
 mod refuse;
 mod rules;
@@ -36,6 +44,7 @@ mod spelled;
 mod statement;
 mod stoppable;
 mod table_arguments;
+mod temporary;
 mod type_planner;
 mod typed_literals;
 mod views;
@@ -54,9 +63,10 @@ pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
+pub use limits::StatementLimits;
 pub use moment::Moment;
+pub use named_in_query::{references_of, stars_of};
 pub use parameters::Parameter;
-pub use references::{references_of, stars_of};
 pub use session_state::base as base_state;
 pub use spelled::Shown;
 pub use statement::{
@@ -330,13 +340,15 @@ impl Inner {
             None => analyzed,
         };
         let physical = execute::physical(analyzed, &state).await?;
+        context.limits.require_within(&physical, &statement.kind)?;
+        let task = context.limits.task_context(&state)?;
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
         match statement.kind {
             StatementKind::Explain { options, .. } => {
                 let _stop = stop.clone().drop_guard();
                 let physical = stoppable::stoppable(physical, &stop)?;
-                explain::answer(&pinned, &physical, options, started, &state).await
+                explain::answer(&pinned, &physical, options, started, task).await
             }
             _ => {
                 if is_fixed && pinned.relations.is_empty() {
@@ -344,7 +356,7 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(physical, columns, &state, stop)
+                execute::start(physical, columns, task, stop)
             }
         }
     }

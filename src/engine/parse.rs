@@ -59,12 +59,8 @@ const NOT_YET: &[&str] = &[
     "DROP MATERIALIZED",
     "CREATE SNAPSHOT",
     "DROP SNAPSHOT",
-    "CREATE POLICY",
-    "ALTER POLICY",
-    "DROP POLICY",
     "IMPORT",
     "REFRESH",
-    "SECURITY",
 ];
 
 /// The statements of a message; empty ones are left out.

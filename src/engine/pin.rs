@@ -3,7 +3,7 @@
 //! First names are resolved, through views and the views they read, to the relations that hold
 //! rows; then each of those is fixed to one version, once, however many ways lead to it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ use super::bind::reference;
 use super::context::StatementContext;
 use super::failure;
 use super::moment::Moment;
-use super::references::{Limits, Meaning, Resolved, Target};
+use super::protect;
+use super::references::{Derived, Limits, Meaning, Resolved, Target};
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;
@@ -54,6 +55,17 @@ pub(super) type Relations = HashMap<TableReference, PinnedRelation>;
 pub(super) enum PinnedRelation {
     Table(Arc<PinnedTable>),
     View(Arc<PinnedView>),
+    Protected(Arc<PinnedProtection>),
+}
+
+impl PinnedRelation {
+    /// The same as nobody protects it.
+    pub(super) fn unprotected(&self) -> &Self {
+        match self {
+            Self::Protected(protection) => protection.relation.unprotected(),
+            Self::Table(_) | Self::View(_) => self,
+        }
+    }
 }
 
 /// A relation with rows at the version a statement reads.
@@ -78,6 +90,22 @@ pub(super) struct PinnedView {
     pub(super) limits: Limits,
 }
 
+/// A relation as one reader may see it, over what is pinned.
+#[derive(Debug)]
+pub(super) struct PinnedProtection {
+    pub(super) number: usize,
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// What is protected.
+    pub(super) relation: PinnedRelation,
+    pub(super) query: Box<Query>,
+    pub(super) lines: Arc<Lines>,
+    /// Those of the query, what is protected among them.
+    pub(super) relations: Relations,
+    pub(super) limits: Limits,
+    pub(super) masked: BTreeSet<String>,
+}
+
 /// Pins what a query's references were resolved to at the latest versions.
 pub(super) async fn pin(
     catalog: &Catalog,
@@ -98,22 +126,19 @@ pub(super) async fn pin(
     let pins = targets.map(|(names, target)| pin_one(catalog, names, target, &view, moment));
     let pinned = try_join_all(pins).await?;
     let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
-    let mut views = HashMap::new();
-    for resolved_view in &resolved.views {
-        let pinned = Arc::new(PinnedView {
-            oid: resolved_view.oid,
-            view: Arc::clone(&resolved_view.view),
-            query: resolved_view.query.clone(),
-            lines: Arc::clone(&resolved_view.lines),
-            relations: relations(&resolved_view.references, &tables, &views),
-            limits: resolved_view.limits.clone(),
-        });
-        views.insert(resolved_view.oid, pinned);
+    let mut known = Known {
+        tables: &tables,
+        views: HashMap::new(),
+        protections: HashMap::new(),
+    };
+    for derived in resolved.derived {
+        known.add(derived);
     }
+    let own = known.relations(&resolved.references);
     let pinned = Pinned {
         limits: resolved.limits,
         policies: resolved.policies,
-        relations: relations(&resolved.references, &tables, &views),
+        relations: own,
         snapshot: resolved.snapshot,
         builtin: Arc::clone(catalog.builtin()),
         inventory,
@@ -123,26 +148,73 @@ pub(super) async fn pin(
     Ok(pinned)
 }
 
-/// What references mean, once the relations are pinned. Views come in the order of what they read.
-fn relations(
-    references: &[(TableReference, Meaning)],
-    tables: &BTreeMap<(String, String), Arc<PinnedTable>>,
-    views: &HashMap<u32, Arc<PinnedView>>,
-) -> Relations {
-    let pinned = references.iter().map(|(name, meaning)| {
-        let relation = match meaning {
+/// What is pinned so far. What reads others comes behind them.
+struct Known<'a> {
+    tables: &'a BTreeMap<(String, String), Arc<PinnedTable>>,
+    views: HashMap<u32, Arc<PinnedView>>,
+    protections: HashMap<usize, Arc<PinnedProtection>>,
+}
+
+impl Known<'_> {
+    fn add(&mut self, derived: Derived) {
+        match derived {
+            Derived::View(resolved) => {
+                let pinned = PinnedView {
+                    oid: resolved.oid,
+                    relations: self.relations(&resolved.references),
+                    view: resolved.view,
+                    query: resolved.query,
+                    lines: resolved.lines,
+                    limits: resolved.limits,
+                };
+                self.views.insert(pinned.oid, Arc::new(pinned));
+            }
+            Derived::Protected(resolved) => {
+                let relation = self.relation(&resolved.relation);
+                let mut relations = self.relations(&resolved.references);
+                relations.insert(protect::own_reference(), relation.clone());
+                let pinned = PinnedProtection {
+                    number: resolved.number,
+                    schema: resolved.schema,
+                    name: resolved.name,
+                    relation,
+                    query: resolved.query,
+                    lines: resolved.lines,
+                    relations,
+                    limits: resolved.limits,
+                    masked: resolved.masked,
+                };
+                self.protections.insert(pinned.number, Arc::new(pinned));
+            }
+        }
+    }
+
+    /// What references mean, once the relations are pinned.
+    fn relations(&self, references: &[(TableReference, Meaning)]) -> Relations {
+        let references = references.iter();
+        references
+            .map(|(name, meaning)| (name.clone(), self.relation(meaning)))
+            .collect()
+    }
+
+    fn relation(&self, meaning: &Meaning) -> PinnedRelation {
+        match meaning {
             Meaning::Table(names) => {
-                let table = tables.get(names).expect("every table was pinned");
+                let table = self.tables.get(names).expect("every table was pinned");
                 PinnedRelation::Table(Arc::clone(table))
             }
             Meaning::View(oid) => {
-                let view = views.get(oid).expect("what a view reads comes before it");
+                let view = self.views.get(oid);
+                let view = view.expect("what a view reads comes before it");
                 PinnedRelation::View(Arc::clone(view))
             }
-        };
-        (name.clone(), relation)
-    });
-    pinned.collect()
+            Meaning::Protected(number) => {
+                let protection = self.protections.get(number);
+                let protection = protection.expect("what is read comes before what reads it");
+                PinnedRelation::Protected(Arc::clone(protection))
+            }
+        }
+    }
 }
 
 /// A relation that could not be pinned.

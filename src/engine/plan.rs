@@ -4,17 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
-use datafusion::catalog::TableFunctionArgs;
-use datafusion::catalog::cte_worktable::CteWorkTable;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DataFusionError, TableReference};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use datafusion::common::TableReference;
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion::logical_expr::planner::ContextProvider;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource,
-    WindowUDF, cast,
+    Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, cast,
 };
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{
@@ -29,10 +25,12 @@ use super::failure;
 use super::grouping;
 use super::nearest::{hint, nearest};
 use super::output_name::fold;
-use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
+use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
+use super::planner_names::{Names, in_session_zone};
+use super::protected::Protected;
 use super::references::{Limits, in_view};
-use super::rules::{json_uses, kept_uses};
-use super::{Parameter, Scene, table_arguments, typed_literals};
+use super::rules::{json_uses, kept_casts, kept_uses};
+use super::{Parameter, Scene, execute, protect, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
 use crate::error::{Error, ErrorKind, Result};
@@ -67,13 +65,54 @@ pub(super) fn columns_of_view(
         .values()
         .find_map(|relation| match relation {
             PinnedRelation::View(view) => Some(view),
-            PinnedRelation::Table(_) => None,
+            PinnedRelation::Table(_) | PinnedRelation::Protected(_) => None,
         });
     let mut planning = Planning::new(pinned, state, context);
     match view {
         Some(view) => Ok(planning.plan_view(view)?.schema()),
         None => Ok(Arc::new(Schema::empty())),
     }
+}
+
+/// Plans the one protection that was pinned for itself.
+///
+/// # Errors
+/// It cannot be planned over its relation.
+pub(super) fn check_protection(
+    pinned: &Pinned,
+    state: &SessionState,
+    context: &StatementContext,
+) -> Result<()> {
+    let mut planning = Planning::new(pinned, state, context);
+    for relation in pinned.relations.values() {
+        if let PinnedRelation::Protected(protection) = relation {
+            planning.plan_protection(protection)?;
+        }
+    }
+    Ok(())
+}
+
+/// The type of the first mask of the one protection that was pinned for itself.
+///
+/// # Errors
+/// It cannot be planned over its relation.
+pub(super) fn type_of_mask(
+    pinned: &Pinned,
+    state: &SessionState,
+    context: &StatementContext,
+) -> Result<DataType> {
+    let mut planning = Planning::new(pinned, state, context);
+    for relation in pinned.relations.values() {
+        if let PinnedRelation::Protected(protection) = relation {
+            let relations = (&protection.relations, &protection.limits);
+            let (query, lines) = (&protection.query, &protection.lines);
+            let logical = planning.query(query, relations, lines, Vec::new());
+            let logical = logical.map_err(Error::without_position)?;
+            let plan = execute::analyzed(&Plan { logical }, state)?;
+            return Ok(plan.schema().field(0).data_type().clone());
+        }
+    }
+    Ok(DataType::Null)
 }
 
 /// The planning of one statement and the views below it, each once.
@@ -85,6 +124,8 @@ struct Planning<'a> {
     values: &'a [Parameter],
     /// By OID.
     views: HashMap<u32, Arc<dyn TableProvider>>,
+    /// By number.
+    protections: HashMap<usize, Arc<dyn TableProvider>>,
 }
 
 impl<'a> Planning<'a> {
@@ -104,6 +145,7 @@ impl<'a> Planning<'a> {
                 .collect(),
             values: &[],
             views: HashMap::new(),
+            protections: HashMap::new(),
         }
     }
 
@@ -140,7 +182,7 @@ impl<'a> Planning<'a> {
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
             .and_then(|plan| {
-                let session = kept_uses::Session {
+                let session = kept_casts::Session {
                     style: self.context.facts.style,
                     functions: &self.functions,
                 };
@@ -207,7 +249,35 @@ impl<'a> Planning<'a> {
                 self.views.insert(view.oid, Arc::clone(&planned));
                 Ok(planned)
             }
+            PinnedRelation::Protected(protection) => {
+                if let Some(planned) = self.protections.get(&protection.number) {
+                    return Ok(Arc::clone(planned));
+                }
+                let planned = self.plan_protection(protection).map_err(|error| {
+                    protect::in_protection(error, &protection.schema, &protection.name)
+                })?;
+                let number = protection.number;
+                self.protections.insert(number, Arc::clone(&planned));
+                Ok(planned)
+            }
         }
+    }
+
+    /// A relation behind its policies and masks. They are planned before anything is known of the
+    /// query that reads it.
+    fn plan_protection(&mut self, protection: &PinnedProtection) -> Result<Arc<dyn TableProvider>> {
+        let columns = self.provider(&protection.relation)?.schema();
+        let query = protect::with_columns(&protection.query, &protection.name, &columns)?;
+        let relations = (&protection.relations, &protection.limits);
+        let values = std::mem::take(&mut self.values);
+        let planned = self.query(&query, relations, &protection.lines, Vec::new());
+        self.values = values;
+        let planned = planned.map_err(Error::without_position)?;
+        let logical = protect::with_types(protect::row_by_row(planned)?, &columns)?;
+        let plan = execute::analyzed(&Plan { logical }, self.state)?;
+        let name = format!("{}.{}", protection.schema, protection.name);
+        let masked = |column: &str| protection.masked.contains(column);
+        Ok(Arc::new(Protected::new(&name, plan, masked)))
     }
 
     /// A view as a relation with the columns that its definition names.
@@ -319,156 +389,5 @@ fn parser_options(state: &SessionState) -> ParserOptions {
         map_string_types_to_utf8view: options.map_string_types_to_utf8view,
         collect_spans: options.collect_spans,
         default_null_ordering: options.default_null_ordering.as_str().into(),
-    }
-}
-
-/// What names mean to the planner: the pinned relations, and the functions of the session.
-struct Names<'a> {
-    state: &'a SessionState,
-    relations: HashMap<TableReference, Arc<dyn TableSource>>,
-    functions: &'a HashMap<String, Arc<ScalarUDF>>,
-    values: &'a [Parameter],
-}
-
-/// A relation whose instants are in the session's zone, as PostgreSQL's are when their hours are
-/// asked for or they are printed. The lake's own are in UTC, and stay so in a session in UTC.
-fn in_session_zone(
-    provider: &Arc<dyn TableProvider>,
-    time_zone: &Arc<str>,
-) -> datafusion::common::Result<Arc<dyn TableProvider>> {
-    if time_zone.as_ref() == "UTC" {
-        return Ok(Arc::clone(provider));
-    }
-    let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(time_zone)));
-    cast_columns(provider, &zoned, |field| {
-        matches!(field.data_type(), DataType::Timestamp(_, Some(_)))
-    })
-}
-
-/// A relation with some of its columns cast to another type.
-fn cast_columns(
-    provider: &Arc<dyn TableProvider>,
-    to: &DataType,
-    which: impl Fn(&Field) -> bool,
-) -> datafusion::common::Result<Arc<dyn TableProvider>> {
-    let schema = provider.schema();
-    if !schema.fields().iter().any(|field| which(field)) {
-        return Ok(Arc::clone(provider));
-    }
-    let columns = schema.fields().iter().map(|field| {
-        let column = Expr::Column(datafusion::common::Column::new_unqualified(field.name()));
-        match which(field) {
-            true => cast(column, to.clone()).alias(field.name()),
-            false => column,
-        }
-    });
-    let source = provider_as_source(Arc::clone(provider));
-    let plan = LogicalPlanBuilder::scan("relation", source, None)?
-        .project(columns)?
-        .build()?;
-    Ok(Arc::new(ViewTable::new(plan, None)))
-}
-
-impl ContextProvider for Names<'_> {
-    fn get_table_source(
-        &self,
-        name: TableReference,
-    ) -> datafusion::common::Result<Arc<dyn TableSource>> {
-        let source = self.relations.get(&name).map(Arc::clone);
-        source.ok_or_else(|| DataFusionError::Plan(format!("relation \"{name}\" was not pinned")))
-    }
-
-    fn get_table_function_source(
-        &self,
-        name: &str,
-        arguments: Vec<Expr>,
-    ) -> datafusion::common::Result<Arc<dyn TableSource>> {
-        let function = self.state.table_functions().get(name).ok_or_else(|| {
-            let error = failure::undefined_function(name);
-            DataFusionError::External(Box::new(error))
-        })?;
-        let arguments = table_arguments::with_values(arguments, self.values)?;
-        let (arguments, narrow) = table_arguments::folded(arguments, self.state)?;
-        let arguments = TableFunctionArgs::new(&arguments, self.state);
-        let provider = function.create_table_provider_with_args(arguments)?;
-        let provider = match narrow {
-            true => cast_columns(&provider, &DataType::Int32, |field| {
-                *field.data_type() == DataType::Int64
-            })?,
-            false => provider,
-        };
-        Ok(provider_as_source(provider))
-    }
-
-    fn create_cte_work_table(
-        &self,
-        name: &str,
-        schema: SchemaRef,
-    ) -> datafusion::common::Result<Arc<dyn TableSource>> {
-        Ok(provider_as_source(Arc::new(CteWorkTable::new(
-            name, schema,
-        ))))
-    }
-
-    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
-        self.state.expr_planners()
-    }
-
-    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(super::type_planner::PostgresTypes))
-    }
-
-    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let of_session = self.functions.get(name);
-        of_session
-            .or_else(|| self.state.scalar_functions().get(name))
-            .map(Arc::clone)
-    }
-
-    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.state
-            .higher_order_functions()
-            .get(name)
-            .map(Arc::clone)
-    }
-
-    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(name).map(Arc::clone)
-    }
-
-    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.state.window_functions().get(name).map(Arc::clone)
-    }
-
-    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
-        None
-    }
-
-    fn options(&self) -> &ConfigOptions {
-        self.state.config_options()
-    }
-
-    fn udf_names(&self) -> Vec<String> {
-        let of_session = self.functions.keys();
-        of_session
-            .chain(self.state.scalar_functions().keys())
-            .cloned()
-            .collect()
-    }
-
-    fn higher_order_function_names(&self) -> Vec<String> {
-        self.state
-            .higher_order_functions()
-            .keys()
-            .cloned()
-            .collect()
-    }
-
-    fn udaf_names(&self) -> Vec<String> {
-        self.state.aggregate_functions().keys().cloned().collect()
-    }
-
-    fn udwf_names(&self) -> Vec<String> {
-        self.state.window_functions().keys().cloned().collect()
     }
 }

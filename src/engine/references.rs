@@ -2,28 +2,20 @@
 //! those that the views read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
-use datafusion::sql::parser::Statement as ParsedStatement;
-use datafusion::sql::resolve::resolve_table_references;
-use datafusion::sql::sqlparser::ast::{
-    Query, Select, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
-};
-use datafusion::sql::sqlparser::tokenizer::Location;
+use datafusion::sql::sqlparser::ast::Query;
 
 use super::access::{Access, Decision, Limit, Policies, Reader};
-use super::bind::reference;
 use super::context::StatementContext;
-use super::nearest::{hint, nearest};
+use super::look_up::Found;
+use super::named_in_query::of_query;
 use super::pin::in_statement;
-use super::scope::is_wildcard;
-use super::{failure, parse};
-use crate::auth::Readable;
+use super::{parse, protect};
+use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
-use crate::catalog::system::is_system_schema;
-use crate::catalog::views::{Reference, View, permission_denied};
+use crate::catalog::views::{View, permission_denied};
 use crate::catalog::{Catalog, Kind, PUBLIC, Relation, Snapshot, SystemRelation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::LakeTable;
@@ -42,8 +34,8 @@ pub(super) struct Resolved {
     pub(super) references: Vec<(TableReference, Meaning)>,
     /// By schema and name, each once.
     pub(super) tables: BTreeMap<(String, String), Target>,
-    /// What a view reads comes before it.
-    pub(super) views: Vec<ResolvedView>,
+    /// What reads others: what it reads comes before it.
+    pub(super) derived: Vec<Derived>,
     /// The statement's own references of which not every column may be read.
     pub(super) limits: Limits,
     /// What was decided about every reference.
@@ -59,6 +51,15 @@ pub(super) enum Meaning {
     Table((String, String)),
     /// By its OID.
     View(u32),
+    /// By its number.
+    Protected(usize),
+}
+
+/// A relation that is made of others.
+#[derive(Debug)]
+pub(super) enum Derived {
+    View(ResolvedView),
+    Protected(ResolvedProtection),
 }
 
 /// Where a relation's rows come from.
@@ -77,6 +78,24 @@ pub(super) struct ResolvedView {
     pub(super) lines: Arc<Lines>,
     pub(super) references: Vec<(TableReference, Meaning)>,
     pub(super) limits: Limits,
+}
+
+/// A relation as one reader may see it.
+#[derive(Debug)]
+pub(super) struct ResolvedProtection {
+    pub(super) number: usize,
+    pub(super) schema: String,
+    pub(super) name: String,
+    /// What is protected.
+    pub(super) relation: Meaning,
+    /// What protects it, over [`protect::own_reference`].
+    pub(super) query: Box<Query>,
+    pub(super) lines: Arc<Lines>,
+    /// Those of the query's own subqueries.
+    pub(super) references: Vec<(TableReference, Meaning)>,
+    pub(super) limits: Limits,
+    /// The columns that are masked.
+    pub(super) masked: BTreeSet<String>,
 }
 
 impl Resolved {
@@ -127,16 +146,7 @@ pub(super) fn resolve_in(
     context: &StatementContext,
     access: &Access,
 ) -> Result<Resolved> {
-    let mut resolver = Resolver {
-        catalog,
-        snapshot,
-        database: &context.facts.database,
-        access,
-        policies: access.policies(),
-        tables: BTreeMap::new(),
-        views: Vec::new(),
-        open: Vec::new(),
-    };
+    let mut resolver = Resolver::new(catalog, snapshot, context, access);
     let path: Vec<&str> = context
         .facts
         .search_path
@@ -144,14 +154,7 @@ pub(super) fn resolve_in(
         .map(String::as_str)
         .collect();
     let (references, limits) = resolver.references(query, lines, &path, &Reader::Session)?;
-    Ok(Resolved {
-        snapshot: Arc::clone(snapshot),
-        references,
-        tables: resolver.tables,
-        views: resolver.views,
-        limits,
-        policies: resolver.policies,
-    })
+    Ok(resolver.resolved(references, limits))
 }
 
 /// What the references of a view mean that is planned for itself. It stands in for a statement
@@ -163,41 +166,79 @@ pub(super) fn resolve_view(
     context: &StatementContext,
     access: &Access,
 ) -> Result<Resolved> {
-    let mut resolver = Resolver {
-        catalog,
-        snapshot,
-        database: &context.facts.database,
-        access,
-        policies: access.policies(),
-        tables: BTreeMap::new(),
-        views: Vec::new(),
-        open: vec![Arc::clone(view)],
-    };
+    let mut resolver = Resolver::new(catalog, snapshot, context, access);
+    resolver.open.push(Arc::clone(view));
     let resolved = resolver.open_view(OWN_OID, view)?;
-    resolver.views.push(resolved);
-    Ok(Resolved {
-        snapshot: Arc::clone(snapshot),
-        references: vec![(TableReference::bare(""), Meaning::View(OWN_OID))],
-        tables: resolver.tables,
-        views: resolver.views,
-        limits: Limits::new(),
-        policies: resolver.policies,
-    })
+    resolver.derived.push(Derived::View(resolved));
+    let own = (TableReference::bare(""), Meaning::View(OWN_OID));
+    Ok(resolver.resolved(vec![own], Limits::new()))
 }
 
-struct Resolver<'a> {
-    catalog: &'a Catalog,
-    snapshot: &'a Arc<Snapshot>,
-    database: &'a str,
-    access: &'a Access,
+/// What a relation means that is read under a protection which is not yet defined.
+pub(super) fn resolve_protection(
+    catalog: &Catalog,
+    snapshot: &Arc<Snapshot>,
+    relation: &Relation,
+    protection: &Protection,
+    context: &StatementContext,
+) -> Result<Resolved> {
+    let access = Access::open();
+    let mut resolver = Resolver::new(catalog, snapshot, context, &access);
+    let raw = resolver.raw(relation)?;
+    let protected = resolver.protected(relation, raw, protection, &Reader::Session)?;
+    let own = (TableReference::bare(""), protected);
+    Ok(resolver.resolved(vec![own], Limits::new()))
+}
+
+/// Resolves the names of one statement.
+pub(super) struct Resolver<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) context: &'a StatementContext,
+    pub(super) access: &'a Access,
     policies: Policies,
     tables: BTreeMap<(String, String), Target>,
-    views: Vec<ResolvedView>,
+    derived: Vec<Derived>,
     /// The views that are being resolved, each read by the one before it.
-    open: Vec<Arc<View>>,
+    pub(super) open: Vec<Arc<View>>,
+    /// The protections that were resolved, by relation and reader.
+    protections: Vec<((String, String), Reader)>,
+    /// The relations whose policies are being resolved.
+    pub(super) guarded: Vec<(String, String)>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(
+        catalog: &'a Catalog,
+        snapshot: &'a Arc<Snapshot>,
+        context: &'a StatementContext,
+        access: &'a Access,
+    ) -> Self {
+        Self {
+            catalog,
+            snapshot,
+            context,
+            access,
+            policies: Policies::default(),
+            tables: BTreeMap::new(),
+            derived: Vec::new(),
+            open: Vec::new(),
+            protections: Vec::new(),
+            guarded: Vec::new(),
+        }
+    }
+
+    fn resolved(self, references: Vec<(TableReference, Meaning)>, limits: Limits) -> Resolved {
+        Resolved {
+            snapshot: Arc::clone(self.snapshot),
+            references,
+            tables: self.tables,
+            derived: self.derived,
+            limits,
+            policies: self.policies,
+        }
+    }
+
     fn references(
         &mut self,
         query: &Query,
@@ -206,7 +247,8 @@ impl Resolver<'_> {
         reader: &Reader,
     ) -> Result<(Vec<(TableReference, Meaning)>, Limits)> {
         let (mut references, mut limits) = (Vec::new(), Limits::new());
-        for name in of_query(query)? {
+        let own = protect::own_reference();
+        for name in of_query(query)?.into_iter().filter(|name| *name != own) {
             let meaning = self.meaning(&name, path, reader);
             let (meaning, limit) = meaning.map_err(|error| match error.kind() {
                 // The executor's check knows no place.
@@ -222,7 +264,12 @@ impl Resolver<'_> {
     }
 
     /// Refuses a relation that may not be read; what of it may be, if that is not all.
-    fn limit(&mut self, relation: &Relation, reader: &Reader) -> Result<Option<Limit>> {
+    fn limit(
+        &mut self,
+        relation: &Relation,
+        protection: Option<&Protection>,
+        reader: &Reader,
+    ) -> Result<Option<Limit>> {
         let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
         let readable = self.access.readable(reader, schema, name);
         let kind = match relation.view() {
@@ -234,6 +281,7 @@ impl Resolver<'_> {
             name: name.to_owned(),
             reader: reader.clone(),
             readable: readable.clone(),
+            protection: protection.cloned(),
         });
         match readable {
             Readable::All => Ok(None),
@@ -252,36 +300,99 @@ impl Resolver<'_> {
         path: &[&str],
         reader: &Reader,
     ) -> Result<(Meaning, Option<Limit>)> {
-        let found = self.look_up(name, path)?;
-        let limit = match &found {
-            Found::System(_) => None,
-            Found::Relation(relation) => self.limit(relation, reader)?,
-        };
-        let (names, target) = match found {
+        let relation = match self.look_up(name, path)? {
             Found::System(relation) => {
                 let names = (relation.schema_name(), relation.name());
                 self.access.require_system(reader, names.0, names.1)?;
                 let names = (names.0.to_owned(), names.1.to_owned());
-                (names, Target::System(relation))
+                self.tables.insert(names.clone(), Target::System(relation));
+                return Ok((Meaning::Table(names), None));
             }
-            Found::Relation(relation) => match &relation.kind {
-                Err(error) => return Err(error.clone()),
-                Ok(Kind::View(view)) => {
-                    self.view(relation.oid, view)?;
-                    return Ok((Meaning::View(relation.oid), limit));
-                }
-                Ok(Kind::Table(table)) => {
-                    let names = (relation.schema.clone(), relation.name.clone());
-                    (names, Target::Lake(table.clone()))
-                }
-            },
+            Found::Relation(relation) => relation,
         };
-        self.tables.insert(names.clone(), target);
-        Ok((Meaning::Table(names), limit))
+        let protection = self
+            .access
+            .protection(reader, &relation.schema, &relation.name);
+        let known = protection.as_ref().ok().and_then(Option::as_ref);
+        let limit = self.limit(&relation, known, reader)?;
+        let raw = self.raw(&relation)?;
+        let meaning = match protection? {
+            None => raw,
+            Some(protection) => self.protected(&relation, raw, &protection, reader)?,
+        };
+        Ok((meaning, limit))
+    }
+
+    /// A relation of the lake, whoever reads it.
+    fn raw(&mut self, relation: &Relation) -> Result<Meaning> {
+        match &relation.kind {
+            Err(error) => Err(error.clone()),
+            Ok(Kind::View(view)) => {
+                self.view(relation.oid, view)?;
+                Ok(Meaning::View(relation.oid))
+            }
+            Ok(Kind::Table(table)) => {
+                let names = (relation.schema.clone(), relation.name.clone());
+                let target = Target::Lake(table.clone());
+                self.tables.insert(names.clone(), target);
+                Ok(Meaning::Table(names))
+            }
+        }
+    }
+
+    /// A relation under the policies and masks of a reader.
+    fn protected(
+        &mut self,
+        relation: &Relation,
+        raw: Meaning,
+        protection: &Protection,
+        reader: &Reader,
+    ) -> Result<Meaning> {
+        let names = (relation.schema.clone(), relation.name.clone());
+        let key = (names.clone(), reader.clone());
+        if let Some(number) = self.protections.iter().position(|known| *known == key) {
+            return Ok(Meaning::Protected(number));
+        }
+        let in_protection = |error| protect::in_protection(error, &names.0, &names.1);
+        let (query, lines) =
+            protect::query_of(&relation.name, protection).map_err(in_protection)?;
+        let own = protect::own_reference();
+        let has_subqueries = of_query(&query)?.iter().any(|name| *name != own);
+        if has_subqueries && self.guarded.contains(&names) {
+            // As fireRIRrules in rewriteHandler.c.
+            let message = format!(
+                "infinite recursion detected in policy for relation \"{}\"",
+                relation.name
+            );
+            return Err(Error::new(ErrorKind::InvalidObjectDefinition, message));
+        }
+        let session =
+            protect::session_values(&query, self.context, || self.access.rights_fingerprint());
+        self.policies.session.extend(session);
+        self.guarded.push(names.clone());
+        let path = [relation.schema.as_str(), PUBLIC];
+        let resolved = self.references(&query, &lines, &path, reader);
+        self.guarded.pop();
+        let (references, limits) = resolved.map_err(in_protection)?;
+        let number = self.protections.len();
+        self.protections.push(key);
+        self.derived.push(Derived::Protected(ResolvedProtection {
+            number,
+            schema: names.0.clone(),
+            name: names.1.clone(),
+            relation: raw,
+            query,
+            lines,
+            references,
+            limits,
+            masked: protection.masks.keys().cloned().collect(),
+        }));
+        Ok(Meaning::Protected(number))
     }
 
     fn view(&mut self, oid: u32, view: &Arc<View>) -> Result<()> {
-        if self.views.iter().any(|known| known.oid == oid) {
+        let is_known = |known: &Derived| matches!(known, Derived::View(known) if known.oid == oid);
+        if self.derived.iter().any(is_known) {
             return Ok(());
         }
         let names = |view: &View| format!("{}.{}", view.schema, view.name);
@@ -302,7 +413,7 @@ impl Resolver<'_> {
         let resolved = self.open_view(oid, view);
         self.open.pop();
         let resolved = resolved.map_err(|error| in_view(error, view))?;
-        self.views.push(resolved);
+        self.derived.push(Derived::View(resolved));
         Ok(())
     }
 
@@ -323,71 +434,6 @@ impl Resolver<'_> {
             references,
         })
     }
-
-    fn look_up(&self, name: &TableReference, path: &[&str]) -> Result<Found> {
-        let schemas: Vec<&str> = match (name.catalog(), name.schema()) {
-            (Some(database), _) if database != self.database => {
-                let message = format!("cross-database reference to \"{database}\"");
-                return Err(Error::unsupported(message));
-            }
-            (_, Some(schema)) => vec![schema],
-            (_, None) => std::iter::once("pg_catalog")
-                .chain(path.iter().copied())
-                .collect(),
-        };
-        // The names of a view were looked up when it was made, by whoever made it.
-        let is_own = self.open.is_empty();
-        for schema in schemas {
-            let is_lake = self.snapshot.schemas.contains_key(schema);
-            if is_own && is_lake && !self.access.may_use(schema) {
-                match name.schema() {
-                    Some(_) => return Err(permission_denied("schema", schema)),
-                    // As recomputeNamespacePath: it is not searched.
-                    None => continue,
-                }
-            }
-            if is_system_schema(schema)
-                && let Some(relation) = self.catalog.system_relation(schema, name.table())
-            {
-                return Ok(Found::System(relation));
-            }
-            if let Some(relation) = self.snapshot.find(schema, name.table())? {
-                if is_own && !self.access.may_use(&relation.schema) {
-                    return Err(permission_denied("schema", &relation.schema));
-                }
-                return Ok(Found::Relation(relation));
-            }
-        }
-        let shown = match name.schema() {
-            Some(schema) => format!("{schema}.{}", name.table()),
-            None => name.table().to_owned(),
-        };
-        let message = format!("relation \"{shown}\" does not exist");
-        let error = Error::new(ErrorKind::UndefinedTable, message);
-        Err(match self.relation_hint(name.table()) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        })
-    }
-
-    /// The relations that were perhaps meant, of whichever schema.
-    fn relation_hint(&self, missing: &str) -> Option<String> {
-        let schemas = self.snapshot.schemas.values();
-        let relations = schemas.flat_map(|schema| schema.relations.values());
-        let relations = relations.filter(|relation| self.access.may_see(relation));
-        let found = nearest(missing, relations, |relation| &relation.name);
-        let names = found.into_iter();
-        let names: Vec<String> = names
-            .map(|relation| format!("{}.{}", relation.schema, relation.name))
-            .collect();
-        hint("", "relation", &names)
-    }
-}
-
-/// What a name finds.
-enum Found {
-    System(Arc<dyn SystemRelation>),
-    Relation(Arc<Relation>),
 }
 
 /// An error inside of a view, as it is told of a statement that reads the view: its position is
@@ -407,82 +453,4 @@ pub(super) fn in_view(error: Error, view: &View) -> Error {
         None => place,
     };
     error.without_position().with_detail(detail)
-}
-
-/// What a view's query reads, by its text.
-///
-/// # Errors
-/// It is not a query that can be run.
-pub fn references_of(text: &str) -> Result<Vec<Reference>> {
-    let (query, _) = parse::parse_view(text)?;
-    let references = of_query(&query)?.into_iter();
-    Ok(references
-        .map(|name| (name.schema().map(str::to_owned), name.table().to_owned()))
-        .collect())
-}
-
-/// The tables a query names, CTEs and functions left out.
-pub(super) fn of_query(query: &Query) -> Result<Vec<TableReference>> {
-    let statement = SqlStatement::Query(Box::new(query.clone()));
-    let statement = ParsedStatement::Statement(Box::new(statement));
-    let (tables, _) = resolve_table_references(&statement, true)
-        .map_err(|error| failure::from_datafusion(&error))?;
-    let mut functions = Functions::default();
-    let _: ControlFlow<()> = query.visit(&mut functions);
-    Ok(tables
-        .into_iter()
-        .filter(|table| !functions.names.contains(table))
-        .collect())
-}
-
-/// Collects the functions in FROM, which look like tables with arguments.
-#[derive(Default)]
-struct Functions {
-    names: BTreeSet<TableReference>,
-}
-
-impl Visitor for Functions {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        match factor {
-            TableFactor::Table {
-                name,
-                args: Some(_),
-                ..
-            }
-            | TableFactor::Function { name, .. } => {
-                self.names.extend(reference(name));
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Where a query says `*` for columns: positions in its text, counted from 1.
-pub fn stars_of(text: &str) -> Vec<usize> {
-    let Ok((query, lines)) = parse::parse_view(text) else {
-        return Vec::new();
-    };
-    let mut stars = Stars::default();
-    let _: ControlFlow<()> = query.visit(&mut stars);
-    let places = stars.found.into_iter();
-    places.map(|place| lines.position(place)).collect()
-}
-
-/// Collects the wildcards of select lists.
-#[derive(Default)]
-struct Stars {
-    found: Vec<Location>,
-}
-
-impl Visitor for Stars {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let stars = select.projection.iter().filter(|item| is_wildcard(item));
-        self.found.extend(stars.map(|item| item.span().start));
-        ControlFlow::Continue(())
-    }
 }

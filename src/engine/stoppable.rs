@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::execute::canceled;
 use super::failure;
+use super::protected::ProtectedExec;
 use crate::error::Result;
 
 /// The plan with joins that end with an error once `stop` is cancelled. For one execution alone.
@@ -28,14 +29,20 @@ pub(super) fn stoppable(
     plan: Arc<dyn ExecutionPlan>,
     stop: &CancellationToken,
 ) -> Result<Arc<dyn ExecutionPlan>> {
+    with_stoppable_joins(plan, stop).map_err(|error| failure::from_datafusion(&error))
+}
+
+fn with_stoppable_joins(
+    plan: Arc<dyn ExecutionPlan>,
+    stop: &CancellationToken,
+) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
     let plan = plan.transform_up(|node| {
         Ok(match with_stoppable_filter(&node, stop)? {
             Some(join) => Transformed::yes(join),
             None => Transformed::no(node),
         })
     });
-    let plan = plan.map_err(|error| failure::from_datafusion(&error))?;
-    Ok(plan.data)
+    Ok(plan?.data)
 }
 
 /// A join with a condition, as it is to run; `None` for everything else.
@@ -53,6 +60,10 @@ fn with_stoppable_filter(
             Arc::clone(filter.schema()),
         ))
     };
+    if let Some(protected) = node.downcast_ref::<ProtectedExec>() {
+        let below = with_stoppable_joins(Arc::clone(protected.input()), stop)?;
+        return Ok(Some(Arc::new(protected.over(below))));
+    }
     if let Some(join) = node.downcast_ref::<NestedLoopJoinExec>()
         && let Some(condition) = join.filter()
     {

@@ -9,7 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::names::Names;
 use super::scalar::{Argument, Scalar, oid_of, text};
-use crate::auth::{Object, Privilege, Rights, Standing};
+use crate::auth::{Object, Privilege, Rights, RowSecurity, Standing};
 use crate::catalog::system::{DATABASE_OID, is_system_schema};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::oid;
@@ -24,6 +24,7 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         on_object(names, "has_table_privilege", relation),
         on_object(names, "has_any_column_privilege", relation),
         on_column(names),
+        row_security(names),
     ]
 }
 
@@ -273,6 +274,25 @@ fn integer(named: &ScalarValue) -> Option<u32> {
     Some(oid.as_ref().map_or(0, oid_of))
 }
 
+/// `row_security_active`: whether policies decide about the rows that whom the statement runs as
+/// reads of a relation (`row_security_active_name` in acl.c).
+fn row_security(names: &Arc<Names>) -> Arc<ScalarUDF> {
+    let names = Arc::clone(names);
+    let body = move |row: &[ScalarValue]| {
+        let asker = Asker::of(&names, None)?;
+        let is_active = match relation(&names, &row[0])? {
+            Some(Found::Of(object)) => {
+                let decides = asker.rights().row_security(&object);
+                matches!(decides, RowSecurity::On { .. })
+            }
+            _ => false,
+        };
+        Ok(ScalarValue::from(is_active))
+    };
+    let relation = [Argument::Any];
+    Scalar::new("row_security_active", &relation, oid::BOOL, body).udf()
+}
+
 /// As the forms of `pg_has_role` in acl.c: `(user, role, privilege)` and `(role, privilege)`.
 fn has_role(names: &Arc<Names>) -> Arc<ScalarUDF> {
     let names = Arc::clone(names);
@@ -358,10 +378,15 @@ fn is_so(names: &Names, user: &str, role: &str, check: Check) -> bool {
     if user == actor.user && actor.standing == Standing::Open {
         return true;
     }
-    match check {
-        Check::Member => authority.is_member(user, role),
-        Check::Usage => authority.has_privileges_of(user, role),
-        Check::Set => authority.can_set_role(user, role),
-        Check::Admin => authority.is_admin(user, role),
-    }
+    let groups = match user == actor.user {
+        true => &*actor.groups,
+        false => &[],
+    };
+    let mut members = std::iter::once(user).chain(authority.groups_of(groups));
+    members.any(|member| match check {
+        Check::Member => authority.is_member(member, role),
+        Check::Usage => authority.has_privileges_of(member, role),
+        Check::Set => authority.can_set_role(member, role),
+        Check::Admin => authority.is_admin(member, role),
+    })
 }

@@ -2,16 +2,21 @@
 
 mod certificates;
 mod gateway;
+mod issuer;
 mod login;
 mod wire;
 
 mod apart;
+mod audit;
 mod auth;
 mod broken;
 mod clients;
 mod downgrade;
 mod encodings;
 mod garbage;
+mod limits;
+mod hidden_rows;
+mod policies;
 mod rights;
 mod roles;
 mod slt;
@@ -20,5 +25,6 @@ mod stores;
 mod styles;
 mod tidy;
 mod tls;
+mod tokens;
 mod transcripts;
 mod views;

@@ -10,9 +10,9 @@ use crate::login::{Stream, log_in};
 use crate::wire::{Message, Wire, message};
 
 /// What stands in forbidden rows and columns: it may be in no message.
-const SECRET: &str = "canary";
+pub(crate) const SECRET: &str = "canary";
 
-const PASSWORD: &str = "geheim";
+pub(crate) const PASSWORD: &str = "geheim";
 
 /// The statements that make the roles and what is granted to them.
 const GRANTS: &[&str] = &[
@@ -41,7 +41,7 @@ const OBJECTS: &[&str] = &[
 ];
 
 /// Ways to its rows, its columns, or their number. `OBJECT` is the relation.
-const WAYS: &[&str] = &[
+pub(crate) const WAYS: &[&str] = &[
     "select * from OBJECT",
     "table OBJECT",
     "select word from OBJECT as o",
@@ -78,6 +78,23 @@ const WAYS: &[&str] = &[
     "select * from \"lake\".OBJECT",
 ];
 
+/// Ways that there will be: refused to everybody, until they are built and join the ways above.
+const WAYS_TO_COME: &[&str] = &[
+    "select word from OBJECT for system_time as of timestamp '2026-11-01'",
+    "select word from OBJECT version as of 0",
+    "select word from OBJECT at (version => 0)",
+    "select word from \"OBJECT@v0\"",
+    "set search_path = vault; select word from \"secrets@v0\"",
+    "set lakegate.as_of = '2026-11-01'; select word from OBJECT",
+    "select * from 'vault/secrets.csv'",
+    "select * from read_csv('vault/secrets.csv')",
+    "select * from read_parquet('vault/secrets.csv')",
+    "select * from openrowset(bulk 'vault/secrets.csv', format = 'CSV') as r",
+    "select pg_read_file('vault/secrets.csv')",
+    "copy OBJECT to '/tmp/never_written'",
+    "create materialized view open.copied as select * from OBJECT",
+];
+
 /// What tells of a relation without its rows; none may hold a row's value.
 const LOOKS: &[&str] = &[
     "select * from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema')",
@@ -92,12 +109,12 @@ const LOOKS: &[&str] = &[
     "select word from vault.secret",
 ];
 
-struct Place {
-    gateway: Gateway,
-    _lake: TempDir,
+pub(crate) struct Place {
+    pub(crate) gateway: Gateway,
+    lake: TempDir,
 }
 
-fn place() -> (Place, Stream<TcpStream>) {
+pub(crate) fn place() -> (Place, Stream<TcpStream>) {
     let lake = TempDir::new().expect("a temporary folder can be made");
     for (schema, name, rows) in [
         (
@@ -125,36 +142,30 @@ fn place() -> (Place, Stream<TcpStream>) {
     }
     ada.query("grant select on vault.above to bi")
         .expect("granted");
-    (
-        Place {
-            gateway,
-            _lake: lake,
-        },
-        ada,
-    )
+    (Place { gateway, lake }, ada)
 }
 
-fn answers(stream: &mut Stream<TcpStream>, sql: &str) -> Vec<Message> {
+pub(crate) fn answers(stream: &mut Stream<TcpStream>, sql: &str) -> Vec<Message> {
     stream.send(&message(b'Q', format!("{sql}\0").as_bytes()));
     stream.read_all()
 }
 
 /// The codes of the errors among messages.
-fn codes(messages: &[Message]) -> Vec<String> {
+pub(crate) fn codes(messages: &[Message]) -> Vec<String> {
     let errors = messages.iter().filter(|message| message.tag == b'E');
     errors
         .map(|error| error.report().code().to_owned())
         .collect()
 }
 
-fn tells(messages: &[Message], word: &str) -> bool {
+pub(crate) fn tells(messages: &[Message], word: &str) -> bool {
     messages.iter().any(|message| {
         let mut parts = message.body.windows(word.len());
         parts.any(|part| part == word.as_bytes())
     })
 }
 
-fn rows(messages: &[Message]) -> usize {
+pub(crate) fn rows(messages: &[Message]) -> usize {
     let rows = messages
         .iter()
         .filter(|message| matches!(message.tag, b'D' | b'd'));
@@ -204,6 +215,44 @@ fn no_way_leads_to_what_is_forbidden() {
         }
     }
     assert!(n_told > OBJECTS.len() * WAYS.len() / 2, "{n_told}");
+}
+
+#[test]
+fn ways_to_come_lead_nowhere() {
+    let (place, _ada) = place();
+    for user in ["eve", "part"] {
+        let mut stream = log_in(&place.gateway, user, PASSWORD).expect("the password is right");
+        for object in OBJECTS {
+            for way in WAYS_TO_COME {
+                let sql = way.replace("OBJECT", object);
+                let messages = answers(&mut stream, &sql);
+                assert!(!tells(&messages, SECRET), "{user}: {sql}: {messages:?}");
+                assert!(!codes(&messages).is_empty(), "{user}: {sql}: {messages:?}");
+                answers(&mut stream, "rollback; reset all");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revoke_holds_on_another_gateway() {
+    let (place, _) = place();
+    let other = Gateway::start_with_state(place.lake.path(), place.gateway.state_folder(), &[]);
+    let mut ada = log_in(&other, "ada", PASSWORD).expect("the password is right");
+    let mut bi = log_in(&place.gateway, "bi", PASSWORD).expect("the password is right");
+    let read = "select word from vault.secrets";
+    bi.query(&format!("prepare q as {read}"))
+        .expect("it is prepared");
+    assert_eq!(bi.query("execute q").expect("it is granted").len(), 2);
+    ada.query("revoke select on vault.secrets from bi")
+        .expect("it is revoked");
+    let is_refused = || {
+        let mut bi = log_in(&place.gateway, "bi", PASSWORD).expect("the password is right");
+        bi.query(read).is_err_and(|report| report.code() == "42501")
+    };
+    place.gateway.wait_until(is_refused);
+    let refused = bi.query("execute q").expect_err("it is revoked");
+    assert_eq!(refused.code(), "42501");
 }
 
 #[test]

@@ -131,7 +131,7 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
         ("bronze", "days", Some(30)),
         ("silver", "empty", None),
     ] {
-        let relation = snapshot.find(schema, name).unwrap().unwrap();
+        let relation = snapshot.find(schema, name, |_| true).unwrap().unwrap();
         let table = relation.table().unwrap().clone();
         let pinned = source.pin(&table).await.unwrap();
         assert_eq!(source.pin(&table).await.unwrap().version, pinned.version);

@@ -9,6 +9,11 @@ use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
 };
+use super::key::{AlterKeys, AlteredKind, alter_keys};
+use super::policy::{
+    AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, alter_policy, create_policy,
+    drop_policy, row_security_change, security_label,
+};
 use super::role::{
     CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
     role_spec, without_secret,
@@ -153,6 +158,8 @@ pub enum Definition {
         /// Its new owner.
         to: RoleSpec,
     },
+    /// ALTER ... ADD and DROP CONSTRAINT.
+    AlterKeys(AlterKeys),
     /// DROP OWNED.
     DropOwned {
         /// Of these roles.
@@ -167,6 +174,23 @@ pub enum Definition {
         /// The new owner.
         to: RoleSpec,
     },
+    /// CREATE POLICY.
+    CreatePolicy(CreatePolicy),
+    /// ALTER POLICY.
+    AlterPolicy(AlterPolicy),
+    /// DROP POLICY.
+    DropPolicy {
+        /// The policy.
+        name: String,
+        /// The relation whose rows it is about.
+        on: Name,
+        /// Whether one that is not there is passed over.
+        if_exists: bool,
+    },
+    /// ALTER TABLE and ALTER VIEW ... ROW LEVEL SECURITY.
+    AlterRowSecurity(AlterRowSecurity),
+    /// SECURITY LABEL ON COLUMN.
+    LabelColumn(LabelColumn),
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -213,8 +237,18 @@ impl Definition {
                 Owned::Table(..) => "ALTER TABLE",
                 Owned::Schema(_) => "ALTER SCHEMA",
             },
+            Self::AlterKeys(alter) => match alter.kind {
+                AlteredKind::Table => "ALTER TABLE",
+                AlteredKind::View => "ALTER VIEW",
+            },
             Self::DropOwned { .. } => "DROP OWNED",
             Self::ReassignOwned { .. } => "REASSIGN OWNED",
+            Self::CreatePolicy(_) => "CREATE POLICY",
+            Self::AlterPolicy(_) => "ALTER POLICY",
+            Self::DropPolicy { .. } => "DROP POLICY",
+            Self::AlterRowSecurity(alter) if alter.is_view => "ALTER VIEW",
+            Self::AlterRowSecurity(_) => "ALTER TABLE",
+            Self::LabelColumn(_) => "SECURITY LABEL",
             Self::Comment { .. } => "COMMENT",
         }
     }
@@ -234,6 +268,11 @@ impl Definition {
                 | Self::AlterOwner { .. }
                 | Self::DropOwned { .. }
                 | Self::ReassignOwned { .. }
+                | Self::CreatePolicy(_)
+                | Self::AlterPolicy(_)
+                | Self::DropPolicy { .. }
+                | Self::AlterRowSecurity(_)
+                | Self::LabelColumn(_)
         )
     }
 }
@@ -252,13 +291,24 @@ pub fn definition(
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
     }
+    if let Some(parsed) = alter_keys(&mut cursor) {
+        return Some(parsed);
+    }
+    let is_new = cursor.skip_all(&["CREATE", "POLICY"]);
+    if is_new || cursor.skip_all(&["ALTER", "POLICY"]) {
+        let parse = if is_new { create_policy } else { alter_policy };
+        let parsed = parse(text, lines, &mut cursor);
+        return Some(parsed.and_then(|definition| cursor.expect_end().map(|()| definition)));
+    }
     let parse = match () {
         () if cursor.skip_all(&["DROP", "VIEW"]) => drop_view,
         () if cursor.skip_all(&["DROP", "OWNED"]) => drop_owned,
         () if cursor.skip_all(&["REASSIGN", "OWNED"]) => reassign_owned,
         () if cursor.skip_all(&["ALTER", "DEFAULT", "PRIVILEGES"]) => alter_defaults,
         () if cursor.skip_all(&["ALTER", "SCHEMA"]) => alter_schema,
-        () if is_new_owner_of_table(&mut cursor) => alter_table,
+        () if cursor.skip_all(&["DROP", "POLICY"]) => drop_policy,
+        () if cursor.skip_all(&["SECURITY", "LABEL"]) => security_label,
+        () if is_about_rights_of_table(&mut cursor) => alter_table,
         () if cursor.skip_all(&["ALTER", "VIEW"]) => alter_view,
         () if cursor.skip_all(&["CREATE", "SCHEMA"]) => create_schema,
         () if cursor.skip_all(&["DROP", "SCHEMA"]) => drop_schema,
@@ -301,13 +351,14 @@ fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
     Some(parsed.map_err(|error| without_secret(error, &cursor)))
 }
 
-/// Reads ALTER TABLE if it gives the table to another owner; other forms of it write.
-fn is_new_owner_of_table(cursor: &mut Cursor<'_>) -> bool {
+/// Reads ALTER TABLE if it says who owns the table, or which rows are for whom; other forms of it
+/// write.
+fn is_about_rights_of_table(cursor: &mut Cursor<'_>) -> bool {
     let place = cursor.place();
     let is_table = cursor.skip_all(&["ALTER", "TABLE"]);
     let inside = cursor.place();
     while is_table && cursor.first().is_some() {
-        if cursor.skip_all(&["OWNER", "TO"]) {
+        if cursor.skip_all(&["OWNER", "TO"]) || row_security_change(cursor).is_some() {
             cursor.go_back(inside);
             return true;
         }
@@ -320,6 +371,14 @@ fn is_new_owner_of_table(cursor: &mut Cursor<'_>) -> bool {
 fn alter_table(cursor: &mut Cursor<'_>) -> Result<Definition> {
     let if_exists = cursor.skip_all(&["IF", "EXISTS"]);
     let name = name(cursor)?;
+    if let Some(change) = row_security_change(cursor) {
+        return Ok(Definition::AlterRowSecurity(AlterRowSecurity {
+            on: name,
+            is_view: false,
+            if_exists,
+            change,
+        }));
+    }
     cursor.expect("OWNER")?;
     cursor.expect("TO")?;
     Ok(Definition::AlterOwner {
@@ -393,7 +452,7 @@ pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
     of_path(path(cursor)?)
 }
 
-fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
+pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     let mut path = vec![cursor.name()?];
     while cursor.skip_sign(&Token::Period) {
         path.push(cursor.name()?);
@@ -401,7 +460,7 @@ fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     Ok(path)
 }
 
-fn of_path(mut path: Vec<String>) -> Result<Name> {
+pub(super) fn of_path(mut path: Vec<String>) -> Result<Name> {
     let name = path.pop().unwrap_or_default();
     let schema = path.pop();
     if !path.is_empty() {

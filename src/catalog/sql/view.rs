@@ -5,9 +5,10 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::definition::{list, name};
 use super::grant::behavior;
+use super::policy::row_security_change;
 use super::role::role_spec;
 use super::setting::setting_value;
-use super::{CreateView, Cursor, Definition, Lines, Owned, SelectText};
+use super::{AlterRowSecurity, CreateView, Cursor, Definition, Lines, Owned, SelectText};
 use crate::error::{Error, ErrorKind, Result};
 
 /// CREATE VIEW, behind these words.
@@ -121,6 +122,14 @@ pub(super) fn alter_view(cursor: &mut Cursor<'_>) -> Result<Definition> {
             on: Owned::View(name, if_exists),
             to: role_spec(cursor)?,
         });
+    }
+    if let Some(change) = row_security_change(cursor) {
+        return Ok(Definition::AlterRowSecurity(AlterRowSecurity {
+            on: name,
+            is_view: true,
+            if_exists,
+            change,
+        }));
     }
     match cursor.peek() {
         Some(action) => Err(Error::unsupported(format!("ALTER VIEW ... {action}"))),

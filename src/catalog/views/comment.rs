@@ -1,6 +1,7 @@
 //! Writes COMMENT ON into the files of the views folder, and changes what it names.
 
-use super::edit::{Editor, Found};
+use super::edit::Editor;
+use super::look_up::Found;
 use super::names::{file_name, no_relation, not_a_view, shown, with_schema, written};
 use crate::catalog::sql::{Commented, Definition, identifier, literal};
 use crate::error::{Error, ErrorKind, Result};

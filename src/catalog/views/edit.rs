@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use super::file::{Piece, pieces};
+use super::look_up::Found;
 use super::names::{
     create_statement, file_name, no_relation, no_view, not_a_view, path_of, shown, written,
 };
 use super::read::{full, schema_of};
 use super::{FullName, Views};
-use crate::auth::{Actor, Fact, Object, Privilege};
+use crate::auth::{Actor, Fact, Object};
 use crate::catalog::sql::{Commented, CreateView, Definition, Name, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +40,8 @@ pub struct Edited {
     pub warnings: Vec<String>,
     /// The view that was defined.
     pub created: Option<FullName>,
+    /// The relation that is protected in another way.
+    pub protected: Option<FullName>,
     /// What the files say of roles now, if that changed.
     pub facts: Option<BTreeSet<Fact>>,
 }
@@ -60,6 +63,7 @@ pub(super) fn edit(
             notices: Vec::new(),
             warnings: Vec::new(),
             created: None,
+            protected: None,
             facts: None,
         },
     };
@@ -97,15 +101,10 @@ pub(super) fn edit(
             }
         }
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
+        Definition::AlterKeys(alter) => editor.alter_keys(alter)?,
         other => editor.role(other)?,
     }
     Ok(editor.edited)
-}
-
-/// What a name means that need not be there.
-pub(super) enum Found {
-    View(FullName),
-    Other(FullName),
 }
 
 pub(super) struct Editor<'a> {
@@ -145,7 +144,7 @@ impl Editor<'_> {
             Definition::AlterOwner { on, to } => self.alter_owner(on, to),
             Definition::DropOwned { roles, cascade } => self.drop_owned(roles, *cascade),
             Definition::ReassignOwned { roles, to } => self.reassign_owned(roles, to),
-            other => Err(Error::unsupported(other.tag())),
+            other => self.policies(other),
         }
     }
 
@@ -169,7 +168,7 @@ impl Editor<'_> {
             let (path, piece) = self.piece_of(&name)?;
             self.replace(&path, piece.bytes, &statement);
         } else {
-            match self.surroundings.snapshot.find(&name.0, &name.1)? {
+            match self.find(&name.0, &name.1)? {
                 Some(_) if or_replace => return Err(not_a_view(shown)),
                 Some(_) => {
                     let message = format!("relation \"{shown}\" already exists");
@@ -246,6 +245,7 @@ impl Editor<'_> {
             }
             Commented::Schema(_) => None,
         });
+        self.remove_keys_of(name);
         let facts = self.facts_of_moved(&Object::relation(&name.0, &name.1), None);
         self.change_facts(facts)
     }
@@ -268,7 +268,7 @@ impl Editor<'_> {
         self.require_owns("view", &old)?;
         let new = renamed(&old);
         self.require_may_create_in(&new.0)?;
-        if self.surroundings.snapshot.find(&new.0, &new.1)?.is_some() {
+        if self.find(&new.0, &new.1)?.is_some() {
             let message = format!("relation \"{}\" already exists", new.1);
             return Err(Error::new(ErrorKind::DuplicateTable, message));
         }
@@ -289,6 +289,7 @@ impl Editor<'_> {
             };
             Some(on + &shown(&new))
         });
+        self.rename_keys_of(&old, &new);
         let (from, to) = (
             Object::relation(&old.0, &old.1),
             Object::relation(&new.0, &new.1),
@@ -370,62 +371,6 @@ impl Editor<'_> {
         });
         let facts = self.facts_of_moved(&Object::schema(name), None);
         self.change_facts(facts)
-    }
-
-    /// The first schema of the search path that exists.
-    fn creation_schema(&self) -> Result<String> {
-        let schemas = &self.surroundings.snapshot.schemas;
-        let path = self.surroundings.search_path.iter();
-        let rights = self.rights();
-        let found = path.into_iter().find(|name| {
-            schemas.contains_key(*name) && rights.may(Privilege::Usage, &Object::schema(name))
-        });
-        found.cloned().ok_or_else(|| {
-            let message = "no schema has been selected to create in";
-            Error::new(ErrorKind::InvalidSchemaName, message)
-        })
-    }
-
-    pub(super) fn require_schema(&self, name: &str) -> Result<()> {
-        if system::is_system_schema(name) {
-            let message = format!("permission denied for schema {name}");
-            return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
-        }
-        if self.surroundings.snapshot.schemas.contains_key(name) {
-            return Ok(());
-        }
-        let message = format!("schema \"{name}\" does not exist");
-        Err(Error::new(ErrorKind::InvalidSchemaName, message))
-    }
-
-    pub(super) fn look_up(&self, name: &Name) -> Result<Option<Found>> {
-        let schemas = match &name.schema {
-            Some(schema) => {
-                self.require_may_use(schema)?;
-                std::slice::from_ref(schema)
-            }
-            None => self.surroundings.search_path,
-        };
-        let rights = self.rights();
-        let usable = schemas
-            .iter()
-            .filter(|schema| rights.may(Privilege::Usage, &Object::schema(schema)));
-        for schema in usable {
-            let Some(relation) = self.surroundings.snapshot.find(schema, &name.name)? else {
-                continue;
-            };
-            let found = (relation.schema.clone(), relation.name.clone());
-            return Ok(Some(match self.views.views.contains_key(&found) {
-                true => Found::View(found),
-                false => Found::Other(found),
-            }));
-        }
-        Ok(None)
-    }
-
-    pub(super) fn skip(&mut self, kind: &str, name: &Name) {
-        let notice = format!("{kind} \"{}\" does not exist, skipping", name.name);
-        self.edited.notices.push(notice);
     }
 
     /// Where a view is defined. One that is defined twice cannot be changed by name.

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ROLES_FOLDER;
 use super::edit::Editor;
 use super::file::{Piece, pieces};
+use super::limits::require_understood;
 use super::names::file_name;
 use super::roles::create_statement;
 use super::said::{default_statement, defaults, grant_statement, owner, privileges, subject, word};
-use crate::auth::{Authority, Fact, Membership, OWNER, Object, Role, RoleSetting, Roles};
+use super::{ROLES_FOLDER, policies};
+use crate::auth::{
+    Authority, Fact, Mask, Membership, OWNER, Object, Policy, Role, RoleSetting, Roles,
+};
 use crate::catalog::sql::{
     CreateRole, Definition, GrantRole, RoleSpec, SettingChange, identifier, literal,
 };
@@ -30,18 +33,19 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
             change: SettingChange::Set(name, value),
         } => {
             let role = role.as_ref().map(named).transpose();
-            Some(role.map(|role| {
-                vec![Fact::Setting(RoleSetting {
+            Some(role.and_then(|role| {
+                require_understood(name, value)?;
+                Ok(vec![Fact::Setting(RoleSetting {
                     role,
                     name: name.clone(),
                     value: value.clone(),
-                })]
+                })])
             }))
         }
         Definition::GrantPrivilege(grant) => Some(privileges(grant)),
         Definition::AlterDefaults(alter) if alter.is_grant => Some(defaults(alter)),
         Definition::AlterOwner { on, to } => Some(owner(on, to)),
-        _ => None,
+        other => policies::facts_of(other),
     }
 }
 
@@ -49,7 +53,11 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
 pub(super) fn is_fact(definition: &Definition) -> bool {
     match definition {
         Definition::GrantRole(grant) => grant.is_grant,
-        Definition::GrantPrivilege(_) | Definition::AlterOwner { .. } => true,
+        Definition::GrantPrivilege(_)
+        | Definition::AlterOwner { .. }
+        | Definition::CreatePolicy(_)
+        | Definition::AlterRowSecurity(_) => true,
+        Definition::LabelColumn(label) => label.label.is_some(),
         Definition::AlterDefaults(alter) => alter.is_grant,
         Definition::AlterRoleSetting { change, .. } => matches!(change, SettingChange::Set(..)),
         _ => false,
@@ -169,12 +177,20 @@ fn statement(fact: &Fact) -> String {
             let (on, name) = subject(object);
             format!("revoke {} on {on}{name} from public;", word(*privilege))
         }
+        Fact::Policy(policy) => policies::policy_statement(policy),
+        Fact::RowSecurityEnabled(on) => policies::row_security_statement(on, "enable"),
+        Fact::RowSecurityForced(on) => policies::row_security_statement(on, "force"),
+        Fact::Mask(mask) => policies::mask_statement(mask),
     }
 }
 
-/// The file of the role that a fact is about.
+/// The file of the role that a fact is about, or of the relation, where it is about rows and columns.
 fn path_of(fact: &Fact) -> String {
     let role = match fact {
+        Fact::Policy(Policy { relation: on, .. })
+        | Fact::Mask(Mask { relation: on, .. })
+        | Fact::RowSecurityEnabled(on)
+        | Fact::RowSecurityForced(on) => return policies_path(on),
         Fact::Membership(membership) => membership.member.as_str(),
         Fact::Setting(setting) => setting.role.as_deref().unwrap_or("_all"),
         Fact::Grant(grant) => grant.grantee.as_deref().unwrap_or("public"),
@@ -183,6 +199,16 @@ fn path_of(fact: &Fact) -> String {
         Fact::Withdrawn(..) => "public",
     };
     role_path(role)
+}
+
+/// The file that a relation's policies and masks are written to.
+fn policies_path(on: &Object) -> String {
+    let (schema, name) = match on {
+        Object::Relation(schema, name) => (schema.as_str(), name.as_str()),
+        _ => ("", ""),
+    };
+    let (schema, name) = (file_name(schema), file_name(name));
+    format!("{ROLES_FOLDER}_policies/{schema}/{name}.sql")
 }
 
 /// The file that a role is written to.
@@ -198,6 +224,7 @@ pub(super) fn check(authority: &Authority, fact: &Fact) -> Result<()> {
     if let Some(missing) = fact.roles().iter().find(|role| !authority.exists(role)) {
         return Err(no_role(missing));
     }
+    policies::refuse_second(authority.facts.iter(), fact)?;
     match fact {
         Fact::Membership(membership) => refuse_circle(authority, membership),
         Fact::Owner(object, owner) if authority.owner_of(object) != OWNER => {

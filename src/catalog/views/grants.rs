@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::edit::{Editor, Found};
+use super::edit::Editor;
+use super::look_up::Found;
 use super::names::no_relation;
 use super::owners::permission_denied;
 use crate::auth::{Authority, Fact, Grant, Object, Privilege};

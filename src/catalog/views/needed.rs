@@ -45,7 +45,21 @@ impl Editor<'_> {
 fn needs(fact: &Fact, dropped: &BTreeSet<String>) -> Option<(String, String)> {
     let goes = |role: &String| dropped.contains(role).then(|| role.clone());
     match fact {
-        Fact::Membership(_) | Fact::Setting(_) | Fact::Withdrawn(..) => None,
+        Fact::Membership(_)
+        | Fact::Setting(_)
+        | Fact::Withdrawn(..)
+        | Fact::RowSecurityEnabled(_)
+        | Fact::RowSecurityForced(_) => None,
+        Fact::Policy(policy) => {
+            let role = policy.roles.iter().find_map(goes)?;
+            let on = described(&policy.relation);
+            Some((role, format!("target of policy {} on {on}", policy.name)))
+        }
+        Fact::Mask(mask) => {
+            let role = mask.except.iter().find_map(goes)?;
+            let on = described(&mask.relation);
+            Some((role, format!("mask of column {} of {on}", mask.column)))
+        }
         Fact::Owner(object, owner) => {
             let role = goes(owner)?;
             Some((role, format!("owner of {}", described(object))))

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::FullName;
 use super::edit::Editor;
 use super::names::not_a_view;
+use super::policies::without_roles;
 use super::roles::denied;
 use crate::auth::{Fact, Grant, OWNER, Object, Privilege, Rights, Standing};
 use crate::catalog::sql::{Owned, RoleSpec};
@@ -268,7 +269,9 @@ impl Editor<'_> {
             Fact::Membership(it) => !is_theirs(&it.grantor),
             _ => true,
         });
-        self.change_facts(facts)
+        let facts = facts.into_iter();
+        let facts = facts.filter_map(|fact| without_roles(fact, &roles));
+        self.change_facts(facts.collect())
     }
 
     /// As DropOwnedObjects and ReassignOwnedObjects in user.c.

@@ -143,7 +143,8 @@ fn objects(on: &GrantObjects) -> Vec<Object> {
     }
 }
 
-fn relation(name: &Name) -> Object {
+/// The relation that a file names; a name without a schema is in `public`.
+pub(super) fn relation(name: &Name) -> Object {
     let schema = name.schema.as_deref().unwrap_or(PUBLIC);
     Object::relation(schema, &name.name)
 }

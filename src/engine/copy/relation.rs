@@ -20,10 +20,11 @@ pub(in crate::engine) fn check(copy: &Copy, pinned: Result<Pinned>) -> Result<Pi
     // The name is no expression: `DoCopy` knows no place of it.
     let pinned = pinned.map_err(Error::without_position)?;
     for relation in pinned.relations.values() {
+        let relation = relation.unprotected();
         let known = |column: &str| match relation {
             PinnedRelation::Table(table) => table.provider.schema().field_with_name(column).is_ok(),
             // It is refused in any case.
-            PinnedRelation::View(_) => true,
+            PinnedRelation::View(_) | PinnedRelation::Protected(_) => true,
         };
         for (index, column) in copy.columns.iter().enumerate() {
             if !known(column) {

@@ -1,7 +1,9 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 mod array_casts;
+mod catalog_functions;
 mod characters;
+mod chosen;
 mod comparison;
 mod correlated_scalar;
 mod division;
@@ -12,6 +14,7 @@ mod interval_operators;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
+pub(in crate::engine) mod kept_casts;
 pub(in crate::engine) mod kept_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
@@ -19,6 +22,7 @@ pub(in crate::engine) mod literals;
 mod named_types;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
+mod null_aware_in;
 mod numbers;
 pub(in crate::engine) mod rows_in_lists;
 mod single_value;
@@ -50,6 +54,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.
     planners.insert(0, Arc::new(named_types::NamedTypes));
+    analyzer.insert(3, Arc::new(chosen::Chosen));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
@@ -58,6 +63,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     let operators = Arc::new(interval_operators::IntervalOperators);
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
+    state.add_analyzer_rule(Arc::new(null_aware_in::NullAwareIn));
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
     state.add_analyzer_rule(Arc::new(uncorrelated_scalar::UncorrelatedScalar));
     state.add_analyzer_rule(Arc::new(input::Input));

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut,
 };
 
-use super::{array_casts, characters, subquery_array, values_casts};
+use super::{array_casts, catalog_functions, characters, subquery_array, values_casts};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -40,6 +40,7 @@ impl VisitorMut for Normalizer {
         {
             strip_pg_catalog(name);
         }
+        catalog_functions::as_relation(factor);
         ControlFlow::Continue(())
     }
 

@@ -14,7 +14,7 @@ mod values;
 mod zone;
 
 pub use array::range;
-pub use cast::{output, writes};
+pub use cast::{output, texts, writes};
 pub use datetime::{MICROS_PER_DAY, date_binary, timestamp_binary};
 pub(super) use datetime::{date, time, timestamp, timestamptz, utc_offset};
 pub use interval::Interval;
