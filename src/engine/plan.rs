@@ -29,7 +29,7 @@ use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations
 use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
 use super::references::{Limits, in_view};
-use super::rules::{json_uses, kept_uses};
+use super::rules::{json_uses, kept_casts, kept_uses};
 use super::{Parameter, Scene, execute, protect, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -181,7 +181,13 @@ impl<'a> Planning<'a> {
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
-            .and_then(|plan| kept_uses::check(plan, self.context.facts.style))
+            .and_then(|plan| {
+                let session = kept_casts::Session {
+                    style: self.context.facts.style,
+                    functions: &self.functions,
+                };
+                kept_uses::check(plan, session)
+            })
             .map_err(|error| {
                 let failed = failure::in_statement(&error, lines);
                 let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();

@@ -12,10 +12,10 @@ use super::decode;
 use super::encode::Format;
 use super::failure::{Failure, Step, Stop};
 use super::message::{Bind, Message, Target};
+use super::portal::{Life, Portal, PortalState, Prepared};
 use super::respond;
 use super::rows::{Presentation, Rows};
 use super::run::{Binding, Sent, within_width};
-use super::session::{Life, Portal, PortalState, Prepared};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{

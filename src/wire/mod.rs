@@ -29,6 +29,7 @@ mod keepalive;
 mod message;
 mod named;
 mod notify;
+mod portal;
 mod respond;
 mod rows;
 mod run;

@@ -8,10 +8,11 @@ use super::connection::Connection;
 use super::cursor::{Cursor, Fetching, SharedCursor};
 use super::encode::Format;
 use super::failure::{Failure, Step};
+use super::portal::{Life, Portal, PortalState, Prepared};
 use super::respond;
 use super::rows::{Rows, Tag};
 use super::run::{Binding, Sent};
-use super::session::{Life, Portal, PortalState, Prepared, no_cursor};
+use super::session::no_cursor;
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{

@@ -6,27 +6,27 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, InList, ScalarFunction};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
-use super::named_types::{Aligned, aligned, is_kept, is_open, of_type};
+use super::kept_casts::{self, Session};
+use super::named_types::{Aligned, aligned, is_kept, is_open};
 use crate::error::{Error, ErrorKind};
 use crate::functions;
-use crate::functions::input::input;
-use crate::functions::kept::{as_type, beyond_decimals, kept_of};
-use crate::functions::output::{Style, output};
+use crate::functions::kept::as_type;
+use crate::functions::output::{Style, output, writes};
 use crate::types::{self, format_type, oid};
 
-/// Checks a plan, and gives casts and choices among kept values their meaning. `style` is the session's.
+/// Checks a plan, and gives casts and choices among kept values their meaning.
 ///
 /// # Errors
 /// A use that PostgreSQL refuses, or that would be answered otherwise.
-pub(in crate::engine) fn check(plan: LogicalPlan, style: Style) -> Result<LogicalPlan> {
+pub(in crate::engine) fn check(plan: LogicalPlan, session: Session<'_>) -> Result<LogicalPlan> {
     let mut changed = false;
     plan.transform_up_with_subqueries(|plan| {
-        let rewritten = rewrite_plan(plan, style)?;
+        let rewritten = rewrite_plan(plan, session)?;
         changed |= rewritten.transformed;
         match changed {
             true => rewritten.map_data(LogicalPlan::recompute_schema),
@@ -36,7 +36,7 @@ pub(in crate::engine) fn check(plan: LogicalPlan, style: Style) -> Result<Logica
     .map(|transformed| transformed.data)
 }
 
-fn rewrite_plan(plan: LogicalPlan, style: Style) -> Result<Transformed<LogicalPlan>> {
+fn rewrite_plan(plan: LogicalPlan, session: Session<'_>) -> Result<Transformed<LogicalPlan>> {
     match &plan {
         LogicalPlan::TableScan(_) => return Ok(Transformed::no(plan)),
         LogicalPlan::Union(union) => check_union(union)?,
@@ -46,16 +46,16 @@ fn rewrite_plan(plan: LogicalPlan, style: Style) -> Result<Transformed<LogicalPl
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema, style))?;
+        let rewritten = expression.transform_up(|inner| rewrite(inner, &schema, session))?;
         Ok(rewritten.update_data(|expression| name.restore(expression)))
     })
 }
 
-fn external(error: Error) -> DataFusionError {
+pub(super) fn external(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 
-fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {
+pub(super) fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {
     let field = expression.to_field(schema).ok()?.1;
     Some(field)
 }
@@ -77,17 +77,18 @@ pub(super) fn row_of(values: Vec<Expr>) -> Expr {
     functions::row().call(values)
 }
 
-fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
+fn rewrite(expression: Expr, schema: &DFSchema, session: Session<'_>) -> Result<Transformed<Expr>> {
     match expression {
-        Expr::Cast(cast) => rewrite_cast(cast, schema, style),
+        Expr::Cast(cast) => kept_casts::rewrite(cast, schema, session),
         Expr::BinaryExpr(binary) => rewrite_binary(binary, schema),
         Expr::Between(between) => rewrite_between(between, schema),
         Expr::InList(in_list) => rewrite_in_list(in_list, schema),
-        Expr::ScalarFunction(call) if CONCATENATING.contains(&call.func.name()) => {
-            Ok(Transformed::yes(concatenated(call, schema, style)))
+        Expr::ScalarFunction(call) if call.func.name() == "row" => Ok(record(call, schema)?),
+        Expr::ScalarFunction(call) if takes_written(call.func.name()) => {
+            Ok(Transformed::yes(concatenated(call, schema, session.style)))
         }
         other => match chosen(&other, schema)? {
-            Some(of) => Ok(Transformed::yes(as_type(of).call(vec![other]))),
+            Some(of) => Ok(Transformed::yes(as_type(&of).call(vec![other]))),
             None => {
                 check_others(&other, schema).map_err(external)?;
                 Ok(Transformed::no(other))
@@ -99,11 +100,38 @@ fn rewrite(expression: Expr, schema: &DFSchema, style: Style) -> Result<Transfor
 /// Functions whose arguments are what their types' output functions make of them.
 const CONCATENATING: &[&str] = &["concat", "concat_ws"];
 
+/// Functions whose arguments are cast to text, whatever they are.
+const QUOTING: &[&str] = &["quote_literal", "quote_nullable"];
+
+/// A quoted literal in a record has no type yet, and is not text.
+fn record(call: ScalarFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_any_open = call.args.iter().any(is_open);
+    let fields = call.args.into_iter().map(|argument| {
+        if !is_open(&argument) {
+            return Ok(argument);
+        }
+        let (_, field) = argument.to_field(schema)?;
+        Ok(as_type(&types::named(&field, oid::UNKNOWN)).call(vec![argument]))
+    });
+    let row = ScalarFunction::new_udf(call.func, fields.collect::<Result<_>>()?);
+    Ok(Transformed::new_transformed(
+        Expr::ScalarFunction(row),
+        is_any_open,
+    ))
+}
+
+fn takes_written(name: &str) -> bool {
+    CONCATENATING.contains(&name) || QUOTING.contains(&name)
+}
+
 /// As `concat_internal` in varlena.c: a boolean is `t`, where a cast of it is `true`.
 fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
+    let quotes = QUOTING.contains(&call.func.name());
     let written = call.args.into_iter().map(|argument| {
-        let is_text = field_of(&argument, schema)
-            .is_none_or(|field| is_text(field.data_type()) || field.data_type().is_null());
+        let is_text = field_of(&argument, schema).is_none_or(|field| {
+            let of = field.data_type();
+            is_text(of) || of.is_null() || (quotes && !writes(of))
+        });
         match is_text {
             true => argument,
             false => {
@@ -208,96 +236,7 @@ fn rewrite_in_list(in_list: InList, schema: &DFSchema) -> Result<Transformed<Exp
     }))
 }
 
-/// A cast from or to a kept type.
-fn rewrite_cast(cast: Cast, schema: &DFSchema, style: Style) -> Result<Transformed<Expr>> {
-    let Cast { expr, field: to } = cast;
-    let unchanged =
-        |expr: Box<Expr>, to: FieldRef| Ok(Transformed::no(Expr::Cast(Cast { expr, field: to })));
-    let Some(of) = field_of(&expr, schema) else {
-        return unchanged(expr, to);
-    };
-    if let Some(kept) = beyond_its_type(&expr, &to, &style)? {
-        return Ok(Transformed::yes(kept));
-    }
-    if !is_kept(&of) && !is_kept(&to) {
-        return unchanged(expr, to);
-    }
-    let (of_oid, to_oid) = (types::of_field(&of).oid, types::of_field(&to).oid);
-    let by_text = |expr: Box<Expr>| {
-        let text = Arc::new(Field::new("", DataType::Utf8, true));
-        let text = output(text, Style::default()).call(vec![*expr]);
-        Transformed::yes(input(Arc::clone(&to), style).call(vec![text]))
-    };
-    Ok(match (of_oid, to_oid) {
-        // As network_show in network.c: a cast to text names the length of the network always.
-        (oid::INET, oid::TEXT | oid::VARCHAR) => {
-            let shown = Arc::new(Field::new("", DataType::Binary, true));
-            let shown = as_type(types::named(&shown, oid::CIDR)).call(vec![*expr]);
-            Transformed::yes(output(to, style).call(vec![shown]))
-        }
-        _ if is_text(to.data_type()) => return unchanged(expr, to),
-        // Read by the type's input function.
-        _ if is_text(of.data_type()) || of.data_type().is_null() => return unchanged(expr, to),
-        (oid::CIDR, oid::INET) => Transformed::yes(as_type(to).call(vec![*expr])),
-        (oid::INET, oid::CIDR) => Transformed::yes(kept_of(oid::CIDR).call(vec![*expr])),
-        (one, other) if one == other => {
-            Transformed::yes(as_type(types::named(&to, one)).call(vec![*expr]))
-        }
-        (oid::TIME | oid::TIMESTAMPTZ, oid::TIMETZ)
-        | (oid::TIMETZ, oid::TIME)
-        | (oid::NUMERIC, oid::FLOAT4 | oid::FLOAT8)
-        | (oid::MACADDR, oid::MACADDR8)
-        | (oid::DATE, oid::TIMESTAMP | oid::TIMESTAMPTZ) => by_text(expr),
-        (one, other) => {
-            let name = |of: u32| format_type(of, -1).unwrap_or_default();
-            let message = format!("cannot cast type {} to {}", name(one), name(other));
-            return Err(external(Error::new(ErrorKind::CannotCoerce, message)));
-        }
-    })
-}
-
-/// A quoted literal that is a number or a date which the type of its cast does not hold: it is kept.
-fn beyond_its_type(expr: &Expr, to: &Field, style: &Style) -> Result<Option<Expr>> {
-    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = expr else {
-        return Ok(None);
-    };
-    let to_oid = types::of_field(to).oid;
-    let is_beyond = match to.data_type() {
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            match beyond_decimals(text) {
-                Some(_) if text.trim().eq_ignore_ascii_case("nan") => true,
-                // As apply_typmod_special has it.
-                Some(_) => return Err(external(numeric_overflow(*precision, *scale))),
-                None => false,
-            }
-        }
-        DataType::Date32 => {
-            let value = functions::input::value(text, oid::DATE, style).map_err(external)?;
-            matches!(value, ScalarValue::Binary(_))
-        }
-        DataType::List(element) => match element.data_type() {
-            DataType::Decimal128(..) | DataType::Date32 => {
-                let value = functions::input::value(text, to_oid, style).map_err(external)?;
-                let list = Field::new("", value.data_type(), true);
-                let list = types::named(&Arc::new(list), to_oid);
-                return Ok(is_kept(&list).then(|| of_type(expr.clone(), &list)));
-            }
-            _ => false,
-        },
-        _ => false,
-    };
-    let field = types::named(&Arc::new(Field::new("", DataType::Binary, true)), to_oid);
-    Ok(is_beyond.then(|| of_type(expr.clone(), &field)))
-}
-
-fn numeric_overflow(precision: u8, scale: i8) -> Error {
-    let detail =
-        format!("A field with precision {precision}, scale {scale} cannot hold an infinite value.");
-    let kind = ErrorKind::NumericValueOutOfRange;
-    Error::new(kind, "numeric field overflow").with_detail(detail)
-}
-
-fn is_text(data_type: &DataType) -> bool {
+pub(super) fn is_text(data_type: &DataType) -> bool {
     matches!(
         data_type,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View

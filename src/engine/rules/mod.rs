@@ -1,5 +1,6 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod array_casts;
 mod catalog_functions;
 mod characters;
 mod chosen;
@@ -14,6 +15,7 @@ mod interval_operators;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
+pub(in crate::engine) mod kept_casts;
 pub(in crate::engine) mod kept_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
@@ -27,6 +29,7 @@ pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;
 mod uncorrelated_scalar;
+mod values_casts;
 mod yielding;
 
 use std::sync::Arc;

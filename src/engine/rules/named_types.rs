@@ -14,8 +14,10 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::kept_uses;
 use crate::error::{Error, ErrorKind};
-use crate::functions::kept::{as_type, kept_of};
-use crate::types::{self, TYPE_KEY, oid};
+use crate::functions::input::value;
+use crate::functions::kept::{as_type, beyond_decimals, kept_of};
+use crate::functions::output::Style;
+use crate::types::{self, MODIFIER_KEY, TYPE_KEY, oid};
 
 /// The planner of them; everything else is left to DataFusion's.
 #[derive(Debug)]
@@ -68,8 +70,14 @@ impl ExprPlanner for NamedTypes {
             false => element,
         });
         let list = make_array_udf().call(elements.collect());
-        let named = types::named(&Arc::new(Field::new("array", DataType::Null, true)), array);
-        Ok(PlannerResult::Planned(as_type(named).call(vec![list])))
+        let mut named = Field::new("array", DataType::Null, true);
+        let are_as_long = fields.iter().all(|other| types::of_field(other) == of);
+        if are_as_long && of.modifier != -1 {
+            let modifier = (MODIFIER_KEY.to_owned(), of.modifier.to_string());
+            named = named.with_metadata([modifier].into());
+        }
+        let named = types::named(&Arc::new(named), array);
+        Ok(PlannerResult::Planned(as_type(&named).call(vec![list])))
     }
 
     fn plan_struct_literal(
@@ -120,6 +128,14 @@ pub(super) fn aligned(
         let left = of_type(left, &of_right);
         return Ok(Aligned::Yes(left, right));
     }
+    if let Some(kept) = beyond(&right, &of_left) {
+        let left = kept_of(types::of_field(&of_left).oid).call(vec![left]);
+        return Ok(Aligned::Yes(left, kept));
+    }
+    if let Some(kept) = beyond(&left, &of_right) {
+        let right = kept_of(types::of_field(&of_right).oid).call(vec![right]);
+        return Ok(Aligned::Yes(kept, right));
+    }
     match (is_kept(&of_left), is_kept(&of_right)) {
         (false, false) => Ok(Aligned::No(left, right)),
         (true, true) if are_alike(&of_left, &of_right) => Ok(Aligned::Yes(left, right)),
@@ -132,6 +148,25 @@ pub(super) fn aligned(
             None => Err(undefined(operator, &of_left, &of_right)),
         },
     }
+}
+
+/// A quoted literal beside a plain number or date, if it is one that no type of Arrow's holds.
+fn beyond(literal: &Expr, beside: &Field) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = literal else {
+        return None;
+    };
+    let of = types::of_field(beside).oid;
+    let is_beyond = match beside.data_type() {
+        DataType::Decimal128(..) | DataType::Decimal256(..) => beyond_decimals(text).is_some(),
+        // Whatever the session's style, words are no dates of a calendar.
+        DataType::Date32 => matches!(
+            value(text, oid::DATE, &Style::default()),
+            Ok(ScalarValue::Binary(_))
+        ),
+        _ => false,
+    };
+    let kept = types::named(&Arc::new(Field::new("", DataType::Binary, true)), of);
+    is_beyond.then(|| of_type(literal.clone(), &kept))
 }
 
 /// A plain number or date as one that no type of Arrow's holds is kept.

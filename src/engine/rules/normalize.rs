@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval, ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    Interval, ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::{catalog_functions, characters, subquery_array};
+use super::{array_casts, catalog_functions, characters, subquery_array, values_casts};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -44,8 +44,15 @@ impl VisitorMut for Normalizer {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            values_casts::cast_alike(values);
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
-        if let Some(array) = array_of_casts(expression) {
+        if let Some(array) = array_casts::array_of_casts(expression) {
             *expression = array;
         }
         ControlFlow::Continue(())
@@ -107,40 +114,6 @@ impl VisitorMut for Normalizer {
             Err(error) => ControlFlow::Break(error),
         }
     }
-}
-
-/// `ARRAY[a, b]::t[]` is `ARRAY[a::t, b::t]`, as `transformTypeCast` in parse_expr.c has it.
-fn array_of_casts(expression: &Expr) -> Option<Expr> {
-    let Expr::Cast {
-        kind: kind @ (CastKind::Cast | CastKind::DoubleColon),
-        expr,
-        data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(element, None)),
-        ..
-    } = expression
-    else {
-        return None;
-    };
-    let Expr::Array(array) = expr.as_ref() else {
-        return None;
-    };
-    let mut array = array.clone();
-    for value in &mut array.elem {
-        let data_type = match value {
-            Expr::Array(_) => {
-                let inner = ArrayElemTypeDef::SquareBracket(element.clone(), None);
-                DataType::Array(inner)
-            }
-            _ => element.as_ref().clone(),
-        };
-        *value = Expr::Cast {
-            kind: kind.clone(),
-            expr: Box::new(value.clone()),
-            data_type,
-            array: false,
-            format: None,
-        };
-    }
-    (!array.elem.is_empty()).then_some(Expr::Array(array))
 }
 
 /// `(value).field`, whatever the value is computed by; `None` for subscripts.
@@ -310,7 +283,7 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
         DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
         DataType::JSON | DataType::JSONB => json_cast(expression, data_type),
         DataType::Array(_) => {
-            deepen(expression, data_type);
+            array_casts::deepen(expression, data_type);
             None
         }
         DataType::Numeric(ExactNumberInfo::None)
@@ -320,23 +293,6 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
         DataType::Text => spelled,
         _ => None,
     })
-}
-
-/// `'{{1},{2}}'::int4[]`: PostgreSQL's array types have any number of dimensions, Arrow's lists one
-/// each. A literal says how many by its braces.
-fn deepen(expression: &Expr, data_type: &mut DataType) {
-    let Expr::Value(value) = expression else {
-        return;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return;
-    };
-    let is_brace = |it: &char| *it == '{' || it.is_ascii_whitespace();
-    let braces = text.chars().take_while(is_brace).filter(|it| *it == '{');
-    for _ in 1..braces.count() {
-        let inner = std::mem::replace(data_type, DataType::JSON);
-        *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(inner), None));
-    }
 }
 
 /// `INTERVAL '1 day'` is a cast of that text; DataFusion reads fewer texts. With a field behind it,
@@ -492,6 +448,12 @@ fn other_call(function: &Function) -> Option<Expr> {
             let today = call("current_date", Vec::new());
             Some(call("age", vec![today, (*of).clone()]))
         }
+        // Which types there are is asked of the others alone.
+        ("coalesce", given) if given.iter().any(|it| is_null(it)) => {
+            let others = given.iter().filter(|it| !is_null(it));
+            let others: Vec<Expr> = others.map(|it| (*it).clone()).collect();
+            (!others.is_empty()).then(|| call("coalesce", others))
+        }
         ("pg_typeof", [Expr::Value(value)])
             if matches!(value.value, Value::SingleQuotedString(_) | Value::Null) =>
         {
@@ -499,6 +461,10 @@ fn other_call(function: &Function) -> Option<Expr> {
         }
         _ => None,
     }
+}
+
+fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(value) if value.value == Value::Null)
 }
 
 /// Functions that SQL calls without parentheses, and DataFusion only with them.

@@ -38,19 +38,19 @@ impl Subtype {
     }
 
     /// Reads a value's text.
-    pub(super) fn from_text(self, text: &str, style: &Style) -> Result<Vec<u8>> {
+    pub(super) fn read(self, text: &str, style: &Style) -> Result<Vec<u8>> {
         match self {
             Self::Numeric => number::from_text(text),
             Self::Date => any_date(text, style).map(|days| four(date::days_of_2000(days))),
-            Self::Int4 => self.from_value(&value(text, oid::INT4, style)?),
-            Self::Int8 => self.from_value(&value(text, oid::INT8, style)?),
-            Self::Timestamp => self.from_value(&value(text, oid::TIMESTAMP, style)?),
-            Self::Timestamptz => self.from_value(&value(text, oid::TIMESTAMPTZ, style)?),
+            Self::Int4 => self.keep(&value(text, oid::INT4, style)?),
+            Self::Int8 => self.keep(&value(text, oid::INT8, style)?),
+            Self::Timestamp => self.keep(&value(text, oid::TIMESTAMP, style)?),
+            Self::Timestamptz => self.keep(&value(text, oid::TIMESTAMPTZ, style)?),
         }
     }
 
     /// A value that is not null. Numerics are those of Arrow's, or kept ones.
-    pub(super) fn from_value(self, value: &ScalarValue) -> Result<Vec<u8>> {
+    pub(super) fn keep(self, value: &ScalarValue) -> Result<Vec<u8>> {
         match (self, value) {
             (Self::Int4, ScalarValue::Int32(Some(value))) => Ok(four(*value)),
             (Self::Int8, ScalarValue::Int64(Some(value))) => Ok(eight(*value)),

@@ -86,7 +86,7 @@ fn made(row: &[ScalarValue], subtype: Subtype) -> Result<ScalarValue> {
     let bound = |value: &ScalarValue, is_inclusive: bool| {
         let value = match value.is_null() {
             true => None,
-            false => Some(subtype.from_value(value)?),
+            false => Some(subtype.keep(value)?),
         };
         Ok::<Bound, Error>(Bound {
             value,

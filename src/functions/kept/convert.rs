@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BinaryBuilder};
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use bytes::BytesMut;
 use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{
@@ -12,14 +12,13 @@ use datafusion::logical_expr::{
 };
 
 use super::{from_text, network};
-use crate::catalog::system::field;
 use crate::error::{Error, Result};
 use crate::functions::output::{Style, Values, text_value};
 use crate::types::{self, oid};
 
 /// The function that says of values that they are of a field's type, and changes nothing.
-pub fn as_type(to: FieldRef) -> Arc<ScalarUDF> {
-    conversion(Conversion::AsType, to)
+pub fn as_type(to: &FieldRef) -> Arc<ScalarUDF> {
+    conversion(Conversion::AsType, to, types::of_field(to).oid)
 }
 
 /// The function that keeps plain numbers or dates as values of this type are kept that Arrow does not
@@ -29,20 +28,15 @@ pub fn kept_of(pg_oid: u32) -> Arc<ScalarUDF> {
         oid::CIDR => Conversion::Network,
         _ => Conversion::ByText,
     };
-    conversion(conversion_to, Arc::new(field("kept", pg_oid, true)))
+    let kept = Field::new("kept", DataType::Binary, true);
+    conversion(conversion_to, &Arc::new(kept), pg_oid)
 }
 
-fn conversion(kind: Conversion, to: FieldRef) -> Arc<ScalarUDF> {
-    let to = match kind {
-        Conversion::AsType => to,
-        Conversion::ByText | Conversion::Network => {
-            Arc::new(to.as_ref().clone().with_data_type(DataType::Binary))
-        }
-    };
+fn conversion(kind: Conversion, to: &FieldRef, pg_oid: u32) -> Arc<ScalarUDF> {
     Arc::new(ScalarUDF::from(Convert {
         signature: Signature::any(1, Volatility::Immutable),
         kind,
-        to: types::named(&to, types::of_field(&to).oid),
+        to: types::named(to, pg_oid),
     }))
 }
 

@@ -25,6 +25,9 @@ const SIGN_NAN: u16 = 0xC000;
 const SIGN_INFINITY: u16 = 0xD000;
 const SIGN_MINUS_INFINITY: u16 = 0xF000;
 
+/// The scale of the infinities (`NUMERIC_INF` and its display scale).
+const SCALE_INFINITE: u16 = 0x20;
+
 /// Digits before the point (`NUMERIC_WEIGHT_MAX`), and behind it (`NUMERIC_DSCALE_MAX`).
 const WHOLE_DIGITS_MAX: i64 = 131_072;
 const SCALE_MAX: i64 = 16_383;
@@ -62,8 +65,8 @@ pub(super) fn from_text(text: &str) -> Result<Vec<u8>> {
         return Err(invalid());
     }
     let n_whole = i64::try_from(whole.replace('_', "").len()).map_err(|_| overflow())?;
-    let digits = digits.bytes().map(|digit| digit - b'0').collect();
-    kept(is_negative, n_whole.saturating_add(exponent), digits)
+    let digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
+    kept(is_negative, n_whole.saturating_add(exponent), &digits)
 }
 
 fn special(text: &str) -> Option<u8> {
@@ -96,7 +99,7 @@ pub(super) fn beyond_decimals(text: &str) -> bool {
 }
 
 /// The bytes of a number with a point behind so many of its digits.
-fn kept(is_negative: bool, n_whole: i64, digits: Vec<u8>) -> Result<Vec<u8>> {
+fn kept(is_negative: bool, n_whole: i64, digits: &[u8]) -> Result<Vec<u8>> {
     let Some(first) = digits.iter().position(|digit| *digit != 0) else {
         return Ok(vec![ZERO]);
     };
@@ -237,7 +240,7 @@ pub(super) fn receive(bytes: &[u8]) -> Result<Vec<u8>> {
         let places = [1000, 100, 10, 1];
         digits.extend(places.map(|place| u8::try_from(group / place % 10).unwrap_or(0)));
     }
-    kept(is_negative, 4 * (i64::from(weight) + 1), digits)
+    kept(is_negative, 4 * (i64::from(weight) + 1), &digits)
 }
 
 /// As `numeric_send`: groups of four digits, counted from the point.
@@ -251,7 +254,10 @@ pub(super) fn send(out: &mut BytesMut, kept: &[u8]) -> Result<()> {
                 NOT_A_NUMBER => SIGN_NAN,
                 _ => 0,
             });
-            out.put_u16(0);
+            out.put_u16(match class {
+                MINUS_INFINITY | INFINITY => SCALE_INFINITE,
+                _ => 0,
+            });
             return Ok(());
         }
         Value::Number(number) => number,

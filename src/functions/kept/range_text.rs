@@ -49,9 +49,7 @@ fn read_range(text: &str, subtype: Subtype, style: &Style) -> Result<Option<Rang
         return Err(malformed("Junk after right parenthesis or bracket."));
     }
     let read = |text: Option<String>, is_inclusive: bool| {
-        let value = text
-            .map(|text| subtype.from_text(&text, style))
-            .transpose()?;
+        let value = text.map(|text| subtype.read(&text, style)).transpose()?;
         Ok::<Bound, Error>(Bound {
             value,
             is_inclusive,

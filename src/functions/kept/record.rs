@@ -26,22 +26,16 @@ struct Row {
     signature: Signature,
 }
 
-/// A structure's fields, with the types of the arguments. A quoted literal has none yet.
-fn fields(arguments: &[FieldRef], literals: &[Option<&ScalarValue>]) -> Fields {
-    let fields = arguments.iter().zip(literals).enumerate();
-    let fields = fields.map(|(index, (argument, literal))| {
-        let field = Field::new(
+/// A structure's fields, with the types of the arguments.
+fn fields(arguments: &[FieldRef]) -> Fields {
+    let fields = arguments.iter().enumerate();
+    let fields = fields.map(|(index, argument)| {
+        Field::new(
             format!("f{}", index + 1),
             argument.data_type().clone(),
             true,
         )
-        .with_metadata(argument.metadata().clone());
-        let is_open = argument.metadata().is_empty()
-            && matches!(literal, Some(ScalarValue::Utf8(_) | ScalarValue::Null));
-        match is_open {
-            true => types::named(&field.into(), oid::UNKNOWN),
-            false => field.into(),
-        }
+        .with_metadata(argument.metadata().clone())
     });
     fields.collect()
 }
@@ -64,7 +58,7 @@ impl ScalarUDFImpl for Row {
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let fields = fields(arguments.arg_fields, arguments.scalar_arguments);
+        let fields = fields(arguments.arg_fields);
         let field = Field::new(self.name(), DataType::Struct(fields), false);
         Ok(types::named(&field.into(), oid::RECORD))
     }
