@@ -30,7 +30,6 @@ impl Definition {
             Self::AlterRowSecurity(alter) => relation(&alter.on),
             Self::LabelColumn(label) => format!("{}.{}", relation(&label.on), label.column),
             Self::AlterDefaults(_) => "default privileges".to_owned(),
-            Self::AlterKeys(alter) => relation(&alter.on),
             Self::AlterOwner { on, .. } => match on {
                 Owned::View(name, _) | Owned::Table(name, _) => relation(name),
                 Owned::Schema(name) => name.clone(),
