@@ -198,12 +198,14 @@ impl Rights<'_> {
                 .filter(|it| it.command.is_about_reading() && self.are_meant(it))
                 .partition(|policy| policy.is_permissive);
             let condition = |policy: &Policy| policy.using.clone();
-            let permissive = permissive.into_iter().filter_map(condition).collect();
+            let permissive: Vec<String> = permissive.into_iter().filter_map(condition).collect();
+            // As add_security_quals: where no row is let through, nothing else is asked.
+            let is_asked = !permissive.is_empty();
             protection.conditions.push(permissive);
-            let restrictive = restrictive.into_iter().filter_map(condition);
+            let restrictive = restrictive.into_iter().filter(|_| is_asked);
             protection
                 .conditions
-                .extend(restrictive.map(|using| vec![using]));
+                .extend(restrictive.filter_map(condition).map(|using| vec![using]));
         }
         if !self.own(relation) {
             let own = self.authority().masks().filter(|mask| {
@@ -286,8 +288,11 @@ mod tests {
         check(&known, "loner", &[&["a"]]);
         check(&known, "ada", &[]);
         check(&known, "skips", &[]);
-        let nothing = authority(vec![Fact::RowSecurityEnabled(table())]);
-        check(&nothing, "bi", &[&[]]);
+        let restricted = vec![
+            Fact::RowSecurityEnabled(table()),
+            policy("c", false, &["bi"]),
+        ];
+        check(&authority(restricted), "bi", &[&[]]);
         let disabled = authority(vec![policy("a", true, &[])]);
         check(&disabled, "bi", &[]);
     }

@@ -82,7 +82,11 @@ impl Inner {
                     masks: BTreeMap::new(),
                 }
             }
-            Said::Mask(column, expression) => mask_alone(column, &expression.text),
+            Said::Mask(column, expression) => {
+                let text = &expression.text;
+                self.type_of(text, relation, snapshot, context).await?;
+                mask_alone(column, text)
+            }
         };
         let state = session_state::of_statement(&self.base, context);
         let pinned = self
@@ -107,6 +111,22 @@ impl Inner {
         Ok(pin::pin(&self.catalog, resolved, inventory, context).await?)
     }
 
+    /// The type of an expression over the rows of a relation, each for itself.
+    async fn type_of(
+        &self,
+        text: &str,
+        relation: &Relation,
+        snapshot: &Arc<Snapshot>,
+        context: &StatementContext,
+    ) -> Result<DataType> {
+        let as_value = mask_alone("value", text);
+        let pinned = self
+            .protected(relation, &as_value, snapshot, context)
+            .await?;
+        let state = session_state::of_statement(&self.base, context);
+        plan::type_of_mask(&pinned, &state, context)
+    }
+
     /// As `transformWhereClause` in parse_clause.c.
     async fn require_condition(
         &self,
@@ -115,12 +135,7 @@ impl Inner {
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
     ) -> Result<()> {
-        let as_value = mask_alone("value", text);
-        let pinned = self
-            .protected(relation, &as_value, snapshot, context)
-            .await?;
-        let state = session_state::of_statement(&self.base, context);
-        match plan::type_of_mask(&pinned, &state, context)? {
+        match self.type_of(text, relation, snapshot, context).await? {
             DataType::Boolean | DataType::Null => Ok(()),
             other => {
                 let shown = of_arrow(&other);

@@ -107,7 +107,7 @@ pub(super) fn type_of_mask(
             let relations = (&protection.relations, &protection.limits);
             let (query, lines) = (&protection.query, &protection.lines);
             let logical = planning.query(query, relations, lines, Vec::new());
-            let logical = logical.map_err(Error::without_position)?;
+            let logical = protect::row_by_row(logical.map_err(Error::without_position)?)?;
             let plan = execute::analyzed(&Plan { logical }, state)?;
             return Ok(plan.schema().field(0).data_type().clone());
         }

@@ -48,6 +48,7 @@ pub use expanded::EXPANDED_LIST;
 pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
+pub use objects::ANCESTORS_LIST;
 use output::Style;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};

@@ -86,7 +86,8 @@ class Both:
 MEMBERS = """
 select r.rolname, m.rolname, g.rolname, a.admin_option, a.inherit_option, a.set_option
 from pg_auth_members a join pg_roles r on r.oid = a.roleid join pg_roles m on m.oid = a.member
-     join pg_roles g on g.oid = a.grantor"""
+     join pg_roles g on g.oid = a.grantor
+where r.rolname like 'rt\\_%' or m.rolname like 'rt\\_%' or m.rolname like 'pg\\_%'"""
 ROLES = """
 select rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolconnlimit,
        rolbypassrls, rolvaliduntil, rolconfig

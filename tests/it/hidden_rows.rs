@@ -43,7 +43,6 @@ const LEAKS: &[&str] = &[
     "select id from open.plain where exists (select 1 from OBJECT as o where 1 / (length(o.word) - 6) = plain.id)",
     "select p.id from open.plain as p join OBJECT as o on o.word::int = p.id",
     "select (select max(1 / (length(word) - 6)) from OBJECT)",
-    "select id from OBJECT where (select 1 / (length(word) - 6)) is null",
     "select row_number() over (order by word::int) from OBJECT",
     "select id from OBJECT where word::int > 0 union all select id from open.plain where false",
     "with c as (select word::int as n from OBJECT) select n from c where n > 0",

@@ -339,7 +339,7 @@ fn owners_and_who_bypasses_are_as_in_postgres() {
             "create policy p on s.t using (id in (select id from s.nothing))",
             "42P01",
         ),
-        ("create policy p on s.t using (id = max(id))", "42803"),
+        ("create policy p on s.t using (max(id) = 1)", "42803"),
         ("create policy p on s.t with check (true)", "0A000"),
         ("create policy p on s.nothing using (true)", "42P01"),
         (

@@ -7,6 +7,7 @@ mod comparison;
 mod correlated_scalar;
 mod division;
 pub(in crate::engine) mod elements;
+pub(in crate::engine) mod exists_in_lists;
 pub(in crate::engine) mod fetch;
 mod input;
 mod interval_operators;

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    Interval, ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 
 use super::{catalog_functions, characters, subquery_array};
@@ -87,6 +87,7 @@ impl VisitorMut for Normalizer {
             {
                 Ok(Some(call(&fold(name), Vec::new())))
             }
+            Expr::CompoundFieldAccess { root, access_chain } => Ok(field_of(root, access_chain)),
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
                 called_without_parentheses(function);
@@ -140,6 +141,19 @@ fn array_of_casts(expression: &Expr) -> Option<Expr> {
         };
     }
     (!array.elem.is_empty()).then_some(Expr::Array(array))
+}
+
+/// `(value).field`, whatever the value is computed by; `None` for subscripts.
+fn field_of(root: &Expr, access_chain: &[AccessExpr]) -> Option<Expr> {
+    let mut taken = root.clone();
+    for access in access_chain {
+        let AccessExpr::Dot(Expr::Identifier(field)) = access else {
+            return None;
+        };
+        let name = Expr::Value(Value::SingleQuotedString(fold(field)).into());
+        taken = call("get_field", vec![taken, name]);
+    }
+    Some(taken)
 }
 
 /// `type 'text'`, where the parser's type means something else.
