@@ -16,6 +16,7 @@ mod copy;
 mod execute;
 mod explain;
 mod failure;
+mod limits;
 mod judge_policy;
 mod leakproof;
 mod look_up;
@@ -42,6 +43,7 @@ mod spelled;
 mod statement;
 mod stoppable;
 mod table_arguments;
+mod temporary;
 mod type_planner;
 mod typed_literals;
 mod views;
@@ -60,6 +62,7 @@ pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
+pub use limits::StatementLimits;
 pub use moment::Moment;
 pub use named_in_query::{references_of, stars_of};
 pub use parameters::Parameter;
@@ -336,13 +339,15 @@ impl Inner {
             None => analyzed,
         };
         let physical = execute::physical(analyzed, &state).await?;
+        context.limits.require_within(&physical, &statement.kind)?;
+        let task = context.limits.task_context(&state)?;
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
         match statement.kind {
             StatementKind::Explain { options, .. } => {
                 let _stop = stop.clone().drop_guard();
                 let physical = stoppable::stoppable(physical, &stop)?;
-                explain::answer(&pinned, &physical, options, started, &state).await
+                explain::answer(&pinned, &physical, options, started, task).await
             }
             _ => {
                 if is_fixed && pinned.relations.is_empty() {
@@ -350,7 +355,7 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(physical, columns, &state, stop)
+                execute::start(physical, columns, task, stop)
             }
         }
     }

@@ -1,11 +1,15 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
+mod array_agg;
 mod array_bounds;
 mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
+mod coalesce;
 mod encoding;
+mod expanded;
+mod format;
 mod format_type;
 pub mod input;
 pub mod integers;
@@ -39,6 +43,7 @@ use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
+pub use expanded::EXPANDED_LIST;
 pub use like::LIKE_ESCAPE;
 use names::Names;
 use output::Style;
@@ -104,6 +109,7 @@ pub fn of_session(
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
     functions.push(intervals::age(facts.style.zone));
+    functions.push(format::function(facts.style));
     functions
 }
 
@@ -118,6 +124,7 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let variance = datafusion::functions_aggregate::variance::var_samp_udaf();
     vec![
         Arc::new(sum::sum()),
+        Arc::new(array_agg::array_agg()),
         Arc::new(variance.as_ref().clone().with_aliases(["variance"])),
     ]
 }
@@ -133,6 +140,8 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());
+    functions.push(coalesce::function());
+    functions.push(expanded::function());
     functions.push(type_of::function());
     functions.push(numeric::function());
     functions.push(precision::function());

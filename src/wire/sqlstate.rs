@@ -67,6 +67,8 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidSchemaName => "3F000",
         ErrorKind::InvalidCatalogName => "3D000",
         ErrorKind::UndefinedObject => "42704",
+        ErrorKind::InvalidTableDefinition => "42P16",
+        ErrorKind::InvalidForeignKey => "42830",
         ErrorKind::InvalidSqlStatementName => "26000",
         ErrorKind::InvalidCursorName => "34000",
         ErrorKind::IntervalFieldOverflow => "22015",

@@ -2,14 +2,17 @@
 
 mod certificates;
 mod gateway;
+mod issuer;
 mod login;
 mod wire;
 
+mod audit;
 mod auth;
 mod broken;
 mod clients;
 mod encodings;
 mod garbage;
+mod limits;
 mod hidden_rows;
 mod policies;
 mod rights;
@@ -20,5 +23,6 @@ mod stores;
 mod styles;
 mod tidy;
 mod tls;
+mod tokens;
 mod transcripts;
 mod views;

@@ -9,6 +9,7 @@ use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
 };
+use super::key::{AlterKeys, AlteredKind, alter_keys};
 use super::policy::{
     AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, alter_policy, create_policy,
     drop_policy, row_security_change, security_label,
@@ -157,6 +158,8 @@ pub enum Definition {
         /// Its new owner.
         to: RoleSpec,
     },
+    /// ALTER ... ADD and DROP CONSTRAINT.
+    AlterKeys(AlterKeys),
     /// DROP OWNED.
     DropOwned {
         /// Of these roles.
@@ -234,6 +237,10 @@ impl Definition {
                 Owned::Table(..) => "ALTER TABLE",
                 Owned::Schema(_) => "ALTER SCHEMA",
             },
+            Self::AlterKeys(alter) => match alter.kind {
+                AlteredKind::Table => "ALTER TABLE",
+                AlteredKind::View => "ALTER VIEW",
+            },
             Self::DropOwned { .. } => "DROP OWNED",
             Self::ReassignOwned { .. } => "REASSIGN OWNED",
             Self::CreatePolicy(_) => "CREATE POLICY",
@@ -283,6 +290,9 @@ pub fn definition(
     let is_replacing = cursor.skip_all(&["CREATE", "OR", "REPLACE", "VIEW"]);
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
+    }
+    if let Some(parsed) = alter_keys(&mut cursor) {
+        return Some(parsed);
     }
     let is_new = cursor.skip_all(&["CREATE", "POLICY"]);
     if is_new || cursor.skip_all(&["ALTER", "POLICY"]) {

@@ -1,6 +1,8 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod catalog_functions;
 mod characters;
+mod chosen;
 mod comparison;
 mod correlated_scalar;
 mod division;
@@ -43,6 +45,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     analyzer.insert(0, Arc::new(lateral::Lateral));
     analyzer.insert(1, Arc::new(division::Division));
     analyzer.insert(2, Arc::new(comparison::Comparison));
+    analyzer.insert(3, Arc::new(chosen::Chosen));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut,
 };
 
-use super::{characters, subquery_array};
+use super::{catalog_functions, characters, subquery_array};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -40,6 +40,7 @@ impl VisitorMut for Normalizer {
         {
             strip_pg_catalog(name);
         }
+        catalog_functions::as_relation(factor);
         ControlFlow::Continue(())
     }
 
