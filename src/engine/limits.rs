@@ -18,6 +18,7 @@ use datafusion::execution::{SessionState, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionConfig;
 
+use super::protected::ProtectedExec;
 use super::statement::StatementKind;
 use super::temporary::TemporaryFiles;
 use crate::error::{Error, ErrorKind, Result};
@@ -88,31 +89,47 @@ impl StatementLimits {
         let Some(bytes_max) = self.scan_bytes_max.filter(|_| kind.is_run()) else {
             return Ok(());
         };
-        let n_bytes = scanned_bytes(plan).map_err(Error::internal)?;
+        let Scanned { n_bytes, is_hidden } = scanned(plan).map_err(Error::internal)?;
         if n_bytes <= bytes_max {
             return Ok(());
         }
         let limit = i64::try_from(bytes_max).map_or_else(|_| String::new(), |it| BYTES.show(it));
         let message = format!("statement would read more than lakegate.max_scan_bytes ({limit})");
-        let detail = format!("The files that it reads have {n_bytes} bytes.");
-        Err(Error::new(ErrorKind::ConfigurationLimitExceeded, message)
-            .with_detail(detail)
-            .with_hint("Filter by the columns of partitions, or read fewer tables."))
+        let error = Error::new(ErrorKind::ConfigurationLimitExceeded, message)
+            .with_hint("Filter by the columns of partitions, or read fewer tables.");
+        // How much lies below a policy is not told.
+        Err(match is_hidden {
+            true => error,
+            false => error.with_detail(format!("The files that it reads have {n_bytes} bytes.")),
+        })
     }
 }
 
-fn scanned_bytes(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<u64> {
-    let mut n_bytes = 0_u64;
+/// What a plan reads.
+#[derive(Default)]
+struct Scanned {
+    n_bytes: u64,
+    /// Whether some of it lies below a policy or a mask.
+    is_hidden: bool,
+}
+
+fn scanned(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Scanned> {
+    let mut found = Scanned::default();
     plan.apply(|node| {
+        if let Some(protected) = node.downcast_ref::<ProtectedExec>() {
+            let below = scanned(protected.input())?;
+            found.n_bytes = found.n_bytes.saturating_add(below.n_bytes);
+            found.is_hidden = true;
+        }
         let scan = node.downcast_ref::<DataSourceExec>();
         let files = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
         let groups = files.into_iter().flat_map(|config| &config.file_groups);
         for file in groups.flat_map(|group| group.files()) {
-            n_bytes = n_bytes.saturating_add(file.effective_size());
+            found.n_bytes = found.n_bytes.saturating_add(file.effective_size());
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(n_bytes)
+    Ok(found)
 }
 
 /// The memory of one statement, which is also counted with that of all.

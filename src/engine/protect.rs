@@ -225,13 +225,13 @@ pub(super) fn session_values(
             "current_schema" | "current_schemas" => format!("{:?}", facts.search_path),
             "current_database" | "current_catalog" => facts.database.clone(),
             "pg_backend_pid" => facts.backend_pid.to_string(),
-            name if name.starts_with("has_") || name.starts_with("pg_has_") => {
+            // Groups of a token are memberships of the session.
+            name if name.starts_with("has_")
+                || name.starts_with("pg_has_")
+                || name == "row_security_active" =>
+            {
                 needs_rights = true;
-                facts.actor.user.clone()
-            }
-            "row_security_active" => {
-                needs_rights = true;
-                facts.actor.user.clone()
+                format!("{:?}", facts.actor)
             }
             _ => continue,
         };

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::edit::Editor;
 use super::facts::{inherits_by_default, refuse_circle};
+use super::revoke::Revocation;
 use super::roles::denied;
 use crate::auth::{Fact, Membership, OWNER, Role};
-use crate::catalog::sql::{CreateRole, GrantRole, RoleOption, RoleOptions, RoleSpec};
+use crate::catalog::sql::{CreateRole, GrantRole, RoleOptions, RoleSpec};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Editor<'_> {
@@ -21,13 +22,13 @@ impl Editor<'_> {
             let role = self.role_named(role)?;
             self.require_may_grant(&role, grant.is_grant)?;
             let grantor = self.grantor(&role, grant.granted_by.as_ref(), grant.is_grant)?;
-            for member in &members {
-                match grant.is_grant {
-                    true => self.add_member(&mut facts, &role, member, &grantor, grant.options)?,
-                    false => self.remove_member(&mut facts, &role, member, &grantor, grant)?,
+            if grant.is_grant {
+                for member in &members {
+                    self.add_member(&mut facts, &role, member, &grantor, grant.options)?;
                 }
+            } else {
+                self.remove_members(&mut facts, &role, &members, &grantor, grant)?;
             }
-            end_dependents(&mut facts, &role, grant.cascade || grant.is_grant)?;
         }
         self.set_facts(facts)
     }
@@ -188,7 +189,7 @@ impl Editor<'_> {
                  role \"{grantor}\""
             ));
         }
-        if membership.has_admin && !is_admin_without(facts, role, grantor, member) {
+        if membership.has_admin && !Revocation::leaves_admin(facts, role, grantor, member) {
             let message = "ADMIN option cannot be granted back to your own grantor";
             return Err(Error::new(ErrorKind::InvalidGrantOperation, message));
         }
@@ -196,28 +197,26 @@ impl Editor<'_> {
         Ok(())
     }
 
-    fn remove_member(
+    /// As DelRoleMems in user.c.
+    fn remove_members(
         &mut self,
         facts: &mut BTreeSet<Fact>,
         role: &str,
-        member: &str,
+        members: &[String],
         grantor: &str,
         revoke: &GrantRole,
     ) -> Result<()> {
-        let Some(mut membership) = take(facts, role, member, grantor) else {
-            self.edited.warnings.push(format!(
-                "role \"{member}\" has not been granted membership in role \"{role}\" by role \
-                 \"{grantor}\""
-            ));
-            return Ok(());
-        };
-        match revoke.option_alone {
-            None => return Ok(()),
-            Some(RoleOption::Admin) => membership.has_admin = false,
-            Some(RoleOption::Inherit) => membership.inherits = false,
-            Some(RoleOption::Set) => membership.can_set = false,
+        let mut planned = Revocation::of(facts, role);
+        for member in members {
+            let is_there = planned.revoke(member, grantor, revoke.option_alone, revoke.cascade)?;
+            if !is_there {
+                self.edited.warnings.push(format!(
+                    "role \"{member}\" has not been granted membership in role \"{role}\" by role \
+                     \"{grantor}\""
+                ));
+            }
         }
-        facts.insert(Fact::Membership(membership));
+        planned.apply(facts);
         Ok(())
     }
 }
@@ -240,49 +239,5 @@ fn take(facts: &mut BTreeSet<Fact>, role: &str, member: &str, grantor: &str) -> 
     match found {
         Fact::Membership(membership) => Some(membership),
         _ => None,
-    }
-}
-
-fn has_admin(facts: &BTreeSet<Fact>, role: &str, member: &str) -> bool {
-    facts.iter().any(|fact| match fact {
-        Fact::Membership(it) => it.has_admin && it.role == role && it.member == member,
-        _ => false,
-    })
-}
-
-/// Whether a grantor still has the ADMIN option when a member has not: else the two would hold each
-/// other's.
-fn is_admin_without(facts: &BTreeSet<Fact>, role: &str, grantor: &str, member: &str) -> bool {
-    if grantor == OWNER {
-        return true;
-    }
-    let mut without = facts.clone();
-    without.retain(|fact| match fact {
-        Fact::Membership(it) => it.role != role || it.member != member,
-        _ => true,
-    });
-    // Whatever depends goes: it cannot fail.
-    end_dependents(&mut without, role, true).is_ok() && has_admin(&without, role, grantor)
-}
-
-/// As plan_recursive_revoke in user.c: what was granted by whoever has no ADMIN option any more ends,
-/// or nothing does.
-fn end_dependents(facts: &mut BTreeSet<Fact>, role: &str, cascade: bool) -> Result<()> {
-    loop {
-        let lost = facts.iter().find(|fact| match fact {
-            Fact::Membership(it) => {
-                it.role == role && it.grantor != OWNER && !has_admin(facts, role, &it.grantor)
-            }
-            _ => false,
-        });
-        let Some(lost) = lost.cloned() else {
-            return Ok(());
-        };
-        if !cascade {
-            let message = "dependent privileges exist";
-            return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
-                .with_hint("Use CASCADE to revoke them too."));
-        }
-        facts.remove(&lost);
     }
 }

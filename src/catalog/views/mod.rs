@@ -21,6 +21,7 @@ mod order;
 mod owners;
 mod policies;
 mod read;
+mod revoke;
 mod roles;
 mod said;
 
