@@ -169,8 +169,6 @@ impl Visitor for Refusal {
         match expression {
             // DataFusion takes the pattern for a regular expression.
             Expr::SimilarTo { .. } => ControlFlow::Break(Error::unsupported("SIMILAR TO")),
-            // DataFusion keeps the zone on the result, and with it the instant.
-            Expr::AtTimeZone { .. } => ControlFlow::Break(Error::unsupported("AT TIME ZONE")),
             Expr::Function(function) => self::function(function),
             _ => ControlFlow::Continue(()),
         }

@@ -5,6 +5,7 @@ mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
+mod datetime;
 mod encoding;
 mod format_type;
 pub mod input;
@@ -16,10 +17,11 @@ mod names;
 mod numeric;
 mod objects;
 pub mod output;
+mod overloads;
+mod patterns;
 mod precision;
 mod privileges;
 mod quote;
-mod refused;
 mod reg;
 mod scalar;
 mod series;
@@ -104,6 +106,8 @@ pub fn of_session(
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
     functions.push(intervals::age(facts.style.zone));
+    functions.extend(datetime::functions(facts.style));
+    functions.extend(patterns::functions(facts.style));
     functions
 }
 
@@ -129,7 +133,6 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(bytes::functions());
     functions.extend(casts::functions());
     functions.extend(characters::functions());
-    functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    Interval, ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 
 use super::{characters, subquery_array};
@@ -58,6 +58,14 @@ impl VisitorMut for Normalizer {
                 ..
             } => cast(expr, data_type),
             Expr::TypedString(literal) => typed_string(literal),
+            Expr::Extract { field, expr, .. } => Ok(Some(extract(field, expr))),
+            Expr::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => Ok(Some(call(
+                "timezone",
+                vec![(**time_zone).clone(), (**timestamp).clone()],
+            ))),
             Expr::Interval(literal) => Ok(interval(literal)),
             Expr::Like {
                 pattern,
@@ -98,6 +106,17 @@ impl VisitorMut for Normalizer {
             Err(error) => ControlFlow::Break(error),
         }
     }
+}
+
+/// `extract(field FROM x)` is `extract('field', x)`, as PostgreSQL's grammar has it.
+fn extract(field: &DateTimeField, of: &Expr) -> Expr {
+    let name = match field {
+        DateTimeField::Custom(name) => name.value.clone(),
+        field => field.to_string(),
+    };
+    let name = name.trim_matches('\'').to_owned();
+    let name = Expr::Value(Value::SingleQuotedString(name).into());
+    call("extract", vec![name, of.clone()])
 }
 
 /// `type 'text'`, where the parser's type means something else.

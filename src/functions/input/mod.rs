@@ -17,7 +17,7 @@ pub use cast::{input, reads};
 pub use number::Digits;
 pub(super) use scalar::uuid;
 
-pub use datetime::offset;
+pub use datetime::{Meaning as Abbreviation, meaning as abbreviation, offset};
 pub use scalar::boolean;
 
 use super::output::Style;
