@@ -105,6 +105,12 @@ pub enum ErrorKind {
     UntranslatableCharacter,
     /// A number that does not fit its type.
     NumericValueOutOfRange,
+    /// A logarithm of zero or less.
+    InvalidArgumentForLogarithm,
+    /// A power that is no number.
+    InvalidArgumentForPowerFunction,
+    /// Buckets that there cannot be.
+    InvalidArgumentForWidthBucket,
     /// A division by zero.
     DivisionByZero,
     /// A value that a setting or function does not take.

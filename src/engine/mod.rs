@@ -19,6 +19,7 @@ mod failure;
 mod moment;
 mod named;
 mod nearest;
+mod ordinals;
 mod output_name;
 mod parameters;
 mod parse;

@@ -27,6 +27,7 @@ use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
 use super::nearest::{hint, nearest};
+use super::ordinals;
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedRelation, PinnedView, Relations};
 use super::references::{Limits, in_view};
@@ -129,6 +130,7 @@ impl<'a> Planning<'a> {
                 .map(|(name, provider)| (name, provider_as_source(provider)))
                 .collect(),
         };
+        ordinals::check(&query, lines)?;
         known_functions(&query, &names, lines)?;
         if !limits.is_empty() {
             self.within_limits(&query, &names, limits, lines, parameters.clone())?;

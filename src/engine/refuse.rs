@@ -167,8 +167,6 @@ impl Visitor for Refusal {
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Error> {
         match expression {
-            // DataFusion takes the pattern for a regular expression.
-            Expr::SimilarTo { .. } => ControlFlow::Break(Error::unsupported("SIMILAR TO")),
             Expr::Function(function) => self::function(function),
             _ => ControlFlow::Continue(()),
         }

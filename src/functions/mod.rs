@@ -1,6 +1,9 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
+mod aggregates;
 mod array_bounds;
+mod bits;
+mod buckets;
 mod bytes;
 mod calendar;
 mod casts;
@@ -13,6 +16,7 @@ pub mod integers;
 pub mod intervals;
 pub mod json;
 mod like;
+mod logarithms;
 mod names;
 mod numeric;
 mod objects;
@@ -27,9 +31,11 @@ mod scalar;
 mod series;
 mod session;
 mod signal;
-mod sum;
+mod similar;
+pub mod spans;
 mod type_of;
 mod waiting;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,11 +47,13 @@ use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
+pub use bits::BITS_AS_BIGINT;
 pub use like::LIKE_ESCAPE;
 use names::Names;
 use output::Style;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};
+pub use similar::SIMILAR_TO_ESCAPE;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -119,11 +127,7 @@ pub fn spelling(type_oid: u32) -> Option<&'static str> {
 
 /// Aggregates that take the place of DataFusion's, registered once.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    let variance = datafusion::functions_aggregate::variance::var_samp_udaf();
-    vec![
-        Arc::new(sum::sum()),
-        Arc::new(variance.as_ref().clone().with_aliases(["variance"])),
-    ]
+    aggregates::functions()
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of
@@ -142,6 +146,11 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
     functions.push(like::function());
+    functions.push(similar::function());
+    functions.push(bits::function());
+    functions.push(buckets::function());
+    functions.extend(logarithms::functions());
+    functions.extend(whole::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

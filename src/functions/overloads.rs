@@ -268,7 +268,10 @@ impl ScalarUDFImpl for Overloaded {
     }
 
     fn coerce_types(&self, given: &[DataType]) -> DataFusionResult<Vec<DataType>> {
-        let overload = self.chosen(given)?;
+        // DataFusion forgets the error of a coercion; that of the result's type it passes on.
+        let Ok(overload) = self.chosen(given) else {
+            return Ok(given.to_vec());
+        };
         let pairs = overload.takes.iter().zip(given);
         Ok(pairs
             .map(|(kind, given)| kind.coerced(given, &self.zone))

@@ -1,8 +1,10 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod calls;
 mod characters;
 mod comparison;
 mod correlated_scalar;
+mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
 pub(in crate::engine) mod fetch;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
@@ -44,6 +47,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     analyzer.insert(2, Arc::new(comparison::Comparison));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
     let operators = Arc::new(json_operators::JsonOperators);
