@@ -3,8 +3,8 @@
 
     python3 -m venv .venv && .venv/bin/pip install pgserver==0.1.4 && .venv/bin/python scripts/pg_catalog.py
 
-`relations.tsv` lists the relations of pg_catalog, and those of information_schema that Lakegate
-has, with their columns. `<relation>.tsv` holds rows in the text format of COPY, as the columns of
+`relations.tsv` lists the relations of pg_catalog and information_schema with their columns: name, type
+(and its modifier), whether it is NOT NULL. `<relation>.tsv` holds rows in the text format of COPY, as the columns of
 `relations.tsv` order them. The rows are PostgreSQL's, under the PostgreSQL licence (data/LICENSE).
 """
 
@@ -48,38 +48,21 @@ STATIC = {
     "pg_type": "typrelid = 0 AND NOT EXISTS (SELECT FROM pg_type e WHERE e.oid = t.typelem AND e.typrelid <> 0)",
 }
 
-# Those of information_schema that Lakegate fills, and those that are truly empty in it.
-INFORMATION_SCHEMA = (
-    "applicable_roles",
-    "column_privileges",
-    "columns",
-    "constraint_column_usage",
-    "enabled_roles",
-    "key_column_usage",
-    "referential_constraints",
-    "role_column_grants",
-    "role_table_grants",
-    "schemata",
-    "sequences",
-    "table_constraints",
-    "table_privileges",
-    "tables",
-    "triggers",
-    "usage_privileges",
-    "views",
-)
+# Relations of information_schema whose rows are the same in every database.
+STANDARD = ("sql_features", "sql_implementation_info", "sql_parts", "sql_sizing")
 
 # RowDescription shows a domain as the type it is made of, so the domains are resolved here.
 RELATIONS = """
 SELECT n.nspname, c.relname, c.oid, c.relkind,
        string_agg(a.attname || ' ' || CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END
+                  || coalesce(':' || nullif(CASE WHEN t.typbasetype = 0 THEN a.atttypmod ELSE t.typtypmod END, -1), '')
                   || CASE WHEN a.attnotnull THEN ' t' ELSE ' f' END, ',' ORDER BY a.attnum)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relkind IN ('r', 'v')
-  AND (n.nspname = 'pg_catalog' OR n.nspname = 'information_schema' AND c.relname IN ({names}))
+  AND n.nspname IN ('pg_catalog', 'information_schema')
 GROUP BY 1, 2, 3, 4
 ORDER BY n.nspname DESC, c.relname
 """
@@ -97,7 +80,7 @@ def copy(server, query):
     return server.psql(f"SET search_path = pg_catalog;\nCOPY ({flat}) TO STDOUT").removeprefix("SET\n")
 
 
-def rows(server, relation, condition):
+def rows(server, relation, condition, schema="pg_catalog"):
     """The rows of a static relation, in the order of their first columns.
 
     Function and type references are written as OIDs: their names are not unique.
@@ -105,19 +88,21 @@ def rows(server, relation, condition):
     columns = server.psql(
         "COPY (SELECT string_agg(attname || CASE WHEN atttypid IN ('regproc'::regtype, 'regtype'::regtype)"
         " THEN '::oid' ELSE '' END, ', ' ORDER BY attnum) FROM pg_attribute"
-        f" WHERE attrelid = 'pg_catalog.{relation}'::regclass AND attnum > 0) TO STDOUT"
+        f" WHERE attrelid = '{schema}.{relation}'::regclass AND attnum > 0) TO STDOUT"
     )
-    return copy(server, f"SELECT {columns} FROM pg_catalog.{relation} t WHERE {condition} ORDER BY 1, 2, 3")
+    return copy(server, f"SELECT {columns} FROM {schema}.{relation} t WHERE {condition} ORDER BY 1, 2, 3")
 
 
 def main():
     """Starts a server in a temporary folder and writes every file."""
     with tempfile.TemporaryDirectory() as folder:
         server = pgserver.get_server(folder, cleanup_mode="delete")
-        names = ", ".join(f"'{name}'" for name in INFORMATION_SCHEMA)
-        files = {"relations": copy(server, RELATIONS.format(names=names))}
+        files = {"relations": copy(server, RELATIONS)}
         files |= {name: rows(server, name, condition) for name, condition in STATIC.items()}
+        files |= {name: rows(server, name, "true", "information_schema") for name in STANDARD}
         files["signatures"] = copy(server, SIGNATURES)
+        # PostgreSQL has no relation of them, only the function.
+        files["keywords"] = copy(server, "SELECT * FROM pg_get_keywords() ORDER BY word")
         for name, text in files.items():
             (DATA / f"{name}.tsv").write_text(text)
         server.cleanup()

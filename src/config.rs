@@ -2,7 +2,9 @@
 //!
 //! The only room that reads the environment.
 
+mod audit;
 mod tls;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +13,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use audit::AuditTarget;
 pub use tls::{TlsFiles, TlsMode};
+pub use tokens::{KeySource, TokenArguments, TokenConfig};
 
 /// The command line as given. Every flag has a twin in the environment, `LAKEGATE_*`.
 #[derive(Debug, Parser)]
@@ -163,6 +167,14 @@ pub struct DoorArguments {
     #[arg(long, env = "LAKEGATE_AUTH_FILE", value_name = "FILE")]
     pub auth_file: Option<PathBuf>,
 
+    /// Tokens in place of passwords.
+    #[command(flatten)]
+    pub tokens: TokenArguments,
+
+    /// Where to tell who logged in, defined what and was refused what, one JSON object a line: a file, or stderr [default: nowhere]
+    #[arg(long, env = "LAKEGATE_AUDIT", value_name = "FILE")]
+    pub audit: Option<AuditTarget>,
+
     /// Seconds a client gets until it has logged in
     #[arg(
         long,
@@ -272,6 +284,10 @@ pub struct Config {
     pub is_tls_required: bool,
     /// The file of users and their verifiers.
     pub auth_file: Option<PathBuf>,
+    /// Which tokens are taken; `None` for none.
+    pub tokens: Option<TokenConfig>,
+    /// Where to tell who did what; `None` for nowhere.
+    pub audit: Option<AuditTarget>,
     /// Connections served at a time.
     pub connections_max: usize,
     /// The largest message a client may send, in bytes.
@@ -355,6 +371,7 @@ impl DemoArguments {
 impl DoorArguments {
     fn check(&self, lake: LakeConfig) -> Result<Config, String> {
         let (tls, is_tls_required) = self.check_tls()?;
+        let tokens = self.tokens.check(tls.is_some())?;
         if self.connections == 0 || self.message_mib == 0 {
             return Err("--connections and --message-mib must be at least 1".to_owned());
         }
@@ -375,6 +392,8 @@ impl DoorArguments {
             tls,
             is_tls_required,
             auth_file: self.auth_file.clone(),
+            tokens,
+            audit: self.audit.clone(),
             connections_max: self.connections,
             message_bytes_max: self.message_mib.saturating_mul(1 << 20),
             startup_timeout: Duration::from_secs(self.login_seconds),

@@ -67,6 +67,10 @@ pub enum ErrorKind {
     ReservedName,
     /// An object that is being used.
     ObjectInUse,
+    /// A table is declared as none can be: with two primary keys.
+    InvalidTableDefinition,
+    /// A foreign key does not fit what it refers to.
+    InvalidForeignKey,
     /// A definition that cannot be: a view that reads itself.
     InvalidObjectDefinition,
     /// An object that others need.
@@ -81,6 +85,8 @@ pub enum ErrorKind {
     DuplicatePreparedStatement,
     /// A portal of this name exists already.
     DuplicateCursor,
+    /// A window that cannot be as it is written.
+    WindowingError,
     /// A column neither grouped nor aggregated.
     GroupingError,
     /// Types that do not fit together.

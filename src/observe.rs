@@ -1,10 +1,17 @@
-//! What operators see: the log.
+//! What operators see: the log, and the audit.
+
+mod audit;
+
+pub use audit::{Audit, Event, Happened};
 
 use tracing_subscriber::EnvFilter;
 
 /// Sends the log to standard error, panics among it; `filter` is in `RUST_LOG`'s syntax, as `info` or `lakegate=debug`.
 pub fn log_to_stderr(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The parser tells of each word that it reads, passwords among them.
+    let silence = "sqlparser=off".parse().expect("it is a directive");
+    let filter = filter.add_directive(silence);
     // A second call (tests start several gateways in one process) keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

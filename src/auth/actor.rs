@@ -1,5 +1,7 @@
 //! As whom a statement runs.
 
+use std::sync::Arc;
+
 /// How it is known as whom a session runs its statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -20,6 +22,9 @@ pub struct Actor {
     pub session_user: String,
     /// How it is known.
     pub standing: Standing,
+    /// The groups that its token says it is in: roles that it is a member of while this session
+    /// lasts, as far as [`Authority::groups_of`](super::Authority::groups_of) lets them be.
+    pub groups: Arc<[String]>,
 }
 
 impl Actor {
@@ -29,6 +34,7 @@ impl Actor {
             user: user.to_owned(),
             session_user: user.to_owned(),
             standing: Standing::Open,
+            groups: Arc::default(),
         }
     }
 }

@@ -236,6 +236,14 @@ impl Authority {
         self.roles_of(role, |membership| membership.inherits)
     }
 
+    /// The groups of a token that are roles: such as cannot log in, so that nobody becomes somebody
+    /// else by the name of a group, and no superusers.
+    pub fn groups_of<'a>(&'a self, groups: &'a [String]) -> impl Iterator<Item = &'a str> {
+        let roles = groups.iter().filter_map(|group| self.role(group));
+        let groups = roles.filter(|role| !role.can_login && !self.is_superuser(&role.name));
+        groups.map(|role| role.name.as_str())
+    }
+
     /// `has_privs_of_role`.
     pub fn has_privileges_of(&self, member: &str, role: &str) -> bool {
         member == role || self.is_superuser(member) || self.inherited_by(member).contains(role)
@@ -350,6 +358,7 @@ mod tests {
             user: "ada".to_owned(),
             session_user: "ada".to_owned(),
             standing,
+            groups: Arc::default(),
         };
         assert!(known.may_everything(&as_whom(Standing::Proved)));
         assert!(!known.may_everything(&as_whom(Standing::Unproved)));

@@ -8,13 +8,15 @@ use chrono::Utc;
 use rand::RngCore;
 
 use super::verifier::{ITERATIONS, KEY_BYTES, SALT_BYTES, Verifier, hmac_sha256};
-use super::{Certificate, Role, Roles, Userlist};
+use super::{Certificate, Role, Roles, Tokens, Userlist};
 
 /// The guard of a door. What it knows is replaced while the gateway runs.
 #[derive(Debug)]
 pub struct Guard {
     certificate: RwLock<Option<Arc<Certificate>>>,
     userlist: RwLock<Arc<Userlist>>,
+    /// The tokens that are taken over TLS; `None` if none are.
+    tokens: Option<Arc<Tokens>>,
     /// Whether a client without TLS is turned away.
     pub is_tls_required: bool,
     /// Whether nobody is asked for a password. Goes from true to false, and never back.
@@ -26,10 +28,14 @@ pub struct Guard {
 /// What a client must prove, and what is then known of it.
 #[derive(Debug)]
 pub struct Login {
-    /// What its proof is checked by.
+    /// What the proof of its password is checked by.
     pub verifier: Verifier,
-    /// It does not get in, whatever it proves.
-    pub is_doomed: bool,
+    /// Why no password lets it in. The client must not learn it.
+    pub doom: Option<&'static str>,
+    /// Why no token does. The client must not learn it.
+    pub token_doom: Option<&'static str>,
+    /// It is asked for a token as a password, and not for the proof of one.
+    pub is_asked_for_token: bool,
     /// Its role, if the views folder has it.
     pub role: Option<Arc<Role>>,
 }
@@ -48,10 +54,28 @@ impl Guard {
         Self {
             certificate: RwLock::new(certificate.map(Arc::new)),
             userlist: RwLock::new(Arc::new(userlist)),
+            tokens: None,
             is_tls_required,
             is_trusting: AtomicBool::new(is_trusting),
             mock_secret,
         }
+    }
+
+    /// The same, where tokens are taken.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<Tokens>) -> Self {
+        Self {
+            tokens: Some(tokens),
+            ..self
+        }
+    }
+
+    /// The tokens that are taken of a client; none without encryption.
+    pub fn tokens(&self, is_encrypted: bool) -> Option<Arc<Tokens>> {
+        self.tokens
+            .as_ref()
+            .filter(|_| is_encrypted)
+            .map(Arc::clone)
     }
 
     /// The certificate for a new connection.
@@ -89,19 +113,32 @@ impl Guard {
     }
 
     /// What a user must prove. For one who cannot log in it looks the same, and takes as long.
-    pub fn login(&self, user: &str, roles: &Roles) -> Login {
+    ///
+    /// Who has a password is asked for the proof of it. Of others the name alone decides whether
+    /// they are asked for a token, whether or not they are there.
+    pub fn login(&self, user: &str, roles: &Roles, is_encrypted: bool) -> Login {
         let role = roles.get(user).map(Arc::clone);
-        let is_barred = role
-            .as_ref()
-            .is_some_and(|role| !role.can_login || role.valid_until.is_over(Utc::now()));
+        let barred = role.as_deref().and_then(barred);
         let userlist = self.userlist.read();
         let userlist = Arc::clone(&userlist.unwrap_or_else(PoisonError::into_inner));
         let own = role.as_ref().and_then(|role| role.password.as_ref());
         let known = own.or_else(|| userlist.verifier(user));
         // Made in any case, so that it takes as long.
         let mock = self.mock(user);
+        let tokens = self.tokens(is_encrypted);
+        let is_asked_for_token =
+            known.is_none() && tokens.is_some_and(|tokens| tokens.are_passwords_of(user));
         Login {
-            is_doomed: is_barred || known.is_none(),
+            token_doom: match &role {
+                Some(_) => barred,
+                None => Some("there is no such role"),
+            },
+            is_asked_for_token,
+            doom: barred.or(match (&role, known) {
+                (_, Some(_)) => None,
+                (Some(_), None) => Some("the role has no password"),
+                (None, None) => Some("there is no such role"),
+            }),
             verifier: known.cloned().unwrap_or(mock),
             role,
         }
@@ -117,6 +154,15 @@ impl Guard {
             stored_key: hmac_sha256(&self.mock_secret, &[b"stored", user.as_bytes()]),
             server_key: hmac_sha256(&self.mock_secret, &[b"server", user.as_bytes()]),
         }
+    }
+}
+
+/// Why a role may not log in, if it may not.
+fn barred(role: &Role) -> Option<&'static str> {
+    match (role.can_login, role.valid_until.is_over(Utc::now())) {
+        (false, _) => Some("the role may not log in"),
+        (true, true) => Some("VALID UNTIL is over"),
+        (true, false) => None,
     }
 }
 
@@ -165,7 +211,7 @@ mod tests {
             ),
         ]);
         let guard = Guard::new(None, false, Userlist::default(), false);
-        let is_doomed = |user: &str| guard.login(user, &roles).is_doomed;
+        let is_doomed = |user: &str| guard.login(user, &roles, true).doom.is_some();
         assert!(!is_doomed("good"));
         for user in ["no_login", "expired", "no_password", "nobody"] {
             assert!(is_doomed(user), "{user}");
@@ -175,11 +221,14 @@ mod tests {
     #[test]
     fn the_salts_of_nobody_stay_and_differ() {
         let guard = Guard::new(None, false, Userlist::default(), false);
-        let salt = |user: &str| guard.login(user, &Roles::new()).verifier.salt;
+        let salt = |user: &str| guard.login(user, &Roles::new(), true).verifier.salt;
         assert_eq!(salt("a"), salt("a"));
         assert_ne!(salt("a"), salt("b"));
         let other = Guard::new(None, false, Userlist::default(), false);
-        assert_ne!(salt("a"), other.login("a", &Roles::new()).verifier.salt);
+        assert_ne!(
+            salt("a"),
+            other.login("a", &Roles::new(), true).verifier.salt
+        );
     }
 
     #[test]

@@ -254,7 +254,13 @@ impl Authority {
                 everything: true,
                 roles: BTreeSet::new(),
             },
-            Standing::Proved => self.rights_of_role(&actor.user),
+            Standing::Proved => {
+                let mut rights = self.rights_of_role(&actor.user);
+                for group in self.groups_of(&actor.groups) {
+                    rights.roles.extend(self.inherited_by(group));
+                }
+                rights
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::limits::StatementLimits;
 use super::moment::Moment;
 use crate::auth::{Actor, OWNER};
 use crate::catalog::views::Draft;
@@ -23,6 +24,8 @@ pub struct StatementContext {
     pub draft: Option<Draft>,
     /// The moment that the session's transaction sees; `None` where each statement sees its own.
     pub moment: Option<Arc<Moment>>,
+    /// What the statement may take.
+    pub limits: StatementLimits,
     /// Stops the statement (`QueryCanceled`) wherever it is. The door says why it was stopped.
     pub cancel: CancellationToken,
 }
@@ -45,6 +48,7 @@ impl StatementContext {
             time_zone: "UTC".into(),
             draft: None,
             moment: None,
+            limits: StatementLimits::default(),
             cancel: CancellationToken::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::execution::SessionState;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
@@ -80,15 +80,15 @@ fn is_of_function(name: &TableReference) -> bool {
 pub(super) fn start(
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
-    state: &SessionState,
+    task: Arc<TaskContext>,
     stop: CancellationToken,
 ) -> Result<Answer> {
     let schema = physical.schema();
-    let mut stream = execute_stream(stoppable(physical, &stop)?, state.task_ctx())
+    let mut stream = execute_stream(stoppable(physical, &stop)?, task)
         .map_err(|error| failure::from_datafusion(&error))?;
     let (sender, rows) = mpsc::channel(BATCHES_AHEAD);
     let cancel = stop.clone();
-    let task = Handle::current().spawn(async move {
+    let sending = Handle::current().spawn(async move {
         loop {
             let batch = tokio::select! {
                 biased;
@@ -110,7 +110,7 @@ pub(super) fn start(
         notices: Vec::new(),
         rows: Batches::Running {
             rows,
-            _task: AbortOnDropHandle::new(task),
+            _task: AbortOnDropHandle::new(sending),
             _stop: stop.drop_guard(),
         },
     })

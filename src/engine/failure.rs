@@ -116,7 +116,10 @@ fn from_arrow(error: &ArrowError) -> Error {
         ArrowError::ParquetError(_) | ArrowError::AvroError(_) | ArrowError::IpcError(_) => {
             ErrorKind::DataCorrupted
         }
-        ArrowError::IoError(..) => ErrorKind::IoError,
+        ArrowError::IoError(_, cause) => match cause.get_ref().and_then(|it| it.downcast_ref()) {
+            Some(ours) => return Error::clone(ours),
+            None => ErrorKind::IoError,
+        },
         ArrowError::NotYetImplemented(_) => ErrorKind::FeatureNotSupported,
         ArrowError::SchemaError(_) => ErrorKind::DatatypeMismatch,
         ArrowError::MemoryError(_) => ErrorKind::OutOfMemory,

@@ -16,6 +16,7 @@ mod copy;
 mod execute;
 mod explain;
 mod failure;
+mod limits;
 mod moment;
 mod named;
 mod nearest;
@@ -36,6 +37,7 @@ mod spelled;
 mod statement;
 mod stoppable;
 mod table_arguments;
+mod temporary;
 mod type_planner;
 mod typed_literals;
 mod views;
@@ -54,6 +56,7 @@ pub use answer::{Answer, Column, Description};
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
+pub use limits::StatementLimits;
 pub use moment::Moment;
 pub use parameters::Parameter;
 pub use references::{references_of, stars_of};
@@ -330,13 +333,15 @@ impl Inner {
             None => analyzed,
         };
         let physical = execute::physical(analyzed, &state).await?;
+        context.limits.require_within(&physical, &statement.kind)?;
+        let task = context.limits.task_context(&state)?;
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
         match statement.kind {
             StatementKind::Explain { options, .. } => {
                 let _stop = stop.clone().drop_guard();
                 let physical = stoppable::stoppable(physical, &stop)?;
-                explain::answer(&pinned, &physical, options, started, &state).await
+                explain::answer(&pinned, &physical, options, started, task).await
             }
             _ => {
                 if is_fixed && pinned.relations.is_empty() {
@@ -344,7 +349,7 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(physical, columns, &state, stop)
+                execute::start(physical, columns, task, stop)
             }
         }
     }

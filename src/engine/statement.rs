@@ -36,6 +36,16 @@ impl Statement {
     }
 }
 
+impl StatementKind {
+    /// Whether a query in it is run, and not only planned.
+    pub(super) fn is_run(&self) -> bool {
+        match self {
+            Self::Explain { options, .. } => options.analyze,
+            _ => true,
+        }
+    }
+}
+
 /// What a statement asks for. Queries go to [`super::Engine::answer`]; the door runs what is about
 /// the session itself, and keeps the statements and cursors that have a name.
 #[derive(Clone, Debug)]

@@ -10,7 +10,9 @@ use futures::future::BoxFuture;
 use super::access::{Access, Checks};
 use super::context::StatementContext;
 use super::{Engine, Inner, Scene, parse, pin, plan, references, session_state};
-use crate::catalog::sql::{Definition, GrantObjects, Name, identifier};
+use crate::catalog::sql::{
+    AlterKeys, Definition, GrantObjects, KeyAction, KeyKindSpec, Name, identifier,
+};
 use crate::catalog::views::{Draft, FullName, Surroundings, View, permission_denied};
 use crate::catalog::{Inventory, Judge, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
@@ -241,6 +243,9 @@ impl Inner {
                 }
             }
         }
+        if let Definition::AlterKeys(alter) = definition {
+            return self.require_key_columns(alter, snapshot, context).await;
+        }
         let Definition::GrantPrivilege(grant) = definition else {
             return Ok(());
         };
@@ -255,6 +260,44 @@ impl Inner {
                     name.name
                 );
                 return Err(Error::new(ErrorKind::UndefinedColumn, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses keys of columns that are not there.
+    async fn require_key_columns(
+        &self,
+        alter: &AlterKeys,
+        snapshot: &Snapshot,
+        context: &StatementContext,
+    ) -> Result<()> {
+        let is_known = |name: &Name| {
+            let schemas = match &name.schema {
+                Some(schema) => std::slice::from_ref(schema),
+                None => context.facts.search_path.as_slice(),
+            };
+            let mut found = schemas
+                .iter()
+                .map(|schema| snapshot.find(schema, &name.name));
+            found.any(|found| matches!(found, Ok(Some(_))))
+        };
+        for action in &alter.actions {
+            let KeyAction::Add(key) = action else {
+                continue;
+            };
+            let mut named = vec![(&alter.on, &key.columns)];
+            let mut place = "named in key";
+            if let KeyKindSpec::Foreign(to, columns) = &key.kind {
+                place = "referenced in foreign key constraint";
+                named.push((to, columns));
+            }
+            for (name, columns) in named.into_iter().filter(|(name, _)| is_known(name)) {
+                let known = self.columns_of(name, context).await?;
+                if let Some(missing) = columns.iter().find(|column| !known.contains(column)) {
+                    let message = format!("column \"{missing}\" {place} does not exist");
+                    return Err(Error::new(ErrorKind::UndefinedColumn, message));
+                }
             }
         }
         Ok(())

@@ -8,8 +8,11 @@ mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
+mod coalesce;
 mod datetime;
 mod encoding;
+mod expanded;
+mod format;
 mod format_type;
 pub mod input;
 pub mod integers;
@@ -48,6 +51,7 @@ use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, Snapshot};
 use crate::error::{Error, Result};
 pub use bits::BITS_AS_BIGINT;
+pub use expanded::EXPANDED_LIST;
 pub use like::LIKE_ESCAPE;
 use names::Names;
 use output::Style;
@@ -116,6 +120,7 @@ pub fn of_session(
     functions.push(intervals::age(facts.style.zone));
     functions.extend(datetime::functions(facts.style));
     functions.extend(patterns::functions(facts.style));
+    functions.push(format::function(facts.style));
     functions
 }
 
@@ -140,6 +145,8 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());
+    functions.push(coalesce::function());
+    functions.push(expanded::function());
     functions.push(type_of::function());
     functions.push(numeric::function());
     functions.push(precision::function());

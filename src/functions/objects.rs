@@ -133,6 +133,7 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         .udf(),
     ];
     functions.push(view_definition(names));
+    functions.extend(key_definitions(names));
     functions.extend(absent());
     functions
 }
@@ -150,12 +151,42 @@ fn view_definition(names: &Arc<Names>) -> Arc<ScalarUDF> {
         .udf()
 }
 
+/// `pg_get_constraintdef` and `pg_get_indexdef`: of declared keys.
+fn key_definitions(names: &Arc<Names>) -> [Arc<ScalarUDF>; 2] {
+    let of_constraint = Arc::clone(names);
+    let constraint = move |row: &[ScalarValue]| {
+        let mut keys = of_constraint.snapshot.keys();
+        let found = keys.find(|key| key.oid() == oid_of(&row[0]));
+        Ok(ScalarValue::Utf8(found.map(|found| found.key.text())))
+    };
+    let of_index = Arc::clone(names);
+    let index = move |row: &[ScalarValue]| {
+        let mut keys = of_index.snapshot.keys();
+        let found = keys.find(|key| key.index() == Some(oid_of(&row[0])));
+        // The second argument is the column, counted from 1; 0 asks for the whole.
+        let column = row.get(1).map_or(0, number);
+        let column = usize::try_from(column)
+            .ok()
+            .and_then(|it| it.checked_sub(1));
+        Ok(ScalarValue::Utf8(
+            found.map(|found| found.index_text(column)),
+        ))
+    };
+    [
+        Scalar::new("pg_get_constraintdef", &[OID, BOOL], oid::TEXT, constraint)
+            .optional(1)
+            .udf(),
+        Scalar::new("pg_get_indexdef", &[OID, INT4, BOOL], oid::TEXT, index)
+            .optional(2)
+            .udf(),
+    ]
+}
+
 /// Definitions of what Lakegate has none of: no such object has an OID.
 fn absent() -> Vec<Arc<ScalarUDF>> {
-    let absent: [(&str, &[Argument], usize); 12] = [
+    let absent: [(&str, &[Argument], usize); 11] = [
+        ("pg_describe_object", &[OID, OID, INT4], 0),
         ("pg_get_expr", &[TEXT, OID, BOOL], 1),
-        ("pg_get_constraintdef", &[OID, BOOL], 1),
-        ("pg_get_indexdef", &[OID, INT4, BOOL], 2),
         ("pg_get_partkeydef", &[OID], 0),
         ("pg_get_ruledef", &[OID, BOOL], 1),
         ("pg_get_triggerdef", &[OID, BOOL], 1),
@@ -173,15 +204,14 @@ fn absent() -> Vec<Arc<ScalarUDF>> {
             .udf()
     });
     let mut functions: Vec<_> = absent.collect();
-    functions.push(
-        Scalar::new(
-            "pg_relation_is_publishable",
-            &[Argument::Object],
-            oid::BOOL,
-            |_| Ok(ScalarValue::from(false)),
-        )
-        .udf(),
-    );
+    let never: [(&str, &[Argument]); 2] = [
+        ("pg_relation_is_publishable", &[Argument::Object]),
+        ("pg_is_other_temp_schema", &[OID]),
+    ];
+    functions.extend(never.into_iter().map(|(name, arguments)| {
+        let no = |_: &[ScalarValue]| Ok(ScalarValue::from(false));
+        Scalar::new(name, arguments, oid::BOOL, no).udf()
+    }));
     functions
 }
 

@@ -197,6 +197,8 @@ impl Kind {
             | (Self::Instant, DataType::Timestamp(_, Some(_)))
             | (Self::Interval, DataType::Interval(_) | DataType::Duration(_)) => 0,
             (Self::Int8, _) if is_integer => 1,
+            // A literal is a bigint here; what does not fit fails.
+            (Self::Int4, DataType::Int64) => 2,
             (Self::Numeric, _) if is_integer => 2,
             (Self::Float8, DataType::Float32) => 1,
             (Self::Float8, _) if is_integer || is_decimal => 3,

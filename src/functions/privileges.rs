@@ -358,10 +358,15 @@ fn is_so(names: &Names, user: &str, role: &str, check: Check) -> bool {
     if user == actor.user && actor.standing == Standing::Open {
         return true;
     }
-    match check {
-        Check::Member => authority.is_member(user, role),
-        Check::Usage => authority.has_privileges_of(user, role),
-        Check::Set => authority.can_set_role(user, role),
-        Check::Admin => authority.is_admin(user, role),
-    }
+    let groups = match user == actor.user {
+        true => &*actor.groups,
+        false => &[],
+    };
+    let mut members = std::iter::once(user).chain(authority.groups_of(groups));
+    members.any(|member| match check {
+        Check::Member => authority.is_member(member, role),
+        Check::Usage => authority.has_privileges_of(member, role),
+        Check::Set => authority.can_set_role(member, role),
+        Check::Admin => authority.is_admin(member, role),
+    })
 }

@@ -1,6 +1,7 @@
 //! Builds catalog, engine and doors once; starts, drains and stops them.
 
 mod check;
+mod keys;
 mod parts;
 mod query;
 mod security;
@@ -75,6 +76,7 @@ fn serve_with(
         })?;
         let address = listener.local_addr().map_err(Error::internal)?;
         let security = Security::read(config, &parts.catalog).await?;
+        let audit = Arc::new(security::audit(config)?);
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
@@ -89,7 +91,8 @@ fn serve_with(
         .map_err(Error::internal)?;
         let watching = views::watch(Arc::clone(&parts.engine), Arc::clone(&parts.catalog));
         let guard = Arc::clone(&security.guard);
-        let door = Door::new(listener, parts.engine, Arc::new(config.clone()), guard);
+        let config = Arc::new(config.clone());
+        let door = Door::new(listener, parts.engine, config, guard, audit);
         let serving = door.run(stop.clone());
         let stopping = async {
             tokio::select! {

@@ -7,13 +7,30 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::keys::Issuer;
 use crate::auth::{Certificate, Guard, Userlist};
 use crate::catalog::Catalog;
-use crate::config::{Config, TlsFiles};
+use crate::config::{AuditTarget, Config, TlsFiles};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observe::Audit;
+
+/// Where the audit goes.
+///
+/// # Errors
+/// Its file cannot be written.
+pub(super) fn audit(config: &Config) -> Result<Audit> {
+    match &config.audit {
+        None => Ok(Audit::default()),
+        Some(AuditTarget::StandardError) => Ok(Audit::to_standard_error()),
+        Some(AuditTarget::File(path)) => Audit::to_file(path).map_err(|error| {
+            let message = format!("--audit {}: {error}", path.display());
+            Error::new(ErrorKind::IoError, message).with_cause(error)
+        }),
+    }
+}
 
 /// How often the files are looked at.
-const PERIOD: Duration = Duration::from_secs(1);
+pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
 /// The largest of these files that is read, in bytes: a chain is a few KiB, a user some 200 bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -23,13 +40,14 @@ pub(super) struct Security {
     pub(super) guard: Arc<Guard>,
     tls: Option<Watched<TlsFiles>>,
     userlist: Option<Watched<PathBuf>>,
+    issuer: Option<Issuer>,
     is_trusting: bool,
 }
 
 /// Files, and the digest of what was last read of them, good or not.
-struct Watched<T> {
-    files: T,
-    seen: blake3::Hash,
+pub(super) struct Watched<T> {
+    pub(super) files: T,
+    pub(super) seen: blake3::Hash,
 }
 
 impl Security {
@@ -59,6 +77,10 @@ impl Security {
                 seen,
             });
         }
+        let issuer = match &config.tokens {
+            Some(tokens) => Some(Issuer::read(tokens).await?),
+            None => None,
+        };
         if let Some(problem) = catalog.views().role_problem() {
             let message = format!("{}: {}", problem.location, problem.error);
             return Err(Error::new(problem.error.kind(), message));
@@ -76,20 +98,25 @@ impl Security {
             }
             tracing::warn!(%address, "everybody who reaches this address reads everything");
         }
-        let guard = Guard::new(certificate, config.is_tls_required, users, is_open);
+        let mut guard = Guard::new(certificate, config.is_tls_required, users, is_open);
+        if let Some(issuer) = &issuer {
+            guard = guard.with_tokens(Arc::clone(&issuer.tokens));
+        }
         Ok(Self {
             guard: Arc::new(guard),
             tls,
             userlist,
+            issuer,
             is_trusting: is_open,
         })
     }
 
     /// For the ready line.
     pub(super) fn shown(&self) -> String {
-        let proof = match self.is_trusting {
-            true => "trust",
-            false => "scram-sha-256",
+        let proof = match (self.is_trusting, &self.issuer) {
+            (true, _) => "trust",
+            (false, None) => "scram-sha-256",
+            (false, Some(_)) => "scram-sha-256 or token",
         };
         let tls = match (&self.tls, self.guard.is_tls_required) {
             (None, _) => "no TLS",
@@ -101,6 +128,16 @@ impl Security {
 
     /// Reads the files whenever they changed. Never ends by itself.
     pub(super) async fn watch(mut self) {
+        let issuer = self.issuer.take();
+        let keys = async {
+            if let Some(issuer) = issuer {
+                issuer.watch().await;
+            }
+        };
+        tokio::join!(self.watch_files(), keys);
+    }
+
+    async fn watch_files(&mut self) {
         let mut ticks = interval(PERIOD);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -141,7 +178,7 @@ impl Security {
 
 impl<T> Watched<T> {
     /// What was read, if it is not what was read the last time. A failure to read is told once.
-    fn changed<B>(&mut self, read: Result<(B, blake3::Hash)>) -> Result<Option<B>> {
+    pub(super) fn changed<B>(&mut self, read: Result<(B, blake3::Hash)>) -> Result<Option<B>> {
         let seen = match &read {
             Ok((_, seen)) => *seen,
             Err(error) => blake3::hash(error.message().as_bytes()),
@@ -185,7 +222,7 @@ fn list(file: &Path, bytes: &[u8]) -> Result<Userlist> {
 }
 
 /// A file's bytes, and their digest.
-async fn read_file(file: &Path) -> Result<(Vec<u8>, blake3::Hash)> {
+pub(super) async fn read_file(file: &Path) -> Result<(Vec<u8>, blake3::Hash)> {
     let path = file.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let n_bytes = std::fs::metadata(&path)?.len();

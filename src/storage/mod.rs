@@ -5,6 +5,7 @@
 //! name per set of credentials.
 
 mod confined;
+mod document;
 mod folder;
 mod local;
 mod pinned;
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use document::fetch;
 pub use folder::{Change, Files, Folder};
 pub use pinned::pinned;
 

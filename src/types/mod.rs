@@ -3,11 +3,15 @@
 //! A relation's schema holds only the Arrow types of [`of_field`]'s table. Unsigned integers of
 //! files are widened before they get here ([`lake_type`]), so that `UInt32` can mean `oid`.
 
+mod common;
 mod encoding;
+mod quantity;
 
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 
+pub use common::common_type;
 pub use encoding::Encoding;
+pub use quantity::{BYTES, DURATION, KILOBYTES, Units};
 
 /// The key in a field's metadata that names a PostgreSQL type (its OID in decimal) where the Arrow
 /// type alone does not say it: `name`, `"char"`, `regclass` and their kind.

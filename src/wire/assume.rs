@@ -3,6 +3,8 @@
 //! As in PostgreSQL both are settings, so that SET LOCAL, savepoints and ROLLBACK do to them what
 //! they do to others. <https://www.postgresql.org/docs/16/sql-set-role.html>
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
@@ -60,6 +62,10 @@ impl Session {
             user: user.to_owned(),
             session_user: session_user.to_owned(),
             standing: self.standing(authority),
+            groups: match user == self.user() && session_user == self.user() {
+                true => Arc::clone(&self.groups),
+                false => Arc::default(),
+            },
         }
     }
 
@@ -144,7 +150,13 @@ impl Session {
         require_exists(authority, &actor, role)?;
         let may = match actor.standing {
             Standing::Open => true,
-            Standing::Proved => authority.can_set_role(&actor.session_user, role),
+            Standing::Proved => {
+                let is_own = actor.session_user == self.user();
+                let groups = if is_own { &*self.groups } else { &[] };
+                let mut groups = authority.groups_of(groups);
+                authority.can_set_role(&actor.session_user, role)
+                    || groups.any(|group| authority.can_set_role(group, role))
+            }
             Standing::Unproved => false,
         };
         match may {

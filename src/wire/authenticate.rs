@@ -1,4 +1,4 @@
-//! Has a client prove who it is, by SCRAM. The manual's 55.3 (SASL), and auth-sasl.c.
+//! Has a client prove who it is, by SCRAM or a token. The manual's 55.3 (SASL), and auth-sasl.c.
 //!
 //! Whatever fails ends the connection, and what the client sent behind it is never looked at.
 
@@ -9,49 +9,160 @@ use super::failure::{End, Failure};
 use super::frame::take_authentication;
 use super::respond;
 use super::sqlstate::WireCondition;
-use crate::auth::{Exchange, Login, MECHANISM, MECHANISM_PLUS, Refusal, RefusalKind, Reply};
+use crate::auth::{
+    Exchange, Login, MECHANISM, MECHANISM_PLUS, OAUTHBEARER, Proved, Refusal, RefusalKind, Reply,
+    TokenError, Tokens, bearer_challenge, bearer_farewell, bearer_token,
+};
 use crate::error::{Error, ErrorKind};
 
-/// Waits until the client has proved that it is `user`. Not cancel safe.
+/// What is asked for, in the words of an error.
+const SASL: &str = "SASL";
+
+/// What a client has proved.
+#[derive(Clone, Debug)]
+pub(super) struct Proof {
+    /// By what, for the audit.
+    pub(super) method: &'static str,
+    /// What its token says, if it was one.
+    pub(super) token: Option<Proved>,
+}
+
+/// Waits until the client has proved that it is `user`. `tokens` are those that it may prove it by.
+/// Not cancel safe.
 ///
 /// # Errors
 /// It has not, or is gone.
-pub(super) async fn authenticate(client: &mut Client, user: &str, login: Login) -> Result<(), End> {
-    let mechanisms: &[&str] = match client.binding() {
-        Some(_) => &[MECHANISM_PLUS, MECHANISM],
-        None => &[MECHANISM],
-    };
-    respond::authentication_sasl(&mut client.output, mechanisms);
+pub(super) async fn authenticate(
+    client: &mut Client,
+    user: &str,
+    login: Login,
+    tokens: Option<&Tokens>,
+) -> Result<Proof, End> {
+    if let Some(tokens) = tokens.filter(|_| login.is_asked_for_token) {
+        return token_as_password(client, user, &login, tokens).await;
+    }
+    let mut mechanisms = vec![MECHANISM];
+    if client.binding().is_some() {
+        mechanisms.insert(0, MECHANISM_PLUS);
+    }
+    if tokens.is_some() {
+        mechanisms.push(OAUTHBEARER);
+    }
+    respond::authentication_sasl(&mut client.output, &mechanisms);
     client.flush().await?;
-    let first = answer(client).await?;
+    let first = answer(client, SASL).await?;
     let (mechanism, data) = initial_response(first).map_err(End::Fatal)?;
+    match tokens.filter(|_| mechanism == OAUTHBEARER) {
+        Some(tokens) => bearer(client, user, &login, tokens, data).await,
+        None => scram(client, user, login, &mechanism, data).await,
+    }
+}
+
+/// A client may name the mechanism first, and begin when asked to (scram_exchange, oauth_exchange).
+async fn begun(client: &mut Client, data: Option<Bytes>) -> Result<Bytes, End> {
+    match data {
+        Some(data) => Ok(data),
+        None => challenged(client, Vec::new()).await,
+    }
+}
+
+/// The client's answer to a challenge.
+async fn challenged(client: &mut Client, challenge: Vec<u8>) -> Result<Bytes, End> {
+    respond::authentication_continue(&mut client.output, challenge);
+    client.flush().await?;
+    answer(client, SASL).await
+}
+
+async fn scram(
+    client: &mut Client,
+    user: &str,
+    login: Login,
+    mechanism: &str,
+    data: Option<Bytes>,
+) -> Result<Proof, End> {
     let binding = client.binding().cloned();
-    let exchange = Exchange::new(&mechanism, login.verifier, login.is_doomed, binding);
+    let exchange = Exchange::new(mechanism, login.verifier, login.doom.is_some(), binding);
     let mut exchange = exchange.ok_or_else(|| {
         fatal_protocol("client selected an invalid SASL authentication mechanism")
     })?;
-    let mut data = match data {
-        Some(data) => data,
-        // As scram_exchange: a client may name the mechanism first, and begin when asked to.
-        None => {
-            respond::authentication_continue(&mut client.output, Vec::new());
-            client.flush().await?;
-            answer(client).await?
-        }
-    };
+    let mut data = begun(client, data).await?;
     loop {
         match exchange.step(&data).map_err(refused)? {
-            Reply::Continue(challenge) => {
-                respond::authentication_continue(&mut client.output, challenge);
-                client.flush().await?;
-                data = answer(client).await?;
-            }
+            Reply::Continue(challenge) => data = challenged(client, challenge).await?,
             Reply::Done(words) => {
                 respond::authentication_final(&mut client.output, words);
-                return Ok(());
+                let method = "scram-sha-256";
+                let token = None;
+                return Ok(Proof { method, token });
             }
-            Reply::Failed => return Err(End::Fatal(wrong_password(user))),
+            Reply::Failed => {
+                let reason = login.doom.unwrap_or("wrong password");
+                return Err(End::Fatal(wrong_password(user).truly(reason)));
+            }
         }
+    }
+}
+
+/// A token where a password is asked for, as auth.c's CheckPasswordAuth asks for one.
+async fn token_as_password(
+    client: &mut Client,
+    user: &str,
+    login: &Login,
+    tokens: &Tokens,
+) -> Result<Proof, End> {
+    respond::authentication_password(&mut client.output);
+    client.flush().await?;
+    let body = answer(client, "password").await?;
+    let invalid = || fatal_protocol("invalid password packet size");
+    let (end, token) = body.split_last().ok_or_else(invalid)?;
+    if *end != 0 || token.contains(&0) {
+        return Err(invalid());
+    }
+    let failed = |reason: &str| End::Fatal(wrong_password(user).truly(reason));
+    let token = std::str::from_utf8(token).map_err(|_| failed("it is no token"))?;
+    let proved = tokens.prove(token, user).await;
+    let token = accepted(proved, login).map_err(failed)?;
+    let method = "token as password";
+    Ok(Proof { method, token })
+}
+
+/// As oauth_exchange in auth-oauth.c of PostgreSQL 18.
+async fn bearer(
+    client: &mut Client,
+    user: &str,
+    login: &Login,
+    tokens: &Tokens,
+    data: Option<Bytes>,
+) -> Result<Proof, End> {
+    let data = begun(client, data).await?;
+    let reason = match bearer_token(&data).map_err(refused)? {
+        None => "the client asked where to get a token",
+        Some(token) => match accepted(tokens.prove(&token, user).await, login) {
+            Ok(token) => {
+                let method = "oauth";
+                return Ok(Proof { method, token });
+            }
+            Err(reason) => reason,
+        },
+    };
+    let farewell = challenged(client, bearer_challenge(tokens)).await?;
+    bearer_farewell(&farewell).map_err(refused)?;
+    let failure = Failure::fatal(
+        WireCondition::InvalidAuthorizationSpecification,
+        format!("OAuth bearer authentication failed for user \"{user}\""),
+    );
+    Err(End::Fatal(failure.truly(reason)))
+}
+
+/// What a token proves of somebody who may log in; else why it lets nobody in.
+fn accepted(
+    proved: Result<Proved, TokenError>,
+    login: &Login,
+) -> Result<Option<Proved>, &'static str> {
+    match (proved, login.token_doom) {
+        (Err(error), _) => Err(error.reason()),
+        (Ok(_), Some(doom)) => Err(doom),
+        (Ok(proved), None) => Ok(Some(proved)),
     }
 }
 
@@ -64,9 +175,10 @@ fn wrong_password(user: &str) -> Failure {
 }
 
 /// The body of the client's next answer.
-async fn answer(client: &mut Client) -> Result<Bytes, End> {
+async fn answer(client: &mut Client, asked: &str) -> Result<Bytes, End> {
     loop {
-        if let Some(body) = take_authentication(&mut client.input).map_err(End::Fatal)? {
+        let body = take_authentication(&mut client.input, asked);
+        if let Some(body) = body.map_err(End::Fatal)? {
             return Ok(body);
         }
         client.fill().await?;

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::authenticate::authenticate;
-use super::cancel::{Registration, SessionKey};
+use super::audit::Arrival;
+use super::begin::{Begun, begin};
+use super::cancel::SessionKey;
 use super::client::{Client, OUTPUT_BYTES};
 use super::failure::{End, Failure, Stop};
 use super::frame::{Frame, take_frame};
@@ -22,10 +23,8 @@ use super::message::{Message, read_message};
 use super::respond;
 use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
-use super::startup::{Identity, Opening, StartupPacket, open};
 use super::watch::{Watch, panicked};
-use crate::auth::{Authority, Object, Privilege, Role};
-use crate::engine::Parsed;
+use crate::engine::{Parsed, Statement};
 use crate::error::{Error, ErrorKind};
 
 /// The time for the last words of a connection.
@@ -47,6 +46,9 @@ pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
+    pub(super) arrival: Arrival,
+    /// The statement that is looked at, for the audit.
+    pub(super) doing: Option<Arc<Statement>>,
     key: Arc<SessionKey>,
     mode: Mode,
 }
@@ -67,15 +69,23 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
         () = shared.killed.cancelled() => Err(End::Gone),
     };
     let (mut client, end) = match begun {
-        Ok(Some((session, registration))) => {
+        Ok(Some(begun)) => {
+            let Begun {
+                session,
+                registration,
+                arrival,
+            } = begun;
             let mut connection = Connection {
                 client,
                 session,
                 shared,
+                arrival,
+                doing: None,
                 key: Arc::clone(&registration.key),
                 mode: Mode::Ready,
             };
             let end = Box::pin(connection.run()).await;
+            connection.arrival.left(&connection, &end);
             (connection.client, end)
         }
         Ok(None) => return,
@@ -89,156 +99,6 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>, is_admitted: b
     }
     // Whether or not these words arrive, this is the end.
     let _ = tokio::time::timeout(FAREWELL_TIMEOUT, client.close()).await;
-}
-
-/// A session, and how it can be cancelled.
-type Begun = (Session, Registration);
-
-/// From the first byte to the first ReadyForQuery; `None` if a request to cancel was all.
-async fn begin(
-    client: &mut Client,
-    shared: &Shared,
-    is_admitted: bool,
-    deadline: Instant,
-) -> Result<Option<Begun>, End> {
-    let mut packet = match open(client, &shared.guard).await? {
-        Opening::Session(packet) => packet,
-        Opening::Cancel { pid, secret } => {
-            shared.sessions.cancel(pid, &secret);
-            return Ok(None);
-        }
-    };
-    if let Some(told) = packet.take_negotiation() {
-        respond::negotiate_protocol(&mut client.output, told.version, told.unknown_options);
-    }
-    if shared.closing.is_cancelled() {
-        return Err(End::Fatal(Failure::fatal(
-            WireCondition::CannotConnectNow,
-            "the database system is shutting down",
-        )));
-    }
-    if !is_admitted {
-        return Err(End::Fatal(Failure::fatal(
-            WireCondition::TooManyConnections,
-            "sorry, too many clients already",
-        )));
-    }
-    let login = log_in(client, shared, &packet, deadline).await?;
-    let has_long_secret = packet.takes_long_secrets();
-    let role_packet = packet.role().map(str::to_owned);
-    let identity = packet.identify(&shared.config, &login);
-    let mut identity = identity.map_err(End::Fatal)?;
-    identity.settings.share(&shared.beginnings);
-    let (role, warnings) = (
-        role_packet.or(identity.role.take()),
-        std::mem::take(&mut identity.warnings),
-    );
-    let registration = shared.sessions.register(&identity.user, has_long_secret);
-    may_connect(&login, &identity).map_err(End::Fatal)?;
-    if let Some(role) = &login.role {
-        within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
-    }
-    let key = &registration.key;
-    let mut session = Session::new(identity, key.pid, registration.signals());
-    client.keep_alive(session.settings.keepalive());
-    if let Some(role) = role {
-        session
-            .begin_as(&login.authority, &role)
-            .map_err(|failure| End::Fatal(failure.into_fatal()))?;
-    }
-    respond::authentication_ok(&mut client.output);
-    for (name, value) in session.settings.take_changes() {
-        respond::parameter_status(&mut client.output, name, &value);
-    }
-    for warning in &warnings {
-        respond::failure(&mut client.output, warning);
-    }
-    respond::backend_key(&mut client.output, key.pid, &key.secret);
-    respond::ready(&mut client.output, session.transaction.status());
-    client.flush().await?;
-    Ok(Some((session, registration)))
-}
-
-/// Who came in.
-pub(super) struct LoggedIn {
-    /// Whether it proved to be who it says; else it came in on trust.
-    pub(super) is_proved: bool,
-    role: Option<Arc<Role>>,
-    pub(super) is_superuser: bool,
-    /// As it was then.
-    pub(super) authority: Arc<Authority>,
-}
-
-/// Has the client prove who it is, unless everybody is trusted.
-async fn log_in(
-    client: &mut Client,
-    shared: &Shared,
-    packet: &StartupPacket,
-    deadline: Instant,
-) -> Result<LoggedIn, End> {
-    let user = packet.user().map_err(End::Fatal)?;
-    if shared.guard.is_tls_required && !client.is_encrypted() {
-        let host = client.address().map(|address| address.ip().to_string());
-        let host = host.unwrap_or_default();
-        let database = packet.database(&shared.config);
-        return Err(End::Fatal(Failure::fatal(
-            WireCondition::InvalidAuthorizationSpecification,
-            format!(
-                "connection requires TLS: host \"{host}\", user \"{user}\", \
-                 database \"{database}\", no encryption"
-            ),
-        )));
-    }
-    let authority = shared.engine.authority();
-    if shared.guard.trusts(authority.is_enforced) {
-        return Ok(LoggedIn {
-            is_proved: false,
-            role: None,
-            is_superuser: true,
-            authority,
-        });
-    }
-    let login = shared.guard.login(user, &authority.roles);
-    let role = login.role.as_ref().map(Arc::clone);
-    let proving = authenticate(client, user, login);
-    match tokio::time::timeout_at(deadline, proving).await {
-        Ok(proved) => proved?,
-        // As ClientAuthentication: who has come this far is told.
-        Err(_) => {
-            let message = "canceling authentication due to timeout";
-            let error = Error::new(ErrorKind::QueryCanceled, message);
-            return Err(End::Fatal(Failure::from(error).into_fatal()));
-        }
-    }
-    Ok(LoggedIn {
-        is_proved: true,
-        is_superuser: role.as_ref().is_some_and(|role| role.is_superuser),
-        role,
-        authority,
-    })
-}
-
-/// As CheckMyDatabase in postinit.c: whether it has CONNECT.
-fn may_connect(login: &LoggedIn, identity: &Identity) -> Result<(), Failure> {
-    let rights = login.authority.rights_of_role(&identity.user);
-    if !login.is_proved || rights.may(Privilege::Connect, &Object::Database) {
-        return Ok(());
-    }
-    let message = format!("permission denied for database \"{}\"", identity.database);
-    let denied = Error::new(ErrorKind::InsufficientPrivilege, message)
-        .with_detail("User does not have CONNECT privilege.");
-    Err(Failure::from(denied).into_fatal())
-}
-
-/// As InitializeSessionUserId: CONNECTION LIMIT does not hold for superusers.
-fn within_role_limit(role: &Role, n_sessions: usize) -> Result<(), Failure> {
-    match usize::try_from(role.connections_max) {
-        Ok(limit) if n_sessions > limit && !role.is_superuser => Err(Failure::fatal(
-            WireCondition::TooManyConnections,
-            format!("too many connections for role \"{}\"", role.name),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Sends a failure, and logs it if it is a fault of ours: here it ends.
@@ -269,6 +129,10 @@ impl Connection {
     }
 
     async fn work_on(&mut self, frame: Frame) -> Result<(), End> {
+        if self.session.has_ended() && frame.tag != b'X' {
+            return Err(End::expired());
+        }
+        self.doing = None;
         let is_simple = matches!(frame.tag, b'Q' | b'F');
         let encoding = self.session.settings.client_encoding();
         self.client.set_encoding(encoding);
@@ -290,6 +154,7 @@ impl Connection {
             Ok(()) => true,
             Err(Stop::End(end)) => return Err(end),
             Err(Stop::Failed(failure)) => {
+                self.tell_refused(&failure);
                 tell(&mut self.client, &failure);
                 self.session.fail();
                 false
@@ -362,6 +227,7 @@ impl Connection {
             if !self.session.transaction.in_block()
                 && let Err(failure) = self.commit_definitions().await
             {
+                self.tell_refused(&failure);
                 tell(&mut self.client, &failure);
                 self.session.fail();
             }

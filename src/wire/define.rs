@@ -1,5 +1,6 @@
 //! Statements that define something: kept in the session until its transaction commits.
 
+use super::audit::Defined;
 use super::connection::Connection;
 use super::failure::{Failure, Step};
 use super::respond;
@@ -7,7 +8,6 @@ use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::catalog::sql::{Definition, SettingChange};
 use crate::catalog::views::Draft;
-use crate::engine::Defined;
 use crate::error::{Error, ErrorKind};
 
 impl Connection {
@@ -31,14 +31,15 @@ impl Connection {
         let definition = &self.checked(definition)?;
         let context = self.context(&watch.cancel);
         let defined = self.shared.engine.define(definition, &context);
-        let defined: Defined = watch.over(&mut self.client, defined).await?;
+        let defined = watch.over(&mut self.client, defined).await?;
         for notice in &defined.notices {
             self.notify(&Failure::notice(notice));
         }
         for warning in defined.warnings {
             self.notify(&Failure::warning(WireCondition::Warning, warning));
         }
-        self.session.definitions.set(defined.draft);
+        let told = self.told_as(definition);
+        self.session.definitions.set(defined.draft, told);
         if is_alone && !self.session.transaction.in_block() {
             self.commit_definitions().await?;
         }
@@ -81,9 +82,12 @@ impl Connection {
     /// Somebody else changed the same, or the folder cannot be written: nothing is.
     pub(super) async fn commit_definitions(&mut self) -> Result<(), Failure> {
         match self.session.definitions.take() {
-            Some(draft) => Ok(self.shared.engine.commit(&draft).await?),
-            None => Ok(()),
+            Some(draft) => self.shared.engine.commit(&draft).await?,
+            None => return Ok(()),
         }
+        let told = self.session.definitions.take_told();
+        self.tell_defined(told);
+        Ok(())
     }
 }
 
@@ -91,8 +95,11 @@ impl Connection {
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     draft: Option<Draft>,
-    /// As it was when the transaction, and then each savepoint, began.
-    saved: Vec<Option<Draft>>,
+    /// What the audit is told of it.
+    told: Vec<Defined>,
+    /// Both as they were when the transaction, and then each savepoint, began: of what is told, how
+    /// much.
+    saved: Vec<(Option<Draft>, usize)>,
 }
 
 impl Definitions {
@@ -101,8 +108,13 @@ impl Definitions {
         self.draft.as_ref()
     }
 
-    fn set(&mut self, draft: Draft) {
+    fn set(&mut self, draft: Draft, told: Option<Defined>) {
         self.draft = Some(draft);
+        self.told.extend(told);
+    }
+
+    fn take_told(&mut self) -> Vec<Defined> {
+        std::mem::take(&mut self.told)
     }
 
     fn take(&mut self) -> Option<Draft> {
@@ -111,7 +123,7 @@ impl Definitions {
 
     /// A transaction or savepoint begins.
     pub(super) fn save(&mut self) {
-        self.saved.push(self.draft.clone());
+        self.saved.push((self.draft.clone(), self.told.len()));
     }
 
     /// RELEASE: what was defined since then stays.
@@ -122,14 +134,16 @@ impl Definitions {
     /// ROLLBACK TO: back to the savepoint that is then the last.
     pub(super) fn roll_back_to(&mut self, n_kept: usize) {
         self.saved.truncate(1 + n_kept);
-        if let Some(draft) = self.saved.last() {
+        if let Some((draft, n_told)) = self.saved.last() {
             self.draft = draft.clone();
+            self.told.truncate(*n_told);
         }
     }
 
     /// The transaction is over.
     pub(super) fn clear(&mut self) {
         self.draft = None;
+        self.told.clear();
         self.saved.clear();
     }
 }

@@ -64,6 +64,7 @@ impl Connection {
             .into());
         }
         let statement = statements.first().map(Arc::clone);
+        self.doing = statement.as_ref().map(Arc::clone);
         self.session.start_statement(statement.as_deref())?;
         self.session.make_room_for_statement(&name)?;
         let description = match &statement {

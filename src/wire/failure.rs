@@ -38,6 +38,8 @@ pub(super) struct Failure {
     pub(super) detail: Option<String>,
     pub(super) hint: Option<String>,
     pub(super) position: Option<usize>,
+    /// Why it was, where the client is not to know it: for the audit alone.
+    pub(super) true_reason: Option<String>,
     /// The engine's error, kept for the log.
     pub(super) source: Option<Error>,
 }
@@ -83,6 +85,7 @@ impl Failure {
             detail: None,
             hint: None,
             position: None,
+            true_reason: None,
             source: None,
         }
     }
@@ -96,6 +99,12 @@ impl Failure {
         };
         self.source
             .unwrap_or_else(|| Error::new(kind, self.message))
+    }
+
+    /// The same, with what the client is not to know.
+    pub(super) fn truly(mut self, reason: impl Into<String>) -> Self {
+        self.true_reason = Some(reason.into());
+        self
     }
 
     /// The same, ending the connection.
@@ -117,6 +126,7 @@ impl From<Error> for Failure {
             detail: error.detail().map(str::to_owned),
             hint: error.hint().map(str::to_owned),
             position: error.position(),
+            true_reason: None,
             source: Some(error),
         }
     }
@@ -142,6 +152,19 @@ impl End {
         ));
         failure.severity = Severity::Fatal;
         Self::Fatal(failure)
+    }
+}
+
+impl End {
+    /// The token by which a session came in has expired. The code is that of a server that ends
+    /// sessions: pools of connections throw such away, and connect again.
+    pub(super) fn expired() -> Self {
+        let error = Error::new(
+            ErrorKind::AdminShutdown,
+            "terminating connection due to expired token",
+        );
+        let error = error.with_hint("Connect again, with a new token.");
+        Self::Fatal(Failure::from(error).into_fatal())
     }
 }
 

@@ -48,19 +48,22 @@ pub(super) fn take_frame(
 }
 
 /// Takes the body of a client's answer to a request for authentication off `input`; `None` if it
-/// has not wholly arrived.
+/// has not wholly arrived. `asked` says for what it was.
 ///
 /// # Errors
 /// Any other message, or one longer than any proof is: fatal, so that nothing behind it is looked
 /// at.
-pub(super) fn take_authentication(input: &mut BytesMut) -> Result<Option<Bytes>, Failure> {
+pub(super) fn take_authentication(
+    input: &mut BytesMut,
+    asked: &str,
+) -> Result<Option<Bytes>, Failure> {
     match input.first() {
         None => Ok(None),
         Some(b'p') => take_body(input, AUTHENTICATION_BYTES_MAX),
-        // As CheckSASLAuth in auth-sasl.c.
+        // As CheckSASLAuth in auth-sasl.c, and recv_password_packet in auth.c.
         Some(tag) => Err(Failure::fatal(
             WireCondition::ProtocolViolation,
-            format!("expected SASL response, got message type {tag}"),
+            format!("expected {asked} response, got message type {tag}"),
         )),
     }
 }
@@ -150,7 +153,8 @@ mod tests {
     #[test]
     fn only_answers_are_heard_while_authenticating() {
         let take = |bytes: &[u8]| {
-            take_authentication(&mut BytesMut::from(bytes)).map_err(|failure| failure.message)
+            take_authentication(&mut BytesMut::from(bytes), "SASL")
+                .map_err(|failure| failure.message)
         };
         assert_eq!(take(b""), Ok(None));
         assert_eq!(take(b"p\0\0\0"), Ok(None));

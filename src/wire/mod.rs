@@ -2,13 +2,15 @@
 //! <https://www.postgresql.org/docs/16/protocol.html>
 //!
 //! In the order a connection meets them: `startup` negotiates, `tls` encrypts, `authenticate` has
-//! the client prove who it is, and a `session` begins; `connection` takes its
+//! the client prove who it is, and a `session` begins, all of it led by `begin`; `connection` takes its
 //! messages by `frame` and `message`; `simple` and `extended` answer them, by `command` where the
 //! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`, those of
 //! COPY in messages of `copy`.
 
 mod assume;
+mod audit;
 mod authenticate;
+mod begin;
 mod cancel;
 mod client;
 mod command;
@@ -50,6 +52,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Guard;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::observe::Audit;
 use cancel::Sessions;
 use connection::serve;
 use keepalive::Keepalive;
@@ -80,6 +83,7 @@ struct Shared {
     engine: Arc<Engine>,
     config: Arc<Config>,
     guard: Arc<Guard>,
+    audit: Arc<Audit>,
     sessions: Arc<Sessions>,
     beginnings: Beginnings,
     /// The gateway stops: no new sessions, idle ones end.
@@ -89,12 +93,13 @@ struct Shared {
 }
 
 impl Door {
-    /// A door at this listener. The guard says who is let in.
+    /// A door at this listener. The guard says who is let in; the audit is told.
     pub fn new(
         listener: TcpListener,
         engine: Arc<Engine>,
         config: Arc<Config>,
         guard: Arc<Guard>,
+        audit: Arc<Audit>,
     ) -> Self {
         let connections = Arc::new(Semaphore::new(config.connections_max));
         Self {
@@ -103,6 +108,7 @@ impl Door {
                 engine,
                 config,
                 guard,
+                audit,
                 sessions: Arc::default(),
                 beginnings: Beginnings::default(),
                 closing: CancellationToken::new(),

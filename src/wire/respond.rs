@@ -41,6 +41,11 @@ pub(super) fn authentication_ok(output: &mut BytesMut) {
     put(output, &Authentication::Ok);
 }
 
+/// AuthenticationCleartextPassword.
+pub(super) fn authentication_password(output: &mut BytesMut) {
+    put(output, &Authentication::CleartextPassword);
+}
+
 /// AuthenticationSASL: the mechanisms, the best first.
 pub(super) fn authentication_sasl(output: &mut BytesMut, mechanisms: &[&str]) {
     let mechanisms = mechanisms.iter().map(|name| (*name).to_owned()).collect();

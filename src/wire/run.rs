@@ -46,6 +46,7 @@ impl Connection {
         watch: &Watch,
     ) -> Step<Option<Rows>> {
         let sent = binding.sent;
+        self.doing = Some(Arc::clone(binding.statement));
         match &binding.statement.kind {
             StatementKind::Session(command) => {
                 let surroundings = Surroundings {
@@ -96,6 +97,7 @@ impl Connection {
     /// # Errors
     /// Whatever is wrong with the query.
     pub(super) async fn answer(&mut self, binding: Binding<'_>, watch: &Watch) -> Step<Rows> {
+        self.doing = Some(Arc::clone(binding.statement));
         self.session.transaction.read();
         let context = self.context(&watch.cancel);
         let answer = self.shared.engine.answer(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use super::cursor::SharedCursor;
@@ -75,6 +76,12 @@ pub(super) struct Session {
     user: String,
     /// Whether it proved that; else it came in on trust.
     pub(super) is_proved: bool,
+    /// By what, for the audit.
+    method: &'static str,
+    /// The groups that its token says it is in.
+    pub(super) groups: Arc<[String]>,
+    /// When its token ends, and with it the session.
+    ends_at: Option<DateTime<Utc>>,
     database: String,
     pid: i32,
     signals: Signals,
@@ -90,9 +97,21 @@ pub(super) struct Session {
 impl Session {
     /// A session in its first moment.
     pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
+        let token = identity
+            .proof
+            .as_ref()
+            .and_then(|proof| proof.token.as_ref());
         Self {
             user: identity.user,
-            is_proved: identity.is_proved,
+            is_proved: identity.proof.is_some(),
+            method: identity
+                .proof
+                .as_ref()
+                .map_or("trust", |proof| proof.method),
+            groups: token
+                .map(|token| token.groups.as_slice().into())
+                .unwrap_or_default(),
+            ends_at: token.map(|token| token.until),
             database: identity.database,
             pid,
             signals,
@@ -104,6 +123,21 @@ impl Session {
             definitions: Definitions::default(),
             moment: None,
         }
+    }
+
+    /// The session's number.
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// How it proved who it is, for the audit.
+    pub(super) fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Whether the token by which it came in has expired.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ends_at.is_some_and(|end| Utc::now() >= end)
     }
 
     /// Whom the client said it is.
@@ -122,6 +156,7 @@ impl Session {
             time_zone: self.settings.time_zone(),
             draft: self.definitions.draft().cloned(),
             moment: self.moment(),
+            limits: self.settings.statement_limits(),
             cancel: cancel.clone(),
         }
     }

@@ -4,15 +4,16 @@
 use bytes::{Buf, Bytes};
 
 use super::assume::ROLE;
+use super::authenticate::Proof;
+use super::begin::LoggedIn;
 use super::client::Client;
-use super::connection::LoggedIn;
 use super::failure::{End, Failure};
 use super::frame::take_startup_packet;
 use super::message::checked_utf8;
 use super::respond;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
-use crate::auth::{Certificate, Guard};
+use crate::auth::{Ceilings, Certificate, Guard, Limit};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 
@@ -63,8 +64,8 @@ pub(super) struct Negotiation {
 pub(super) struct Identity {
     pub(super) user: String,
     pub(super) database: String,
-    /// Whether it was proved.
-    pub(super) is_proved: bool,
+    /// How it was proved; `None` if everybody is trusted.
+    pub(super) proof: Option<Proof>,
     pub(super) settings: Settings,
     /// ALTER ROLE ... SET role.
     pub(super) role: Option<String>,
@@ -277,6 +278,11 @@ impl StartupPacket {
         self.find("database").unwrap_or(&config.lake.database)
     }
 
+    /// What the client's program calls itself.
+    pub(super) fn application_name(&self) -> &str {
+        self.find("application_name").unwrap_or_default()
+    }
+
     /// Makes the session that the packet asks for, of a client that has proved who it is.
     ///
     /// # Errors
@@ -307,21 +313,28 @@ impl StartupPacket {
         for setting in login
             .authority
             .settings_of(user)
-            .filter(|_| login.is_proved)
+            .filter(|_| login.proof.is_some())
         {
             if setting.name == ROLE {
                 role = Some(setting.value.clone());
             } else if let Err(failure) = settings.set_at_startup(&setting.name, &setting.value) {
+                if Limit::of_setting(&setting.name).is_some() {
+                    // A limit that is not understood does not let anybody in without one.
+                    return Err(failure.into_fatal());
+                }
                 // As PostgreSQL's process_settings: it is told, and the session begins.
                 warnings.push(failure.into_warning());
             }
+        }
+        if login.proof.is_some() && !login.is_superuser {
+            settings.limit_by(Ceilings::of(&login.authority, user));
         }
         self.apply_settings(&mut settings)
             .map_err(Failure::into_fatal)?;
         Ok(Identity {
             user: user.to_owned(),
             database: database.to_owned(),
-            is_proved: login.is_proved,
+            proof: login.proof.clone(),
             settings,
             role,
             warnings,

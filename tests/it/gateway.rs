@@ -132,6 +132,11 @@ impl Gateway {
         Wire::connect(self.address)
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it wrote to its log so far.
     pub(crate) fn log(&self) -> String {
         let mut text = String::new();

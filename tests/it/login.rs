@@ -164,7 +164,7 @@ pub(crate) fn log_in(
     }
 }
 
-impl Stream<TcpStream> {
+impl<S: Read + Write> Stream<S> {
     /// Runs a simple query: the first column of its rows, or the error.
     pub(crate) fn query(&mut self, sql: &str) -> Result<Vec<String>, Report> {
         self.send(&message(b'Q', format!("{sql}\0").as_bytes()));

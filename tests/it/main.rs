@@ -2,14 +2,17 @@
 
 mod certificates;
 mod gateway;
+mod issuer;
 mod login;
 mod wire;
 
+mod audit;
 mod auth;
 mod broken;
 mod clients;
 mod encodings;
 mod garbage;
+mod limits;
 mod rights;
 mod roles;
 mod slt;
@@ -18,5 +21,6 @@ mod stores;
 mod styles;
 mod tidy;
 mod tls;
+mod tokens;
 mod transcripts;
 mod views;

@@ -9,6 +9,7 @@ use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
 };
+use super::key::{AlterKeys, AlteredKind, alter_keys};
 use super::role::{
     CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
     role_spec, without_secret,
@@ -153,6 +154,8 @@ pub enum Definition {
         /// Its new owner.
         to: RoleSpec,
     },
+    /// ALTER ... ADD and DROP CONSTRAINT.
+    AlterKeys(AlterKeys),
     /// DROP OWNED.
     DropOwned {
         /// Of these roles.
@@ -213,6 +216,10 @@ impl Definition {
                 Owned::Table(..) => "ALTER TABLE",
                 Owned::Schema(_) => "ALTER SCHEMA",
             },
+            Self::AlterKeys(alter) => match alter.kind {
+                AlteredKind::Table => "ALTER TABLE",
+                AlteredKind::View => "ALTER VIEW",
+            },
             Self::DropOwned { .. } => "DROP OWNED",
             Self::ReassignOwned { .. } => "REASSIGN OWNED",
             Self::Comment { .. } => "COMMENT",
@@ -251,6 +258,9 @@ pub fn definition(
     let is_replacing = cursor.skip_all(&["CREATE", "OR", "REPLACE", "VIEW"]);
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
+    }
+    if let Some(parsed) = alter_keys(&mut cursor) {
+        return Some(parsed);
     }
     let parse = match () {
         () if cursor.skip_all(&["DROP", "VIEW"]) => drop_view,

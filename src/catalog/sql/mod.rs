@@ -4,10 +4,13 @@
 mod cursor;
 mod definition;
 mod grant;
+mod key;
 mod lines;
 mod quote;
 mod role;
+mod secrets;
 mod setting;
+mod subject;
 mod view;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -18,9 +21,11 @@ pub use definition::{Commented, CreateView, Definition, Name, Owned, SelectText,
 pub use grant::{
     AlterDefaults, GrantObjects, GrantPrivilege, GrantRole, Privileges, RoleOption, RoleOptions,
 };
+pub use key::{AlterKeys, AlteredKind, KeyAction, KeyKindSpec, KeySpec};
 pub use lines::Lines;
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
+pub use secrets::without_secrets;
 pub use setting::{setting_assignment, setting_name, setting_value};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -19,7 +19,7 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                 &Attribute {
                     relation: definition.oid,
                     name: column.name,
-                    pg_type: PgType::of(column.type_oid),
+                    pg_type: column.pg_type(),
                     number,
                     not_null: column.not_null,
                     acl: None,

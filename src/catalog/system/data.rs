@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{Int16Type, SchemaRef, UInt32Type};
+use arrow::datatypes::{Int16Type, Int32Type, SchemaRef, UInt32Type};
 
 use super::lakegate;
 use super::table::{self, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::types::PgType;
 
 /// The files of `data/`, written by `scripts/pg_catalog.py`.
 macro_rules! files {
@@ -19,6 +20,7 @@ macro_rules! files {
 
 /// Rows of static relations, in the text format of COPY.
 const ROWS: &[(&str, &str)] = files![
+    "keywords",
     "pg_aggregate",
     "pg_am",
     "pg_amop",
@@ -42,6 +44,10 @@ const ROWS: &[(&str, &str)] = files![
     "pg_ts_parser",
     "pg_ts_template",
     "pg_type",
+    "sql_features",
+    "sql_implementation_info",
+    "sql_parts",
+    "sql_sizing",
 ];
 
 /// A relation a line: schema, name, OID, kind, columns.
@@ -49,6 +55,10 @@ const RELATIONS: &str = include_str!("data/relations.tsv");
 
 /// A function a line: OID, arguments, identity arguments where they differ, result.
 const SIGNATURES: &str = include_str!("data/signatures.tsv");
+
+/// `collencoding` of collations for every encoding, and for UTF-8.
+const ANY_ENCODING: i32 = -1;
+const UTF8: i32 = 6;
 
 /// The OID of schema `pg_catalog`.
 pub const PG_CATALOG_OID: u32 = 11;
@@ -79,6 +89,18 @@ pub struct DefinedColumn {
     pub type_oid: u32,
     /// Whether it is declared NOT NULL.
     pub not_null: bool,
+    /// The modifier of its type; -1 for none.
+    pub modifier: i32,
+}
+
+impl DefinedColumn {
+    /// Its type.
+    pub fn pg_type(&self) -> PgType {
+        PgType {
+            modifier: self.modifier,
+            ..PgType::of(self.type_oid)
+        }
+    }
 }
 
 /// A row of `pg_type`, as far as others need it.
@@ -159,16 +181,16 @@ impl Builtin {
         self.definition(schema, name).map(table::schema_of)
     }
 
-    /// The static rows of a relation of `pg_catalog`; none for a relation without any.
+    /// The static rows of a relation of a schema of the system; none for a relation without any.
     ///
     /// # Errors
     /// A data file does not fit `relations.tsv`: a fault of ours.
-    pub fn rows(&self, name: &str) -> Result<Option<RecordBatch>> {
+    pub fn rows(&self, schema: &str, name: &str) -> Result<Option<RecordBatch>> {
         let (Some(cell), Some(text)) = (self.tables.get(name), text_of(name)) else {
             return Ok(None);
         };
         let batch = cell.get_or_init(|| {
-            let schema = self.columns("pg_catalog", name)?;
+            let schema = self.columns(schema, name)?;
             Table::of_copy_text(schema, text).ok()
         });
         match batch {
@@ -197,6 +219,17 @@ impl Builtin {
             .get_or_init(|| self.read("pg_proc", names_by_oid).unwrap_or_default())
     }
 
+    /// The names of the orders of texts in UTF-8.
+    pub fn collations(&self) -> Vec<String> {
+        let names = |rows: &Rows<'_>| {
+            let (names, encodings) = (rows.text("collname")?, rows.int4("collencoding")?);
+            let is_ours = |index: &usize| [ANY_ENCODING, UTF8].contains(&encodings.value(*index));
+            let ours = (0..names.len()).filter(is_ours);
+            Some(ours.map(|index| names.value(index).to_owned()).collect())
+        };
+        self.read("pg_collation", names).unwrap_or_default()
+    }
+
     /// The signature of a function.
     pub fn signature(&self, oid: u32) -> Option<Signature> {
         let signatures = self
@@ -214,7 +247,7 @@ impl Builtin {
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Rows<'_>) -> Option<T>) -> Option<T> {
-        read(&Rows(&self.rows(name).ok()??))
+        read(&Rows(&self.rows("pg_catalog", name).ok()??))
     }
 }
 
@@ -224,6 +257,10 @@ struct Rows<'a>(&'a RecordBatch);
 impl Rows<'_> {
     fn text(&self, name: &str) -> Option<&StringArray> {
         self.0.column_by_name(name)?.as_string_opt::<i32>()
+    }
+
+    fn int4(&self, name: &str) -> Option<&arrow::array::Int32Array> {
+        self.0.column_by_name(name)?.as_primitive_opt::<Int32Type>()
     }
 
     fn oid(&self, name: &str) -> Option<&arrow::array::UInt32Array> {
@@ -261,10 +298,14 @@ fn definition(line: &'static str) -> Option<Definition> {
 
 fn column(text: &'static str) -> Option<DefinedColumn> {
     let mut words = text.split(' ');
+    let name = words.next()?;
+    let pg_type = words.next()?;
+    let (type_oid, modifier) = pg_type.split_once(':').unwrap_or((pg_type, "-1"));
     Some(DefinedColumn {
-        name: words.next()?,
-        type_oid: words.next()?.parse().ok()?,
+        name,
+        type_oid: type_oid.parse().ok()?,
         not_null: words.next()? == "t",
+        modifier: modifier.parse().ok()?,
     })
 }
 
@@ -336,7 +377,12 @@ mod tests {
     fn every_data_file_fits_its_columns() {
         let builtin = Builtin::default();
         for (name, text) in ROWS {
-            let rows = builtin.rows(name).unwrap().unwrap();
+            let schema = match *name {
+                "keywords" => lakegate::LAKEGATE,
+                name if name.starts_with("sql_") => "information_schema",
+                _ => "pg_catalog",
+            };
+            let rows = builtin.rows(schema, name).unwrap().unwrap();
             assert_eq!(rows.num_rows(), text.lines().count(), "{name}");
         }
     }

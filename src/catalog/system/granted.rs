@@ -44,6 +44,26 @@ pub(super) fn applicable_roles(_: &Builtin, view: &SystemView, table: &mut Table
     Ok(())
 }
 
+/// The memberships that the session may hand on.
+pub(super) fn administrable_role_authorizations(
+    _: &Builtin,
+    view: &SystemView,
+    table: &mut Table,
+) -> Result<()> {
+    let authority = view.snapshot.views.authority.as_ref();
+    let rights = authority.rights_of(&view.actor);
+    for membership in authority.memberships() {
+        if rights.include(&membership.member) && membership.has_admin {
+            table.push(&[
+                ("grantee", membership.member.as_str().into()),
+                ("role_name", membership.role.as_str().into()),
+                ("is_grantable", "YES".into()),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
 /// The privileges on tables and views, those of PUBLIC too.
 pub(super) fn table_privileges(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     on_tables(view, table, true)

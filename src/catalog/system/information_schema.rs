@@ -137,7 +137,7 @@ pub(super) fn columns(builtin: &Builtin, view: &SystemView, table: &mut Table) -
                     name: column.name,
                     position,
                     nullable: !column.not_null,
-                    pg_type: PgType::of(column.type_oid),
+                    pg_type: column.pg_type(),
                 },
             )?;
         }

@@ -20,6 +20,17 @@ type Own = (&'static str, u32, &'static [(&'static str, u32)]);
 
 const RELATIONS: &[Own] = &[
     (
+        "keywords",
+        16004,
+        &[
+            ("word", oid::TEXT),
+            ("catcode", oid::CHAR),
+            ("barelabel", oid::BOOL),
+            ("catdesc", oid::TEXT),
+            ("baredesc", oid::TEXT),
+        ],
+    ),
+    (
         "omissions",
         16001,
         &[("path", oid::TEXT), ("reason", oid::TEXT)],
@@ -57,6 +68,7 @@ pub(super) fn definitions() -> impl Iterator<Item = Definition> {
         name,
         type_oid,
         not_null: false,
+        modifier: -1,
     };
     RELATIONS
         .iter()

@@ -7,14 +7,18 @@
 mod acl;
 mod attributes;
 mod data;
+mod dependencies;
 mod descriptions;
 mod granted;
 mod information_schema;
+mod keys;
 mod lakegate;
 mod relations;
 mod roles;
 mod server;
+mod standard;
 mod table;
+mod zones;
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +28,7 @@ use arrow::datatypes::SchemaRef;
 
 pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Signature, TypeRow};
 pub use descriptions::column_name;
+pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
 pub use table::field;
@@ -191,6 +196,109 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         information_schema::views,
     ),
+    (
+        "pg_catalog",
+        "pg_constraint",
+        Needs::Inventory,
+        keys::pg_constraint,
+    ),
+    (
+        "pg_catalog",
+        "pg_depend",
+        Needs::Snapshot,
+        dependencies::pg_depend,
+    ),
+    ("pg_catalog", "pg_index", Needs::Inventory, keys::pg_index),
+    (
+        "pg_catalog",
+        "pg_indexes",
+        Needs::Snapshot,
+        keys::pg_indexes,
+    ),
+    (
+        "pg_catalog",
+        "pg_rewrite",
+        Needs::Snapshot,
+        dependencies::pg_rewrite,
+    ),
+    (
+        "information_schema",
+        "character_sets",
+        Needs::Snapshot,
+        standard::character_sets,
+    ),
+    (
+        "information_schema",
+        "check_constraints",
+        Needs::Inventory,
+        keys::check_constraints,
+    ),
+    (
+        "information_schema",
+        "collation_character_set_applicability",
+        Needs::Snapshot,
+        standard::collation_character_set_applicability,
+    ),
+    (
+        "information_schema",
+        "collations",
+        Needs::Snapshot,
+        standard::collations,
+    ),
+    (
+        "information_schema",
+        "constraint_column_usage",
+        Needs::Snapshot,
+        keys::constraint_column_usage,
+    ),
+    (
+        "information_schema",
+        "constraint_table_usage",
+        Needs::Snapshot,
+        keys::constraint_table_usage,
+    ),
+    (
+        "information_schema",
+        "information_schema_catalog_name",
+        Needs::Snapshot,
+        standard::information_schema_catalog_name,
+    ),
+    (
+        "information_schema",
+        "key_column_usage",
+        Needs::Snapshot,
+        keys::key_column_usage,
+    ),
+    (
+        "information_schema",
+        "referential_constraints",
+        Needs::Snapshot,
+        keys::referential_constraints,
+    ),
+    (
+        "information_schema",
+        "table_constraints",
+        Needs::Inventory,
+        keys::table_constraints,
+    ),
+    (
+        "information_schema",
+        "view_table_usage",
+        Needs::Snapshot,
+        dependencies::view_table_usage,
+    ),
+    (
+        "information_schema",
+        "administrable_role_authorizations",
+        Needs::Snapshot,
+        granted::administrable_role_authorizations,
+    ),
+    (
+        "pg_catalog",
+        "pg_timezone_names",
+        Needs::Snapshot,
+        zones::pg_timezone_names,
+    ),
     (LAKEGATE, "omissions", Needs::Snapshot, lakegate::omissions),
     (LAKEGATE, "tables", Needs::Snapshot, lakegate::tables),
     (
@@ -267,10 +375,7 @@ impl SystemRelation for Projection {
             fill(&self.builtin, view, &mut table)?;
         }
         let made = table.finish()?;
-        let fixed = match self.schema {
-            "pg_catalog" => self.builtin.rows(self.name)?,
-            _ => None,
-        };
+        let fixed = self.builtin.rows(self.schema, self.name)?;
         match fixed {
             None => Ok(made),
             Some(fixed) if self.fill.is_none() => Ok(fixed),

@@ -2,6 +2,7 @@
 
 use super::acl::{acl, owner};
 use super::data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
+use super::keys::BTREE;
 use super::lakegate::{LAKEGATE, LAKEGATE_OID};
 use super::roles::owner_of_all;
 use super::table::{Table, Value};
@@ -70,6 +71,8 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 owner: OWNER_OID,
                 acl: None,
                 options: None,
+                access_method: 0,
+                keys: (false, false),
             },
         )?;
     }
@@ -95,6 +98,28 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     .view()
                     .filter(|view| view.security_invoker)
                     .map(|_| "{security_invoker=true}"),
+                access_method: 0,
+                keys: view.snapshot.key_facts(relation),
+            },
+        )?;
+    }
+    for key in view.snapshot.keys() {
+        let Some(oid) = key.index() else { continue };
+        let object = Object::relation(&key.relation.schema, &key.relation.name);
+        push_class(
+            table,
+            &Class {
+                oid,
+                name: &key.key.name,
+                namespace: key.namespace,
+                kind: "i",
+                n_columns: key.key.columns.len(),
+                identity: "n",
+                owner: owner(view, &object).0,
+                acl: None,
+                options: None,
+                access_method: BTREE,
+                keys: (false, false),
             },
         )?;
     }
@@ -115,6 +140,11 @@ struct Class<'a> {
     acl: Option<String>,
     /// `reloptions`, as an array is written.
     options: Option<&'a str>,
+    /// `relam`; tables here have none.
+    access_method: u32,
+    /// Whether unique keys are declared, and whether foreign keys come or go. PostgreSQL's own have
+    /// triggers, by which psql decides whether to look for them.
+    keys: (bool, bool),
 }
 
 fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
@@ -123,14 +153,18 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
         ("relname", class.name.into()),
         ("relnamespace", class.namespace.into()),
         ("relowner", class.owner.into()),
+        ("relam", class.access_method.into()),
         // Unknown: nothing counts the rows before a query asks.
         ("reltuples", "-1".into()),
+        ("relhasindex", class.keys.0.into()),
         ("relpersistence", "p".into()),
         ("relkind", class.kind.into()),
         (
             "relnatts",
             i16::try_from(class.n_columns).unwrap_or(i16::MAX).into(),
         ),
+        ("relhasrules", (class.kind == "v").into()),
+        ("relhastriggers", class.keys.1.into()),
         ("relispopulated", true.into()),
         ("relreplident", class.identity.into()),
         ("relacl", Value::Written(class.acl.as_deref())),

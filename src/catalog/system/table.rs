@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::data::Definition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{PgType, TYPE_KEY, arrow_type, of_field, oid};
+use crate::types::{MODIFIER_KEY, PgType, TYPE_KEY, arrow_type, of_field, oid};
 
 /// The OID of `aclitem[]`.
 const ACLITEM_ARRAY: u32 = 1034;
@@ -39,7 +39,15 @@ pub fn field(name: &str, type_oid: u32, nullable: bool) -> Field {
 pub(super) fn schema_of(definition: &Definition) -> SchemaRef {
     let columns = definition.columns.iter();
     let fields: Vec<Field> = columns
-        .map(|column| field(column.name, column.type_oid, !column.not_null))
+        .map(|column| {
+            let field = field(column.name, column.type_oid, !column.not_null);
+            if column.modifier == -1 {
+                return field;
+            }
+            let mut metadata = field.metadata().clone();
+            metadata.insert(MODIFIER_KEY.to_owned(), column.modifier.to_string());
+            field.with_metadata(metadata)
+        })
         .collect();
     Arc::new(Schema::new(fields))
 }

@@ -97,6 +97,7 @@ pub(super) fn edit(
             }
         }
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
+        Definition::AlterKeys(alter) => editor.alter_keys(alter)?,
         other => editor.role(other)?,
     }
     Ok(editor.edited)
@@ -246,6 +247,7 @@ impl Editor<'_> {
             }
             Commented::Schema(_) => None,
         });
+        self.remove_keys_of(name);
         let facts = self.facts_of_moved(&Object::relation(&name.0, &name.1), None);
         self.change_facts(facts)
     }
@@ -289,6 +291,7 @@ impl Editor<'_> {
             };
             Some(on + &shown(&new))
         });
+        self.rename_keys_of(&old, &new);
         let (from, to) = (
             Object::relation(&old.0, &old.1),
             Object::relation(&new.0, &new.1),

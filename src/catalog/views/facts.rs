@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ROLES_FOLDER;
 use super::edit::Editor;
 use super::file::{Piece, pieces};
+use super::limits::require_understood;
 use super::names::file_name;
 use super::roles::create_statement;
 use super::said::{default_statement, defaults, grant_statement, owner, privileges, subject, word};
@@ -30,12 +31,13 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
             change: SettingChange::Set(name, value),
         } => {
             let role = role.as_ref().map(named).transpose();
-            Some(role.map(|role| {
-                vec![Fact::Setting(RoleSetting {
+            Some(role.and_then(|role| {
+                require_understood(name, value)?;
+                Ok(vec![Fact::Setting(RoleSetting {
                     role,
                     name: name.clone(),
                     value: value.clone(),
-                })]
+                })])
             }))
         }
         Definition::GrantPrivilege(grant) => Some(privileges(grant)),

@@ -11,6 +11,8 @@ mod facts;
 mod file;
 mod good;
 mod grants;
+mod keys;
+mod limits;
 mod members;
 mod names;
 mod needed;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 pub use draft::Draft;
 pub use edit::{Edited, Surroundings};
 pub use good::Good;
+pub use keys::{Key, KeyKind, Keys};
 pub use order::in_order;
 pub use owners::permission_denied;
 pub use read::read;
@@ -176,6 +179,8 @@ pub struct Views {
     pub tables: BTreeMap<FullName, String>,
     /// COMMENT ON COLUMN.
     pub columns: BTreeMap<(FullName, String), String>,
+    /// Declared keys.
+    pub keys: Keys,
     /// The roles, and what they may.
     pub authority: Arc<Authority>,
     /// What could not be understood, or not be planned.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::file::{Piece, pieces};
 use super::{
-    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, facts,
+    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, facts, keys,
     line_and_column, roles,
 };
 use crate::auth::{Authority, RoleChange};
@@ -23,6 +23,8 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
         defined: BTreeMap::new(),
         comments: BTreeMap::new(),
         role_paths: BTreeMap::new(),
+        keys: keys::Declared::default(),
+        key_places: BTreeMap::new(),
         said: Vec::new(),
     };
     let mut broken = Vec::new();
@@ -69,6 +71,9 @@ struct Reading {
     defined: BTreeMap<FullName, Vec<View>>,
     /// COMMENT ON VIEW and ON TABLE; `None` takes away.
     comments: BTreeMap<FullName, Option<String>>,
+    keys: keys::Declared,
+    /// Where the keys of a relation were declared first: the file, line and column.
+    key_places: BTreeMap<FullName, (String, usize, usize)>,
     /// The file of each role.
     role_paths: BTreeMap<String, String>,
     said: Vec<Said>,
@@ -165,6 +170,17 @@ impl Reading {
                 }
             }
             Ok(Definition::Comment { on, text }) => self.comment(schema, on, text),
+            Ok(Definition::AlterKeys(alter)) => {
+                if let Err(error) = self.keys.add(&alter, schema) {
+                    self.problem(path, text, error.at(piece.position));
+                    return;
+                }
+                let (line, column) = line_and_column(text, piece.position);
+                let place = (path.to_owned(), line, column);
+                self.key_places
+                    .entry(full(&alter.on, schema))
+                    .or_insert(place);
+            }
             Ok(other) => {
                 let what = format!("{} in the views folder", other.tag());
                 let error = Error::unsupported(what).with_hint(
@@ -264,6 +280,20 @@ impl Reading {
     }
 
     fn finish(mut self) -> Views {
+        let (keys, problems) = std::mem::take(&mut self.keys).finish();
+        self.views.keys = keys;
+        for (on, error) in problems {
+            let Some((path, line, column)) = self.key_places.remove(&on) else {
+                continue;
+            };
+            let location = Location { path, line, column };
+            self.views.problems.push(Problem {
+                location,
+                view: None,
+                is_about_roles: false,
+                error,
+            });
+        }
         for (name, mut views) in self.defined {
             if let Some(text) = self.comments.remove(&name) {
                 views

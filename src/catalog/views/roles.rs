@@ -245,6 +245,7 @@ impl Editor<'_> {
                 value: value.clone(),
             }));
         }
+        self.refuse_raised_limits(&facts)?;
         self.set_facts(facts)
     }
 

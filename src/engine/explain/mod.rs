@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::execution::SessionState;
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 
@@ -37,11 +37,11 @@ pub(super) async fn answer(
     physical: &Arc<dyn ExecutionPlan>,
     options: ExplainOptions,
     started: Instant,
-    state: &SessionState,
+    task: Arc<TaskContext>,
 ) -> Result<Answer> {
     let planning = started.elapsed();
     let execution = match options.analyze {
-        true => Some(run(physical, state).await?),
+        true => Some(run(physical, task).await?),
         false => None,
     };
     let explained = Explained {
@@ -62,9 +62,9 @@ pub(super) async fn answer(
 }
 
 /// Runs a plan to its end for its figures; how long it took.
-async fn run(physical: &Arc<dyn ExecutionPlan>, state: &SessionState) -> Result<Duration> {
+async fn run(physical: &Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Result<Duration> {
     let started = Instant::now();
-    let mut stream = execute_stream(Arc::clone(physical), state.task_ctx())
+    let mut stream = execute_stream(Arc::clone(physical), task)
         .map_err(|error| failure::from_datafusion(&error))?;
     while let Some(batch) = stream.next().await {
         batch.map_err(|error| failure::from_datafusion(&error))?;

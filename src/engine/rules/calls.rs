@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::normalize::{arguments, call, last_part};
+use crate::engine::output_name::fold;
 use crate::functions::{BITS_AS_BIGINT, SIMILAR_TO_ESCAPE};
 
 /// `x SIMILAR TO p` is `x ~ similar_to_escape(p)`, as PostgreSQL's grammar has it.
@@ -63,6 +64,9 @@ pub(super) fn other_call(function: &Function) -> Option<Expr> {
     let FunctionArguments::List(list) = &function.args else {
         return None;
     };
+    if last_part(&function.name) == "make_interval" {
+        return positional(&list.args);
+    }
     let mut arguments = Vec::new();
     for argument in &list.args {
         match argument {
@@ -81,6 +85,19 @@ pub(super) fn other_call(function: &Function) -> Option<Expr> {
         ("age", [of]) => {
             let today = call("current_date", Vec::new());
             Some(call("age", vec![today, (*of).clone()]))
+        }
+        // A quoted literal is bytes there.
+        ("encode", [literal @ Expr::Value(value), encoding])
+            if matches!(value.value, Value::SingleQuotedString(_)) =>
+        {
+            let bytes = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new((*literal).clone()),
+                data_type: DataType::Bytea,
+                array: false,
+                format: None,
+            };
+            Some(call("encode", vec![bytes, (*encoding).clone()]))
         }
         ("pg_typeof", [Expr::Value(value)])
             if matches!(value.value, Value::SingleQuotedString(_) | Value::Null) =>
@@ -124,6 +141,34 @@ pub(super) fn ordered_if_distinct(function: &mut Function) {
         };
         list.clauses.push(FunctionArgumentClause::OrderBy(vec![by]));
     }
+}
+
+/// The arguments of `make_interval`, which all have a default of 0.
+const INTERVAL_ARGUMENTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
+
+/// `make_interval(days => 3)` with all its arguments; `None` if none is named.
+fn positional(given: &[FunctionArg]) -> Option<Expr> {
+    let zero = Expr::Value(Value::Number("0".to_owned(), false).into());
+    let mut written = vec![zero; INTERVAL_ARGUMENTS.len()];
+    let mut has_names = false;
+    for (index, argument) in given.iter().enumerate() {
+        let (place, value) = match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (index, value),
+            FunctionArg::Named {
+                name,
+                arg: FunctionArgExpr::Expr(value),
+                ..
+            } => {
+                has_names = true;
+                let name = fold(name);
+                let place = INTERVAL_ARGUMENTS.iter().position(|known| *known == name);
+                (place?, value)
+            }
+            _ => return None,
+        };
+        *written.get_mut(place)? = value.clone();
+    }
+    has_names.then(|| call("make_interval", written))
 }
 
 /// Functions that SQL calls without parentheses, and DataFusion only with them.

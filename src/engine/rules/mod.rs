@@ -1,7 +1,9 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 mod calls;
+mod catalog_functions;
 mod characters;
+mod chosen;
 mod comparison;
 mod correlated_scalar;
 mod distinct_names;
@@ -16,6 +18,7 @@ pub(in crate::engine) mod json_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
+pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod numbers;
@@ -45,6 +48,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     analyzer.insert(0, Arc::new(lateral::Lateral));
     analyzer.insert(1, Arc::new(division::Division));
     analyzer.insert(2, Arc::new(comparison::Comparison));
+    analyzer.insert(3, Arc::new(chosen::Chosen));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))

@@ -13,7 +13,7 @@ use super::calls::{
     bits_as_number, called_without_parentheses, extract, ntile, ordered_if_distinct, other_call,
     similar,
 };
-use super::{characters, subquery_array};
+use super::{catalog_functions, characters, subquery_array};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -44,6 +44,7 @@ impl VisitorMut for Normalizer {
         {
             strip_pg_catalog(name);
         }
+        catalog_functions::as_relation(factor);
         ControlFlow::Continue(())
     }
 

@@ -17,13 +17,14 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::never_run::calls_aggregate;
 use super::normalize::{arguments, function, last_part};
-use crate::functions::{SERIES_LIST, SUBSCRIPTS_LIST};
+use crate::functions::{EXPANDED_LIST, SERIES_LIST, SUBSCRIPTS_LIST};
 
 /// The relation of a select that had none. SQL text holds no such name.
 const RELATION: &str = "\u{1}rows";
 
 /// The functions that make rows, and those that give the same as a list.
-const LISTS: [(&str, &str); 2] = [
+const LISTS: [(&str, &str); 3] = [
+    ("_pg_expandarray", EXPANDED_LIST),
     ("generate_series", SERIES_LIST),
     ("generate_subscripts", SUBSCRIPTS_LIST),
 ];
@@ -113,10 +114,11 @@ fn is_aggregated(select: &Select) -> bool {
 }
 
 /// Visits the calls that make a row for each row of the select: at the top, and under operators and
-/// casts. PostgreSQL refuses them in CASE and COALESCE.
+/// casts, and where a field is taken of it. PostgreSQL refuses them in CASE and COALESCE.
 fn in_places(expression: &mut Expr, visit: &mut impl FnMut(&mut Expr)) {
     match expression {
         Expr::Nested(inner)
+        | Expr::CompoundFieldAccess { root: inner, .. }
         | Expr::Cast { expr: inner, .. }
         | Expr::UnaryOp { expr: inner, .. } => in_places(inner, visit),
         Expr::BinaryOp { left, right, .. } => {

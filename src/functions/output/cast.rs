@@ -95,7 +95,11 @@ impl ScalarUDFImpl for Output {
     }
 }
 
-fn texts(array: &ArrayRef, pg_oid: u32, style: &Style) -> Result<ArrayRef> {
+/// Values of a type of PostgreSQL as texts, where [`writes`] says so.
+///
+/// # Errors
+/// A value that has no text.
+pub fn texts(array: &ArrayRef, pg_oid: u32, style: &Style) -> Result<ArrayRef> {
     let values = Values::of(array, pg_oid)?;
     let mut written = StringBuilder::with_capacity(array.len(), 0);
     let mut text = BytesMut::new();

@@ -13,7 +13,7 @@ mod values;
 mod zone;
 
 pub use array::range;
-pub use cast::{output, writes};
+pub use cast::{output, texts, writes};
 pub use datetime::{MICROS_PER_DAY, date_binary, timestamp_binary};
 pub use interval::Interval;
 pub use number::{float4, float8, integer};

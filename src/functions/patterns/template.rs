@@ -166,15 +166,15 @@ pub(super) fn nodes(pattern: &str) -> Vec<Node> {
 
 /// The keyword with which a pattern goes on: itself, its case and its length.
 fn keyword(rest: &str) -> Option<(Key, Case, usize)> {
+    for (name, key) in CAPITALS {
+        if rest.starts_with(name) {
+            return Some((*key, Case::Capital, name.len()));
+        }
+    }
     for (name, key) in KEYWORDS {
         if rest.starts_with(name) {
             // `MON` begins `MONTH`, which comes first.
             return Some((*key, Case::Upper, name.len()));
-        }
-    }
-    for (name, key) in CAPITALS {
-        if rest.starts_with(name) {
-            return Some((*key, Case::Capital, name.len()));
         }
     }
     for (name, key) in KEYWORDS {
@@ -238,6 +238,7 @@ mod tests {
             ]
         );
         assert_eq!(keys("Yyyy"), [Key::Year(1), Key::Year(3)]);
+        assert_eq!(keys("Day"), [Key::DayName]);
         assert_eq!(keys("iyyyiw"), [Key::IsoYear(4), Key::IsoWeek]);
         assert_eq!(keys("\"YYYY\""), []);
     }

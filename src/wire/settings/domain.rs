@@ -4,7 +4,7 @@ use super::list::Setting;
 use super::{date_style, time_zone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
-use crate::types::Encoding;
+use crate::types::{BYTES, DURATION, Encoding, KILOBYTES, Units};
 use crate::wire::failure::Failure;
 
 /// The values a setting takes.
@@ -32,6 +32,10 @@ pub(in crate::wire) enum Domain {
     },
     /// Kilobytes, or with a unit.
     Kilobytes,
+    /// The same, or -1 for any number.
+    KilobytesOrAny,
+    /// Bytes, or with a unit.
+    Bytes,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Of PostgreSQL's values the first are honoured, the others are refused by name.
@@ -80,19 +84,22 @@ impl Domain {
             Self::Bool => return boolean(setting, value),
             Self::Integer(min, max) => return integer(setting, value, *min, *max),
             Self::Float => float(value),
-            Self::Duration => quantity(value, DURATION_UNITS, "ms").map(show_duration),
+            Self::Duration => shown(value, &DURATION, "ms"),
             Self::Probes { n_max, default } => {
                 integer(setting, value, 0, *n_max).map(|number| unless_zero(number, default))?
             }
             Self::Time { unit, max, default } => {
-                let milliseconds = quantity(value, DURATION_UNITS, unit);
+                let milliseconds = DURATION.read(value, unit);
                 let milliseconds = milliseconds.ok_or_else(|| invalid(setting, value))?;
                 let size = if *unit == "s" { 1000 } else { 1 };
                 let number = (milliseconds + size / 2) / size;
                 integer(setting, &number.to_string(), 0, *max)
                     .map(|number| unless_zero(number, default))?
             }
-            Self::Kilobytes => quantity(value, SIZE_UNITS, "kB").map(show_kilobytes),
+            Self::Kilobytes => shown(value, &KILOBYTES, "kB"),
+            Self::KilobytesOrAny if value.trim() == "-1" => Some("-1".to_owned()),
+            Self::KilobytesOrAny => shown(value, &KILOBYTES, "kB"),
+            Self::Bytes => shown(value, &BYTES, "B"),
             Self::OneOf(words) => {
                 return one_of(words, value).ok_or_else(|| not_among(before.written, words, value));
             }
@@ -217,66 +224,14 @@ fn one_of(words: &[&str], value: &str) -> Option<String> {
         .map(|word| (*word).to_owned())
 }
 
-/// Units and their size in the base unit, largest first.
-const DURATION_UNITS: &[(&str, i64)] = &[
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("min", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-const SIZE_UNITS: &[(&str, i64)] = &[("TB", 1 << 30), ("GB", 1 << 20), ("MB", 1 << 10), ("kB", 1)];
-
-/// A number with a unit, in the base unit.
-fn quantity(value: &str, units: &[(&str, i64)], base: &str) -> Option<i64> {
-    let value = value.trim();
-    let split = value
-        .find(|character: char| !(character.is_ascii_digit() || ".-+".contains(character)))
-        .unwrap_or(value.len());
-    let (number, unit) = value.split_at(split);
-    let unit = match unit.trim() {
-        "" => base,
-        unit => unit,
-    };
-    let number: f64 = number.parse().ok()?;
-    let scaled = match (unit, base) {
-        ("us", "ms") => number / 1000.0,
-        _ => {
-            let (_, size) = units.iter().find(|(name, _)| *name == unit)?;
-            number * f64::from(i32::try_from(*size).ok()?)
-        }
-    };
-    let rounded = scaled.round();
-    #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-    (0.0..=f64::from(i32::MAX))
-        .contains(&rounded)
-        .then_some(rounded as i64)
-}
-
-/// As SHOW prints it: in the largest unit that divides it.
-fn show_quantity(value: i64, units: &[(&str, i64)]) -> String {
-    if value == 0 {
-        return "0".to_owned();
-    }
-    units
-        .iter()
-        .find(|(_, size)| value % size == 0)
-        .map_or_else(String::new, |(unit, size)| {
-            format!("{}{unit}", value / size)
-        })
-}
-
-fn show_duration(value: i64) -> String {
-    show_quantity(value, DURATION_UNITS)
-}
-
-fn show_kilobytes(value: i64) -> String {
-    show_quantity(value, SIZE_UNITS)
+/// A number with a unit, as SHOW prints it.
+fn shown(value: &str, units: &Units, base: &str) -> Option<String> {
+    units.read(value, base).map(|number| units.show(number))
 }
 
 /// A duration as it is kept; `None` for no limit.
 pub(in crate::wire) fn duration_of(value: &str) -> Option<std::time::Duration> {
-    let milliseconds = quantity(value, DURATION_UNITS, "ms")?;
+    let milliseconds = DURATION.read(value, "ms")?;
     let milliseconds = u64::try_from(milliseconds)
         .ok()
         .filter(|value| *value > 0)?;

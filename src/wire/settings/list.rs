@@ -48,8 +48,8 @@ const fn reported(
 }
 
 use Domain::{
-    ApplicationName, Bool, ClientEncoding, DateStyle, Duration, Fixed, Float, Integer, Kilobytes,
-    OneOf, Only, SearchPath, Text, TimeZone,
+    ApplicationName, Bool, Bytes, ClientEncoding, DateStyle, Duration, Fixed, Float, Integer,
+    Kilobytes, KilobytesOrAny, OneOf, Only, SearchPath, Text, TimeZone,
 };
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -115,6 +115,8 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     reported("is_superuser", "on", Fixed, "Whether the current user is a superuser."),
     setting("jit", "off", Bool, "Steers PostgreSQL's planner; kept and not used."),
     setting("join_collapse_limit", "8", Integer(1, INT_MAX), "Steers PostgreSQL's planner; kept and not used."),
+    setting("lakegate.max_scan_bytes", "0", Bytes, "The most bytes of files that a statement may read."),
+    setting("lakegate.statement_memory", "0", Kilobytes, "The most memory that a statement may hold in sorts, joins and aggregates."),
     setting("lc_collate", "C", Fixed, "The collation's locale."),
     setting("lc_ctype", "C", Fixed, "The locale of character classes."),
     setting("lc_messages", "C", Only(&["C", "POSIX", "en_US.UTF-8", "en_US.utf8", ""], &[]), "The language of messages."),
@@ -154,6 +156,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("tcp_keepalives_interval", "10", Domain::Time { unit: "s", max: 32_767, default: "10" }, "Seconds between questions to a silent client."),
     setting("tcp_user_timeout", "60000", Domain::Time { unit: "ms", max: INT_MAX, default: "60000" }, "Milliseconds after which a client that acknowledges nothing is gone."),
     setting("temp_buffers", "8MB", Kilobytes, "Memory of temporary tables; there are none."),
+    setting("temp_file_limit", "-1", KilobytesOrAny, "The most that a statement may write into temporary files at a time."),
     reported("TimeZone", "UTC", TimeZone, "The time zone in which times are shown and read."),
     setting("timezone_abbreviations", "Default", Only(&["Default"], &[]), "Which abbreviations of time zones are known."),
     setting("trace_notify", "off", Bool, "Kept and not used."),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Settings, domain, time_zone};
+use crate::auth::Limit;
+use crate::engine::StatementLimits;
 use crate::types::Encoding;
 use crate::wire::failure::Severity;
 use crate::wire::keepalive::Keepalive;
@@ -12,6 +14,17 @@ impl Settings {
     /// How long a statement may take.
     pub(in crate::wire) fn statement_timeout(&self) -> Option<Duration> {
         domain::duration_of(self.value("statement_timeout"))
+    }
+
+    /// What a statement may take.
+    pub(in crate::wire) fn statement_limits(&self) -> StatementLimits {
+        let of = |limit: Limit, name| limit.amount(self.value(name));
+        let memory = of(Limit::Memory, "lakegate.statement_memory");
+        StatementLimits {
+            memory_bytes_max: memory.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            scan_bytes_max: of(Limit::Bytes, "lakegate.max_scan_bytes"),
+            temporary_bytes_max: of(Limit::TemporaryFiles, "temp_file_limit"),
+        }
     }
 
     /// How long the session may be silent.

@@ -13,6 +13,7 @@ use moka::sync::Cache;
 
 use super::assume::{ROLE, SESSION_AUTHORIZATION, is_identity};
 use super::failure::Failure;
+use crate::auth::Ceilings;
 use crate::error::{Error, ErrorKind};
 use crate::functions::SetConfig;
 use domain::Before;
@@ -38,6 +39,8 @@ pub(super) struct Settings {
     asked: Arc<Mutex<Vec<Asked>>>,
     /// What the client was last told.
     told: Option<Values>,
+    /// What no value may go above.
+    ceilings: Ceilings,
 }
 
 /// Settings that sessions began with. Those of a pool begin alike, and most never change
@@ -82,6 +85,7 @@ impl Settings {
             saved: Vec::new(),
             asked: Arc::default(),
             told: None,
+            ceilings: Ceilings::default(),
         }
     }
 
@@ -138,6 +142,7 @@ impl Settings {
     ) -> Result<(), Failure> {
         let key = name.to_lowercase();
         let kept = accepted(&self.defaults, &self.current, name, value)?;
+        within(&self.ceilings, name, kept.as_deref())?;
         if find(name).is_none() {
             self.limit_custom(&key)?;
         }
@@ -161,6 +166,11 @@ impl Settings {
         self.set(name, Some(value), false)?;
         self.keep_as_defaults();
         Ok(())
+    }
+
+    /// From now on no limit is set above these.
+    pub(super) fn limit_by(&mut self, ceilings: Ceilings) {
+        self.ceilings = ceilings;
     }
 
     /// What is set now is what RESET goes back to.
@@ -201,10 +211,11 @@ impl Settings {
         }
     }
 
-    /// The value that a setting would be kept with.
+    /// The value that a role's setting would be kept with. This session's own limits are not asked:
+    /// it is another's.
     ///
     /// # Errors
-    /// As [`Self::set`].
+    /// There is no such setting, or it does not take this value.
     pub(super) fn accepted(&self, name: &str, value: &str) -> Result<String, Failure> {
         let kept = accepted(&self.defaults, &self.current, name, Some(value))?;
         Ok(kept.unwrap_or_default())
@@ -214,9 +225,10 @@ impl Settings {
     /// statement is done. Whether a role may be assumed is checked then.
     pub(super) fn set_config(&self) -> SetConfig {
         let (asked, defaults) = (Arc::clone(&self.asked), Arc::clone(&self.defaults));
-        let current = Arc::clone(&self.current);
+        let (current, ceilings) = (Arc::clone(&self.current), self.ceilings.clone());
         SetConfig(Arc::new(move |name, value, is_local| {
             let kept = accepted(&defaults, &current, name, value).map_err(Failure::into_error)?;
+            within(&ceilings, name, kept.as_deref()).map_err(Failure::into_error)?;
             let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
             asked.push(Asked {
                 name: name.to_owned(),
@@ -330,6 +342,20 @@ fn accepted(
         (None, value) if is_custom(&key) => Ok(value.map(str::to_owned)),
         (None, _) => Err(unrecognized(name)),
     }
+}
+
+/// A limit that ALTER ROLE set for the session's role is lowered, and never raised.
+fn within(ceilings: &Ceilings, name: &str, value: Option<&str>) -> Result<(), Failure> {
+    let name = name.to_lowercase();
+    let Some(ceiling) = ceilings.exceeded_by(&name, value.unwrap_or_default()) else {
+        return Ok(());
+    };
+    let message = format!("permission denied to set parameter \"{name}\"");
+    let detail =
+        format!("The role's limit is {ceiling}; a session may lower it, and not raise it.");
+    Err(Error::new(ErrorKind::InsufficientPrivilege, message)
+        .with_detail(detail)
+        .into())
 }
 
 /// As PostgreSQL, any name of two parts is taken; ours are known.

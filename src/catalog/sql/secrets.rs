@@ -1,0 +1,105 @@
+//! Takes what may be secret out of a statement's text, for those who read what was done.
+
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+
+/// What stands for a string.
+const MASK: &str = "'***'";
+
+/// How the texts of JSON Web Tokens begin: `{"` in base64.
+const TOKEN_START: &str = "eyJ";
+
+/// The text of a statement without its secrets: what stands behind PASSWORD, and tokens. With
+/// `all_strings` without any string. A text that cannot be taken apart is left out whole.
+pub fn without_secrets(text: &str, all_strings: bool) -> String {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, text)
+        .with_unescape(false)
+        .tokenize();
+    let Ok(tokens) = tokens else {
+        return String::new();
+    };
+    let mut shown = String::new();
+    let mut is_secret = false;
+    for token in &tokens {
+        match token {
+            // Comments may hold anything.
+            Token::Whitespace(_) => shown.push(' '),
+            Token::Word(word) => {
+                is_secret = word.value.eq_ignore_ascii_case("password");
+                match word.value.contains(TOKEN_START) {
+                    true => shown.push_str("***"),
+                    false => shown.push_str(&token.to_string()),
+                }
+            }
+            _ if is_string(token) => {
+                let text = token.to_string();
+                match is_secret || all_strings || text.contains(TOKEN_START) {
+                    true => shown.push_str(MASK),
+                    false => shown.push_str(&text),
+                }
+            }
+            _ => shown.push_str(&token.to_string()),
+        }
+    }
+    shown.trim().to_owned()
+}
+
+fn is_string(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::SingleQuotedString(_)
+            | Token::DoubleQuotedString(_)
+            | Token::TripleSingleQuotedString(_)
+            | Token::TripleDoubleQuotedString(_)
+            | Token::DollarQuotedString(_)
+            | Token::SingleQuotedByteStringLiteral(_)
+            | Token::DoubleQuotedByteStringLiteral(_)
+            | Token::NationalStringLiteral(_)
+            | Token::EscapedStringLiteral(_)
+            | Token::UnicodeStringLiteral(_)
+            | Token::HexStringLiteral(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, all_strings: bool, expected: &str) {
+        assert_eq!(without_secrets(text, all_strings), expected, "{text}");
+    }
+
+    #[test]
+    fn passwords_and_tokens_are_taken_out() {
+        check(
+            "create role a Password 'geheim' valid until '2027-01-01'",
+            false,
+            "create role a Password '***' valid until '2027-01-01'",
+        );
+        for secret in [
+            "E'ge\\'heim'",
+            "U&'geheim'",
+            "$x$geheim$x$",
+            "N'geheim'",
+            "X'67'",
+            "$$geheim$$",
+        ] {
+            check(
+                &format!("alter role a encrypted password {secret}"),
+                false,
+                "alter role a encrypted password '***'",
+            );
+        }
+        check("select /* geheim */ 1 -- geheim", false, "select   1");
+        check("select 'eyJhbGciOi.x.y'", false, "select '***'");
+        check("select eyJhbGciOi", false, "select ***");
+        check("select 'a', 1", false, "select 'a', 1");
+        check("grant \"'x\" to b", true, "grant \"'x\" to b");
+        check(
+            "alter role a set x = 'b'",
+            true,
+            "alter role a set x = '***'",
+        );
+        check("select 'geheim", false, "");
+    }
+}

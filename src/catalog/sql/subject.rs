@@ -1,0 +1,68 @@
+//! What a definition is about, in a line for those who read what was done.
+
+use super::definition::{Commented, Definition, Name, Owned};
+use super::grant::GrantObjects;
+use super::role::RoleSpec;
+
+impl Definition {
+    /// The objects it is about, as they were named.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::CreateView(view) => relation(&view.name),
+            Self::AlterKeys(alter) => relation(&alter.on),
+            Self::DropView { names, .. } => listed(names, relation),
+            Self::RenameView { name, .. } | Self::MoveView { name, .. } => relation(name),
+            Self::CreateSchema { name, .. } => name.clone(),
+            Self::DropSchema { names, .. } => names.join(", "),
+            Self::CreateRole(create) => create.name.clone(),
+            Self::AlterRole { role: of, .. } | Self::RenameRole { role: of, .. } => role(of),
+            Self::AlterRoleSetting { role: of, .. } => {
+                of.as_ref().map_or_else(|| "all roles".to_owned(), role)
+            }
+            Self::DropRole { roles, .. }
+            | Self::DropOwned { roles, .. }
+            | Self::ReassignOwned { roles, .. } => listed(roles, role),
+            Self::GrantRole(grant) => listed(&grant.roles, role),
+            Self::GrantPrivilege(grant) => granted(&grant.on),
+            Self::AlterDefaults(_) => "default privileges".to_owned(),
+            Self::AlterOwner { on, .. } => match on {
+                Owned::View(name, _) | Owned::Table(name, _) => relation(name),
+                Owned::Schema(name) => name.clone(),
+            },
+            Self::Comment { on, .. } => match on {
+                Commented::Schema(name) => name.clone(),
+                Commented::View(name) | Commented::Table(name) => relation(name),
+                Commented::Column(name, column) => format!("{}.{column}", relation(name)),
+            },
+        }
+    }
+}
+
+fn listed<T>(things: &[T], name: impl Fn(&T) -> String) -> String {
+    let names: Vec<String> = things.iter().map(name).collect();
+    names.join(", ")
+}
+
+fn relation(name: &Name) -> String {
+    match &name.schema {
+        Some(schema) => format!("{schema}.{}", name.name),
+        None => name.name.clone(),
+    }
+}
+
+fn role(role: &RoleSpec) -> String {
+    match role {
+        RoleSpec::Name(name) => name.clone(),
+        RoleSpec::CurrentUser => "current_user".to_owned(),
+        RoleSpec::SessionUser => "session_user".to_owned(),
+        RoleSpec::Public => "public".to_owned(),
+    }
+}
+
+fn granted(on: &GrantObjects) -> String {
+    match on {
+        GrantObjects::Relations(names) => listed(names, relation),
+        GrantObjects::AllTables(names) | GrantObjects::Schemas(names) => names.join(", "),
+        GrantObjects::Databases(names) => names.join(", "),
+    }
+}

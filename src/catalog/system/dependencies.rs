@@ -1,0 +1,114 @@
+//! What views read: `pg_rewrite` and `pg_depend`, as if each view had PostgreSQL's rule for it.
+
+use super::SystemView;
+use super::data::Builtin;
+use super::relations::lake_relations;
+use super::table::Table;
+use crate::catalog::snapshot::oid_of;
+use crate::catalog::views::View;
+use crate::catalog::{PUBLIC, Relation, Snapshot};
+use crate::error::Result;
+
+/// The OID of a view's rule, stable over restarts.
+fn rule_oid(view: &Relation) -> u32 {
+    oid_of(&format!("rule\0{}\0{}", view.schema, view.name))
+}
+
+impl Snapshot {
+    /// The relations of the lake that a view reads, each once.
+    fn read_by(&self, view: &View) -> Vec<(u32, &Relation)> {
+        let mut found: Vec<(u32, &Relation)> = Vec::new();
+        for (schema, name) in &view.reads {
+            let schemas = match schema {
+                Some(schema) => vec![schema.as_str()],
+                None => vec![view.schema.as_str(), PUBLIC],
+            };
+            let relation = schemas.into_iter().find_map(|schema| {
+                let found = self.find(schema, name).ok()??;
+                let schema = self.schemas.get(&found.schema)?;
+                Some((schema.oid, schema.relations.get(&found.name)?.as_ref()))
+            });
+            if let Some(relation) = relation
+                && found.iter().all(|(_, other)| other.oid != relation.1.oid)
+            {
+                found.push(relation);
+            }
+        }
+        found
+    }
+}
+
+/// The rule `_RETURN` of each view.
+pub(super) fn pg_rewrite(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for (_, relation) in lake_relations(view).filter(|(_, it)| it.view().is_some()) {
+        table.push(&[
+            ("oid", rule_oid(relation).into()),
+            ("rulename", "_RETURN".into()),
+            ("ev_class", relation.oid.into()),
+            ("ev_type", "1".into()),
+            ("ev_enabled", "O".into()),
+            ("is_instead", true.into()),
+            ("ev_qual", "<>".into()),
+            ("ev_action", "<>".into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// That views need what they read, their rules the views, and relations their schemas.
+pub(super) fn pg_depend(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let catalog = |name| {
+        builtin
+            .definition("pg_catalog", name)
+            .map_or(0, |it| it.oid)
+    };
+    let (classes, rules) = (catalog("pg_class"), catalog("pg_rewrite"));
+    let namespaces = catalog("pg_namespace");
+    let mut push = |of: (u32, u32), on: (u32, u32), kind: &str| {
+        table.push(&[
+            ("classid", of.0.into()),
+            ("objid", of.1.into()),
+            ("refclassid", on.0.into()),
+            ("refobjid", on.1.into()),
+            ("deptype", kind.into()),
+        ])
+    };
+    for (namespace, relation) in lake_relations(view) {
+        push((classes, relation.oid), (namespaces, namespace), "n")?;
+        let Some(definition) = relation.view() else {
+            continue;
+        };
+        let rule = rule_oid(relation);
+        push((rules, rule), (classes, relation.oid), "i")?;
+        push((rules, rule), (classes, relation.oid), "n")?;
+        for (_, read) in view.snapshot.read_by(definition) {
+            push((rules, rule), (classes, read.oid), "n")?;
+        }
+    }
+    Ok(())
+}
+
+/// The relations that views read, for their owners.
+pub(super) fn view_table_usage(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let rights = view.rights();
+    let database = view.database.as_str();
+    for (_, relation) in lake_relations(view) {
+        let Some(definition) = relation.view() else {
+            continue;
+        };
+        for (_, read) in view.snapshot.read_by(definition) {
+            if !rights.own(&crate::auth::Object::relation(&read.schema, &read.name)) {
+                continue;
+            }
+            table.push(&[
+                ("view_catalog", database.into()),
+                ("view_schema", relation.schema.as_str().into()),
+                ("view_name", relation.name.as_str().into()),
+                ("table_catalog", database.into()),
+                ("table_schema", read.schema.as_str().into()),
+                ("table_name", read.name.as_str().into()),
+            ])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What one statement may take: memory, temporary files, bytes of files that it reads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::common::Result as DataFusionResult;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{
+    FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation,
+};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+
+use super::statement::StatementKind;
+use super::temporary::TemporaryFiles;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::BYTES;
+
+/// What one statement may take; `None` for whatever all of them together may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatementLimits {
+    /// Bytes held in sorts, joins and aggregates: `lakegate.statement_memory`.
+    pub memory_bytes_max: Option<usize>,
+    /// Bytes of the files that it reads: `lakegate.max_scan_bytes`.
+    pub scan_bytes_max: Option<u64>,
+    /// Bytes in temporary files at a time: `temp_file_limit`.
+    pub temporary_bytes_max: Option<u64>,
+}
+
+impl StatementLimits {
+    /// What a statement runs in: what all run in, and its own share of it.
+    ///
+    /// # Errors
+    /// `InternalError`: the share cannot be made.
+    pub(super) fn task_context(&self, state: &SessionState) -> Result<Arc<TaskContext>> {
+        let whole = state.runtime_env();
+        if self.memory_bytes_max.is_none() && self.temporary_bytes_max.is_none() {
+            return Ok(state.task_ctx());
+        }
+        let mut share = RuntimeEnvBuilder::from_runtime_env(whole);
+        if let Some(bytes_max) = self.memory_bytes_max {
+            let pool = StatementPool {
+                own: FairSpillPool::new(bytes_max),
+                all: Arc::clone(&whole.memory_pool),
+                bytes_max,
+            };
+            share = share.with_memory_pool(Arc::new(pool));
+        }
+        if let Some(bytes_max) = self.temporary_bytes_max {
+            let files = TemporaryFiles::new(Arc::clone(&whole.disk_manager), bytes_max);
+            let mode = DiskManagerMode::Custom(Arc::new(files));
+            let manager = DiskManagerBuilder::default().with_mode(mode);
+            share = share.with_disk_manager_builder(manager);
+        }
+        let share = share.build_arc().map_err(Error::internal)?;
+        let task = TaskContext::from(state).with_runtime(share);
+        let config = self.sorting_config(task.session_config());
+        Ok(Arc::new(task.with_session_config(config)))
+    }
+
+    /// Sorts keep memory back for merging what they spilled: no more of it than leaves them some to
+    /// sort in.
+    fn sorting_config(&self, config: &SessionConfig) -> SessionConfig {
+        let mut config = config.clone();
+        if let Some(bytes_max) = self.memory_bytes_max {
+            let n_sorts = config.target_partitions().max(1);
+            let execution = &mut config.options_mut().execution;
+            let kept = execution.sort_spill_reservation_bytes;
+            execution.sort_spill_reservation_bytes = kept.min(bytes_max / 4 / n_sorts);
+        }
+        config
+    }
+
+    /// Refuses a plan that reads too much, before it reads anything. A file counts whole, or as much of
+    /// it as the plan reads, and each time that it is read; files that partitions and statistics
+    /// rule out do not count.
+    ///
+    /// # Errors
+    /// `ConfigurationLimitExceeded`, which names the limit and what is needed.
+    pub(super) fn require_within(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        kind: &StatementKind,
+    ) -> Result<()> {
+        let Some(bytes_max) = self.scan_bytes_max.filter(|_| kind.is_run()) else {
+            return Ok(());
+        };
+        let n_bytes = scanned_bytes(plan).map_err(Error::internal)?;
+        if n_bytes <= bytes_max {
+            return Ok(());
+        }
+        let limit = i64::try_from(bytes_max).map_or_else(|_| String::new(), |it| BYTES.show(it));
+        let message = format!("statement would read more than lakegate.max_scan_bytes ({limit})");
+        let detail = format!("The files that it reads have {n_bytes} bytes.");
+        Err(Error::new(ErrorKind::ConfigurationLimitExceeded, message)
+            .with_detail(detail)
+            .with_hint("Filter by the columns of partitions, or read fewer tables."))
+    }
+}
+
+fn scanned_bytes(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<u64> {
+    let mut n_bytes = 0_u64;
+    plan.apply(|node| {
+        let scan = node.downcast_ref::<DataSourceExec>();
+        let files = scan.and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+        let groups = files.into_iter().flat_map(|config| &config.file_groups);
+        for file in groups.flat_map(|group| group.files()) {
+            n_bytes = n_bytes.saturating_add(file.effective_size());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(n_bytes)
+}
+
+/// The memory of one statement, which is also counted with that of all.
+#[derive(Debug)]
+struct StatementPool {
+    own: FairSpillPool,
+    all: Arc<dyn MemoryPool>,
+    bytes_max: usize,
+}
+
+impl fmt::Display for StatementPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "statement({} bytes)", self.bytes_max)
+    }
+}
+
+impl MemoryPool for StatementPool {
+    fn name(&self) -> &str {
+        "statement"
+    }
+
+    fn register(&self, consumer: &MemoryConsumer) {
+        self.own.register(consumer);
+        self.all.register(consumer);
+    }
+
+    fn unregister(&self, consumer: &MemoryConsumer) {
+        self.own.unregister(consumer);
+        self.all.unregister(consumer);
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        self.own.grow(reservation, additional);
+        self.all.grow(reservation, additional);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        self.own.shrink(reservation, shrink);
+        self.all.shrink(reservation, shrink);
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> DataFusionResult<()> {
+        // This kind of error makes operators spill that can.
+        self.own.try_grow(reservation, additional).map_err(|_| {
+            let (consumer, bytes_max) = (reservation.consumer().name(), self.bytes_max);
+            DataFusionError::ResourcesExhausted(format!(
+                "{consumer} needs {additional} bytes more than the {bytes_max} of \
+                 lakegate.statement_memory leave."
+            ))
+        })?;
+        let granted = self.all.try_grow(reservation, additional);
+        if granted.is_err() {
+            self.own.shrink(reservation, additional);
+        }
+        granted
+    }
+
+    fn reserved(&self) -> usize {
+        self.own.reserved()
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        MemoryLimit::Finite(self.bytes_max)
+    }
+}
