@@ -11,13 +11,34 @@ use super::normalize::{arguments, call, last_part};
 use crate::engine::output_name::fold;
 use crate::functions::{BITS_AS_BIGINT, SIMILAR_TO_ESCAPE};
 
+/// The functions that keywords stand for in PostgreSQL's grammar.
+pub(super) fn keywords(expression: &Expr) -> Option<Expr> {
+    Some(match expression {
+        Expr::BinaryOp {
+            left,
+            op: BinaryOperator::PGExp,
+            right,
+        } => call("power", vec![(**left).clone(), (**right).clone()]),
+        Expr::SimilarTo {
+            negated,
+            expr,
+            pattern,
+            escape_char,
+        } => similar(*negated, expr, pattern, escape_char.as_ref()),
+        Expr::Extract { field, expr, .. } => extract(field, expr),
+        Expr::AtTimeZone {
+            timestamp,
+            time_zone,
+        } => call(
+            "timezone",
+            vec![(**time_zone).clone(), (**timestamp).clone()],
+        ),
+        _ => return None,
+    })
+}
+
 /// `x SIMILAR TO p` is `x ~ similar_to_escape(p)`, as PostgreSQL's grammar has it.
-pub(super) fn similar(
-    is_negated: bool,
-    text: &Expr,
-    pattern: &Expr,
-    escape: Option<&ValueWithSpan>,
-) -> Expr {
+fn similar(is_negated: bool, text: &Expr, pattern: &Expr, escape: Option<&ValueWithSpan>) -> Expr {
     let escape = escape.map(|escape| Expr::Value(escape.clone()));
     let arguments = std::iter::once(pattern.clone()).chain(escape).collect();
     Expr::Nested(Box::new(Expr::BinaryOp {
@@ -31,7 +52,7 @@ pub(super) fn similar(
 }
 
 /// `extract(field FROM x)` is `extract('field', x)`, as PostgreSQL's grammar has it.
-pub(super) fn extract(field: &DateTimeField, of: &Expr) -> Expr {
+fn extract(field: &DateTimeField, of: &Expr) -> Expr {
     let name = match field {
         DateTimeField::Custom(name) => name.value.clone(),
         field => field.to_string(),

@@ -10,8 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::calls::{
-    bits_as_number, called_without_parentheses, extract, ntile, ordered_if_distinct, other_call,
-    similar,
+    bits_as_number, called_without_parentheses, keywords, ntile, ordered_if_distinct, other_call,
 };
 use super::{catalog_functions, characters, subquery_array};
 use crate::engine::output_name::fold;
@@ -49,22 +48,12 @@ impl VisitorMut for Normalizer {
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        if let Some(call) = keywords(expression) {
+            *expression = call;
+            return ControlFlow::Continue(());
+        }
         let rewritten = match expression {
             Expr::Collate { expr, collation } => collated(expr, collation),
-            Expr::BinaryOp {
-                left,
-                op: BinaryOperator::PGExp,
-                right,
-            } => Ok(Some(call(
-                "power",
-                vec![(**left).clone(), (**right).clone()],
-            ))),
-            Expr::SimilarTo {
-                negated,
-                expr,
-                pattern,
-                escape_char,
-            } => Ok(Some(similar(*negated, expr, pattern, escape_char.as_ref()))),
             Expr::BinaryOp { left, op, right } => operator(op).map(|()| {
                 roles_literal(left, right);
                 roles_literal(right, left);
@@ -77,14 +66,6 @@ impl VisitorMut for Normalizer {
                 ..
             } => cast(expr, data_type),
             Expr::TypedString(literal) => typed_string(literal),
-            Expr::Extract { field, expr, .. } => Ok(Some(extract(field, expr))),
-            Expr::AtTimeZone {
-                timestamp,
-                time_zone,
-            } => Ok(Some(call(
-                "timezone",
-                vec![(**time_zone).clone(), (**timestamp).clone()],
-            ))),
             Expr::Interval(literal) => Ok(interval(literal)),
             Expr::Like {
                 pattern,

@@ -137,7 +137,10 @@ impl DateTrunc {
 
 /// As `timestamp_trunc`.
 fn local(name: &str, micros: i64, of: &str) -> Result<i64> {
-    let unit = Unit::named(name).ok_or_else(|| unrecognized(name, of))?;
+    // What is no length of time is no unit here.
+    let is_length = |unit: &Unit| !unit.is_special();
+    let unit = Unit::named(name).filter(is_length);
+    let unit = unit.ok_or_else(|| unrecognized(name, of))?;
     if !is_truncating(unit) {
         return Err(unsupported(name, of));
     }

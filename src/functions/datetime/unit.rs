@@ -65,6 +65,21 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// Whether it is known to `DecodeSpecial` alone, as something that moments have.
+    pub(in crate::functions) fn is_special(self) -> bool {
+        matches!(
+            self,
+            Self::Julian
+                | Self::IsoYear
+                | Self::DayOfWeek
+                | Self::IsoDayOfWeek
+                | Self::DayOfYear
+                | Self::Epoch
+        )
+    }
+}
+
 /// The error for a name that is no unit.
 pub(super) fn unrecognized(name: &str, of: &str) -> Error {
     let name = name.to_lowercase();
