@@ -25,6 +25,7 @@ mod moment;
 mod named;
 mod named_in_query;
 mod nearest;
+mod ordinals;
 mod output_name;
 mod parameters;
 mod parse;

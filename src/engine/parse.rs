@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
 use super::rules::{
-    elements, exists_in_lists, fetch, keyed_recursion, literals, never_run, normalize,
-    rows_in_lists,
+    elements, exists_in_lists, fetch, keyed_recursion, literals, named_windows, never_run,
+    normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
 use super::{explain, named, output_name, refuse, session_command};
@@ -367,6 +367,7 @@ pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     never_run::drop_subqueries(&mut query);
     rows_in_lists::as_lists(&mut query);
     exists_in_lists::as_counts(&mut query);
+    named_windows::write_out(&mut *query)?;
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);

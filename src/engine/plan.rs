@@ -24,6 +24,7 @@ use super::context::StatementContext;
 use super::failure;
 use super::grouping;
 use super::nearest::{hint, nearest};
+use super::ordinals;
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
 use super::planner_names::{Names, in_session_zone};
@@ -173,6 +174,7 @@ impl<'a> Planning<'a> {
                 .map(|(name, provider)| (name, provider_as_source(provider)))
                 .collect(),
         };
+        ordinals::check(&query, lines)?;
         known_functions(&query, &names, lines)?;
         if !limits.is_empty() {
             self.within_limits(&query, &names, limits, lines, parameters.clone())?;

@@ -1,11 +1,13 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
 mod array_casts;
+mod calls;
 mod catalog_functions;
 mod characters;
 mod chosen;
 mod comparison;
 mod correlated_scalar;
+mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
 pub(in crate::engine) mod exists_in_lists;
@@ -21,6 +23,7 @@ pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
 mod named_types;
+pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod null_aware_in;
@@ -36,6 +39,7 @@ use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
@@ -58,6 +62,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     planners.insert(0, Arc::new(named_types::NamedTypes));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
     let operators = Arc::new(json_operators::JsonOperators);

@@ -9,6 +9,9 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan, VisitMut, VisitorMut,
 };
 
+use super::calls::{
+    bits_as_number, called_without_parentheses, keywords, ntile, ordered_if_distinct, other_call,
+};
 use super::{array_casts, catalog_functions, characters, subquery_array, values_casts};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
@@ -59,6 +62,10 @@ impl VisitorMut for Normalizer {
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        if let Some(call) = keywords(expression) {
+            *expression = call;
+            return ControlFlow::Continue(());
+        }
         let rewritten = match expression {
             Expr::Collate { expr, collation } => collated(expr, collation),
             Expr::BinaryOp { left, op, right } => operator(op).map(|()| {
@@ -98,6 +105,11 @@ impl VisitorMut for Normalizer {
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
                 called_without_parentheses(function);
+                ordered_if_distinct(function);
+                if let Some(ntile) = ntile(function) {
+                    *expression = ntile;
+                    return ControlFlow::Continue(());
+                }
                 match other_call(function) {
                     Some(call) => Ok(Some(call)),
                     None => subquery_array::array_of_subquery(function),
@@ -268,6 +280,9 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
     // A value that names an object is spelled as text, not as the number it is.
     let spelled = spelled(expression);
     let expression = spelled.as_ref().unwrap_or(expression);
+    if let Some(number) = bits_as_number(expression, data_type) {
+        return Ok(Some(number));
+    }
     if let Some(cast) = characters::cast(expression, data_type)? {
         return Ok(Some(cast));
     }
@@ -420,66 +435,6 @@ fn roles_literal(column: &Expr, literal: &mut Expr) {
                 format: None,
             };
         }
-    }
-}
-
-/// Calls that another expression stands for: `mod(a, b)`, `age(x)`, and `pg_typeof` of a literal that
-/// has no type yet.
-fn other_call(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let mut arguments = Vec::new();
-    for argument in &list.args {
-        match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => arguments.push(argument),
-            _ => return None,
-        }
-    }
-    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
-    match (last_part(&function.name).as_str(), arguments.as_slice()) {
-        ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
-            left: Box::new(Expr::Nested(Box::new((*left).clone()))),
-            op: BinaryOperator::Modulo,
-            right: Box::new(Expr::Nested(Box::new((*right).clone()))),
-        }))),
-        // As timestamp.c defines it: from midnight of the current date.
-        ("age", [of]) => {
-            let today = call("current_date", Vec::new());
-            Some(call("age", vec![today, (*of).clone()]))
-        }
-        // Which types there are is asked of the others alone.
-        ("coalesce", given) if given.iter().any(|it| is_null(it)) => {
-            let others = given.iter().filter(|it| !is_null(it));
-            let others: Vec<Expr> = others.map(|it| (*it).clone()).collect();
-            (!others.is_empty()).then(|| call("coalesce", others))
-        }
-        ("pg_typeof", [Expr::Value(value)])
-            if matches!(value.value, Value::SingleQuotedString(_) | Value::Null) =>
-        {
-            Some(call("regtype", vec![text("unknown")]))
-        }
-        _ => None,
-    }
-}
-
-fn is_null(expression: &Expr) -> bool {
-    matches!(expression, Expr::Value(value) if value.value == Value::Null)
-}
-
-/// Functions that SQL calls without parentheses, and DataFusion only with them.
-fn called_without_parentheses(function: &mut Function) {
-    let names = [
-        "current_user",
-        "session_user",
-        "user",
-        "current_role",
-        "current_catalog",
-        "current_schema",
-    ];
-    let bare = matches!(function.args, FunctionArguments::None);
-    if bare && names.contains(&last_part(&function.name).as_str()) {
-        function.args = FunctionArguments::List(arguments(Vec::new()));
     }
 }
 

@@ -17,8 +17,8 @@ pub use cast::{input, reads};
 pub use number::Digits;
 pub(super) use scalar::uuid;
 
+pub use datetime::{Meaning as Abbreviation, is_plain_date, meaning as abbreviation, offset};
 pub(super) use datetime::{any_date, time_with_offset};
-pub use datetime::{is_plain_date, offset};
 pub use scalar::boolean;
 
 use super::output::Style;

@@ -7,6 +7,8 @@ mod parts;
 mod reader;
 mod words;
 
+pub use abbreviations::{Meaning, meaning};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::output::Style;
 use crate::types::oid;
