@@ -20,6 +20,7 @@ mod policies;
 mod rights;
 mod roles;
 mod slt;
+mod statements;
 mod stopping;
 mod stores;
 mod styles;

@@ -1,8 +1,8 @@
-"""Makes a lake of the objects of schema.sql, as they are in a PostgreSQL that has run it.
+"""Makes the objects of schema.sql in a PostgreSQL, and a lake of the same.
 
-    objects.py FOLDER DSN
+    objects.py FOLDER DSN DATABASE
 
-FOLDER/lake gets a Delta table for each table, FOLDER/views what its keys, views and comments are here.
+DATABASE is made anew, and schema.sql run in it. FOLDER/lake gets a Delta table for each table, FOLDER/views what its keys, views and comments are here.
 """
 
 import sys
@@ -49,8 +49,17 @@ def arrow_type(name: str) -> pyarrow.DataType:
     return ARROW[name]
 
 
-def main(folder: Path, dsn: str) -> None:
-    with psycopg.connect(dsn) as postgres:
+def make_database(dsn: str, database: str) -> None:
+    with psycopg.connect(f"{dsn} dbname=postgres", autocommit=True) as postgres:
+        postgres.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        postgres.execute(f"CREATE DATABASE {database}")
+    with psycopg.connect(f"{dsn} dbname={database}") as postgres:
+        postgres.execute((Path(__file__).parent / "schema.sql").read_text())
+
+
+def main(folder: Path, dsn: str, database: str) -> None:
+    make_database(dsn, database)
+    with psycopg.connect(f"{dsn} dbname={database}") as postgres:
         for oid, kind, schema, name, quoted in postgres.execute(RELATIONS).fetchall():
             statements = []
             if kind == "v":
@@ -76,4 +85,4 @@ def main(folder: Path, dsn: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), *sys.argv[2:])

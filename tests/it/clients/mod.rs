@@ -18,7 +18,7 @@ fn root() -> &'static Path {
 }
 
 /// Runs a program to its end: what it printed, or everything it said if it failed.
-fn run(command: &mut Command) -> Result<String, String> {
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())
         .current_dir(root())
