@@ -70,7 +70,7 @@ impl StatementLimits {
             let n_sorts = config.target_partitions().max(1);
             let execution = &mut config.options_mut().execution;
             let kept = execution.sort_spill_reservation_bytes;
-            execution.sort_spill_reservation_bytes = kept.min(bytes_max / 4 / n_sorts);
+            execution.sort_spill_reservation_bytes = kept.min(bytes_max / 8 / n_sorts);
         }
         config
     }
@@ -134,7 +134,7 @@ fn scanned(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Scanned> {
 
 /// The memory of one statement, which is also counted with that of all.
 ///
-/// What can spill shares three quarters of it, and spills before it takes more: else sorts would leave
+/// What can spill shares half of it, and spills before it takes more: else sorts would leave
 /// nothing to those that merge their rows, which cannot spill.
 #[derive(Debug)]
 struct StatementPool {
@@ -147,7 +147,7 @@ struct StatementPool {
 impl StatementPool {
     fn new(bytes_max: usize, all: Arc<dyn MemoryPool>) -> Self {
         Self {
-            spilling: FairSpillPool::new(bytes_max / 4 * 3),
+            spilling: FairSpillPool::new(bytes_max / 2),
             n_bytes: AtomicUsize::new(0),
             bytes_max,
             all,

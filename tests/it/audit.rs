@@ -47,6 +47,11 @@ fn who_did_what_is_told_and_no_secret_is() {
     run("create role bi login password 'canary-2' valid until '2099-01-01'").expect("it is made");
     run("alter role bi password E'canary\\x2d3'").expect("it is changed");
     run("alter role bi password $$canary-2$$").expect("it is changed");
+    let activity = "select string_agg(query, '; ') from pg_stat_activity";
+    let mut other = log_in(&gateway, "ada", "canary-1").expect("the password is right");
+    let shown = other.query(activity).expect("it is a superuser").concat();
+    assert!(shown.contains("alter role bi password '***'"), "{shown}");
+    drop(other);
     run("create role broken password canary-4").expect_err("it is no string");
     run("begin").expect("it begins");
     run("create schema lost").expect("it is defined");

@@ -30,7 +30,7 @@ pub use policy::{
 };
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
-pub use secrets::without_secrets;
+pub use secrets::{may_hold_secrets, without_secrets};
 pub use setting::{setting_assignment, setting_name, setting_value};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -3,11 +3,21 @@
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+/// The word behind which a password stands.
+const PASSWORD: &str = "password";
+
 /// What stands for a string.
 const MASK: &str = "'***'";
 
 /// How the texts of JSON Web Tokens begin: `{"` in base64.
 const TOKEN_START: &str = "eyJ";
+
+/// Whether there may be something for [`without_secrets`] to take out: most statements are not worth
+/// their taking apart.
+pub fn may_hold_secrets(text: &str) -> bool {
+    let mut words = text.as_bytes().windows(PASSWORD.len());
+    text.contains(TOKEN_START) || words.any(|word| word.eq_ignore_ascii_case(PASSWORD.as_bytes()))
+}
 
 /// The text of a statement without its secrets: what stands behind PASSWORD, and tokens. With
 /// `all_strings` without any string. A text that cannot be taken apart is left out whole.
@@ -25,7 +35,7 @@ pub fn without_secrets(text: &str, all_strings: bool) -> String {
             // Comments may hold anything.
             Token::Whitespace(_) => shown.push(' '),
             Token::Word(word) => {
-                is_secret = word.value.eq_ignore_ascii_case("password");
+                is_secret = word.value.eq_ignore_ascii_case(PASSWORD);
                 match word.value.contains(TOKEN_START) {
                     true => shown.push_str("***"),
                     false => shown.push_str(&token.to_string()),
@@ -93,6 +103,8 @@ mod tests {
         check("select /* geheim */ 1 -- geheim", false, "select   1");
         check("select 'eyJhbGciOi.x.y'", false, "select '***'");
         check("select eyJhbGciOi", false, "select ***");
+        assert!(may_hold_secrets("PassWord 'x'") && may_hold_secrets("'eyJ"));
+        assert!(!may_hold_secrets("select 1") && !may_hold_secrets(""));
         check("select 'a', 1", false, "select 'a', 1");
         check("grant \"'x\" to b", true, "grant \"'x\" to b");
         check(
