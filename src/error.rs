@@ -85,6 +85,8 @@ pub enum ErrorKind {
     DuplicatePreparedStatement,
     /// A portal of this name exists already.
     DuplicateCursor,
+    /// A window that cannot be as it is written.
+    WindowingError,
     /// A column neither grouped nor aggregated.
     GroupingError,
     /// Types that do not fit together.
@@ -109,10 +111,20 @@ pub enum ErrorKind {
     UntranslatableCharacter,
     /// A number that does not fit its type.
     NumericValueOutOfRange,
+    /// A logarithm of zero or less.
+    InvalidArgumentForLogarithm,
+    /// A power that is no number.
+    InvalidArgumentForPowerFunction,
+    /// Buckets that there cannot be.
+    InvalidArgumentForWidthBucket,
     /// A division by zero.
     DivisionByZero,
     /// A value that a setting or function does not take.
     InvalidParameterValue,
+    /// A value that its type does not have: a range that ends before it begins.
+    DataException,
+    /// A message that breaks the protocol: binary input that ends too early.
+    ProtocolViolation,
     /// A row of a file that does not fit the table's columns.
     InvalidRowData,
     /// A scalar subquery with more than one row.

@@ -21,6 +21,7 @@ pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
 use self::system::Builtin;
+pub use self::system::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::Result;
@@ -116,6 +117,8 @@ pub struct SystemView {
     pub actor: Actor,
     /// Every setting of the session by lower-case name, as SHOW prints it.
     pub settings: Arc<BTreeMap<String, String>>,
+    /// What sessions do and hold.
+    pub sessions: SessionsSeen,
 }
 
 impl SystemView {

@@ -198,9 +198,14 @@ impl Binder<'_> {
             None => return,
         };
         let wildcards = select.projection.iter().any(is_wildcard);
+        // DataFusion does not know `t.*` of `schema.t`.
+        let of_relation = select
+            .projection
+            .iter()
+            .any(|item| matches!(item, SelectItem::QualifiedWildcard(..)));
         let before = names.clone();
         distinct(&mut names);
-        if wildcards && (before != names || scope.merges) {
+        if wildcards && (before != names || scope.merges || of_relation) {
             select.projection = expand(&select.projection, scope);
         } else if wildcards {
             return;

@@ -8,7 +8,7 @@ use super::limits::StatementLimits;
 use super::moment::Moment;
 use crate::auth::{Actor, OWNER};
 use crate::catalog::views::Draft;
-use crate::catalog::{Catalog, Snapshot};
+use crate::catalog::{Catalog, SessionsSeen, Snapshot};
 use crate::error::Result;
 use crate::functions::output::Style;
 use crate::functions::{SessionFacts, SetConfig, Signals};
@@ -44,6 +44,7 @@ impl StatementContext {
                 backend_pid: 0,
                 set_config: SetConfig::refused(),
                 signals: Signals::refused(),
+                sessions: SessionsSeen::default(),
             }),
             time_zone: "UTC".into(),
             draft: None,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -46,11 +47,7 @@ impl StatementLimits {
         }
         let mut share = RuntimeEnvBuilder::from_runtime_env(whole);
         if let Some(bytes_max) = self.memory_bytes_max {
-            let pool = StatementPool {
-                own: FairSpillPool::new(bytes_max),
-                all: Arc::clone(&whole.memory_pool),
-                bytes_max,
-            };
+            let pool = StatementPool::new(bytes_max, Arc::clone(&whole.memory_pool));
             share = share.with_memory_pool(Arc::new(pool));
         }
         if let Some(bytes_max) = self.temporary_bytes_max {
@@ -136,11 +133,49 @@ fn scanned(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Scanned> {
 }
 
 /// The memory of one statement, which is also counted with that of all.
+///
+/// What can spill shares three quarters of it, and spills before it takes more: else sorts would leave
+/// nothing to those that merge their rows, which cannot spill.
 #[derive(Debug)]
 struct StatementPool {
-    own: FairSpillPool,
-    all: Arc<dyn MemoryPool>,
+    spilling: FairSpillPool,
+    n_bytes: AtomicUsize,
     bytes_max: usize,
+    all: Arc<dyn MemoryPool>,
+}
+
+impl StatementPool {
+    fn new(bytes_max: usize, all: Arc<dyn MemoryPool>) -> Self {
+        Self {
+            spilling: FairSpillPool::new(bytes_max / 4 * 3),
+            n_bytes: AtomicUsize::new(0),
+            bytes_max,
+            all,
+        }
+    }
+
+    /// Takes of the statement's own share; whether there was so much.
+    fn take(&self, reservation: &MemoryReservation, additional: usize) -> bool {
+        let can_spill = reservation.consumer().can_spill();
+        if can_spill && self.spilling.try_grow(reservation, additional).is_err() {
+            return false;
+        }
+        let added = |n_bytes: usize| n_bytes.checked_add(additional);
+        let within = |n_bytes: usize| added(n_bytes).filter(|sum| *sum <= self.bytes_max);
+        let order = Ordering::Relaxed;
+        let is_taken = self.n_bytes.fetch_update(order, order, within).is_ok();
+        if !is_taken && can_spill {
+            self.spilling.shrink(reservation, additional);
+        }
+        is_taken
+    }
+
+    fn give_back(&self, reservation: &MemoryReservation, n_bytes: usize) {
+        if reservation.consumer().can_spill() {
+            self.spilling.shrink(reservation, n_bytes);
+        }
+        self.n_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+    }
 }
 
 impl fmt::Display for StatementPool {
@@ -155,43 +190,46 @@ impl MemoryPool for StatementPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        self.own.register(consumer);
+        self.spilling.register(consumer);
         self.all.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        self.own.unregister(consumer);
+        self.spilling.unregister(consumer);
         self.all.unregister(consumer);
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
-        self.own.grow(reservation, additional);
+        if reservation.consumer().can_spill() {
+            self.spilling.grow(reservation, additional);
+        }
+        self.n_bytes.fetch_add(additional, Ordering::Relaxed);
         self.all.grow(reservation, additional);
     }
 
     fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
-        self.own.shrink(reservation, shrink);
+        self.give_back(reservation, shrink);
         self.all.shrink(reservation, shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> DataFusionResult<()> {
-        // This kind of error makes operators spill that can.
-        self.own.try_grow(reservation, additional).map_err(|_| {
+        if !self.take(reservation, additional) {
             let (consumer, bytes_max) = (reservation.consumer().name(), self.bytes_max);
-            DataFusionError::ResourcesExhausted(format!(
+            // This kind of error makes operators spill that can.
+            return Err(DataFusionError::ResourcesExhausted(format!(
                 "{consumer} needs {additional} bytes more than the {bytes_max} of \
                  lakegate.statement_memory leave."
-            ))
-        })?;
+            )));
+        }
         let granted = self.all.try_grow(reservation, additional);
         if granted.is_err() {
-            self.own.shrink(reservation, additional);
+            self.give_back(reservation, additional);
         }
         granted
     }
 
     fn reserved(&self) -> usize {
-        self.own.reserved()
+        self.n_bytes.load(Ordering::Relaxed)
     }
 
     fn memory_limit(&self) -> MemoryLimit {

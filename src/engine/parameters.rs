@@ -66,10 +66,16 @@ impl Parameter {
 /// A field of a type that its values alone do not tell.
 fn field(data_type: &DataType, pg_oid: u32) -> FieldRef {
     let field = Field::new("", data_type.clone(), true);
-    let is_named = matches!(
-        pg_oid,
-        oid::JSON | oid::JSONB | oid::UUID | oid::NAME | oid::XID | oid::VARCHAR | oid::BPCHAR
-    );
+    let is_kept = *data_type == DataType::Binary && pg_oid != oid::BYTEA;
+    let is_other_array = types::element_of(pg_oid).is_some()
+        && types::of_field(&field).oid != pg_oid
+        && matches!(data_type, DataType::List(_));
+    let is_named = is_kept
+        || is_other_array
+        || matches!(
+            pg_oid,
+            oid::JSON | oid::JSONB | oid::UUID | oid::NAME | oid::XID | oid::VARCHAR | oid::BPCHAR
+        );
     Arc::new(match is_named {
         true => field.with_metadata([(TYPE_KEY.to_owned(), pg_oid.to_string())].into()),
         false => field,
@@ -97,12 +103,12 @@ pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<Parameter
             None => found.types.get(&number).cloned(),
         });
     }
-    let named: Vec<u32> = (1..=n_parameters)
+    let mut named: Vec<u32> = (1..=n_parameters)
         .map(|number| declared(number).or_else(|| found.named.get(&number).copied()))
         .map(Option::unwrap_or_default)
         .collect();
     if known.iter().any(Option::is_none) {
-        infer(&mut known, &named, scene)?;
+        infer(&mut known, &mut named, scene)?;
     }
     let parameters = known.into_iter().zip(named).map(|(known, named)| {
         let data_type = known.unwrap_or(DataType::Utf8);
@@ -120,16 +126,16 @@ fn arrow_type(oid: u32) -> Result<DataType> {
 }
 
 /// Asks DataFusion what it would take the open parameters for, by what they are compared with.
-fn infer(known: &mut [Option<DataType>], named: &[u32], scene: &Scene<'_>) -> Result<()> {
+fn infer(known: &mut [Option<DataType>], named: &mut [u32], scene: &Scene<'_>) -> Result<()> {
     let fields: Vec<Option<FieldRef>> = known
         .iter()
-        .zip(named)
+        .zip(named.iter())
         .map(|(known, named)| known.as_ref().map(|data_type| field(data_type, *named)))
         .collect();
     let plan = plan::plan(scene, fields)?;
     let inferred = plan
         .logical
-        .get_parameter_types()
+        .get_parameter_fields()
         .map_err(|error| failure::from_datafusion(&error))?;
     for (index, known) in known
         .iter_mut()
@@ -137,11 +143,20 @@ fn infer(known: &mut [Option<DataType>], named: &[u32], scene: &Scene<'_>) -> Re
         .filter(|(_, known)| known.is_none())
     {
         let inferred = inferred.get(&format!("${}", index + 1)).cloned().flatten();
-        *known = inferred.and_then(|inferred| match inferred {
+        let Some(inferred) = inferred else { continue };
+        let of = types::of_field(&inferred).oid;
+        let element = types::element_of(of).unwrap_or(of);
+        if types::is_kept(element) || types::kept(&inferred).is_some() || element == oid::UUID {
+            named[index] = of;
+        }
+        *known = match inferred.data_type() {
             // One OID has lists of every depth.
-            DataType::List(_) => Some(inferred),
-            _ => types::arrow_type(types::of_arrow(&inferred).oid),
-        });
+            list @ DataType::List(_) => Some(list.clone()),
+            data_type => types::arrow_type(match named[index] {
+                0 => types::of_arrow(data_type).oid,
+                named => named,
+            }),
+        };
     }
     Ok(())
 }
@@ -210,7 +225,7 @@ impl Visitor for Found {
             Expr::Cast {
                 expr, data_type, ..
             } => {
-                if let (Some(number), Some(oid)) = (number(expr), array_of_texts(data_type)) {
+                if let (Some(number), Some(oid)) = (number(expr), named_type(data_type)) {
                     self.named.entry(number).or_insert(oid);
                 } else if let (Some(number), Some(data_type)) = (number(expr), cast_type(data_type))
                 {
@@ -306,19 +321,11 @@ fn number(expression: &Expr) -> Option<usize> {
     }
 }
 
-/// The OID of an array type whose elements are texts to Arrow, and are of another type.
-fn array_of_texts(data_type: &ast::DataType) -> Option<u32> {
-    let ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _)) = data_type else {
-        return None;
-    };
-    let element = match element.as_ref() {
-        ast::DataType::Varchar(None) | ast::DataType::CharacterVarying(None) => oid::VARCHAR,
-        ast::DataType::Uuid => oid::UUID,
-        ast::DataType::JSON => oid::JSON,
-        ast::DataType::JSONB => oid::JSONB,
-        _ => return None,
-    };
-    types::array_of(element)
+/// The OID of a type that has a name of its own, whatever its values are to Arrow.
+fn named_type(data_type: &ast::DataType) -> Option<u32> {
+    let planned = PostgresTypes.plan_type_field(data_type).ok().flatten()?;
+    let is_named = planned.metadata().contains_key(TYPE_KEY);
+    is_named.then(|| types::of_field(&planned).oid)
 }
 
 /// The OID of a type as written; `None` if there is none of this name.
@@ -327,7 +334,7 @@ pub(super) fn type_of(data_type: &ast::DataType) -> Option<u32> {
         // Kept as text, and still of their own name to a client.
         ast::DataType::Varchar(_) | ast::DataType::CharacterVarying(_) => Some(oid::VARCHAR),
         ast::DataType::Char(_) | ast::DataType::Character(_) => Some(oid::BPCHAR),
-        ast::DataType::Array(_) if array_of_texts(data_type).is_some() => array_of_texts(data_type),
+        _ if named_type(data_type).is_some() => named_type(data_type),
         _ => cast_type(data_type).map(|data_type| types::of_arrow(&data_type).oid),
     }
 }

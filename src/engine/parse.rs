@@ -9,7 +9,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
 use super::rules::{
-    elements, fetch, keyed_recursion, literals, never_run, normalize, rows_in_lists,
+    elements, exists_in_lists, fetch, keyed_recursion, literals, named_windows, never_run,
+    normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
 use super::{explain, named, output_name, refuse, session_command};
@@ -38,7 +39,6 @@ const REFUSED: &[&str] = &[
     "DO",
     "LOAD",
     "LOCK",
-    "NOTIFY",
     "REINDEX",
     "VACUUM",
 ];
@@ -366,6 +366,8 @@ pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
     rows_in_lists::as_lists(&mut query);
+    exists_in_lists::as_counts(&mut query);
+    named_windows::write_out(&mut *query)?;
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);

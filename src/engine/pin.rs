@@ -119,6 +119,7 @@ pub(super) async fn pin(
         database: context.facts.database.clone(),
         actor: context.facts.actor.clone(),
         settings: Arc::clone(&context.facts.settings),
+        sessions: context.facts.sessions.clone(),
     };
     let targets = resolved.tables.iter();
     let moment = context.moment.as_deref();

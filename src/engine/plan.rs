@@ -22,13 +22,15 @@ use super::bind::{self, TableColumns};
 use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
+use super::grouping;
 use super::nearest::{hint, nearest};
+use super::ordinals;
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
 use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
 use super::references::{Limits, in_view};
-use super::rules::json_uses;
+use super::rules::{json_uses, kept_casts, kept_uses};
 use super::{Parameter, Scene, execute, protect, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -161,7 +163,8 @@ impl<'a> Planning<'a> {
             providers.insert(name.clone(), self.provider(relation)?);
         }
         let mut query = query.clone();
-        bind::bind(&mut query, &columns(&providers));
+        let (written, tables) = (query.clone(), columns(&providers));
+        bind::bind(&mut query, &tables);
         let names = Names {
             state: self.state,
             functions: &self.functions,
@@ -171,6 +174,7 @@ impl<'a> Planning<'a> {
                 .map(|(name, provider)| (name, provider_as_source(provider)))
                 .collect(),
         };
+        ordinals::check(&query, lines)?;
         known_functions(&query, &names, lines)?;
         if !limits.is_empty() {
             self.within_limits(&query, &names, limits, lines, parameters.clone())?;
@@ -179,7 +183,20 @@ impl<'a> Planning<'a> {
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(json_uses::check)
-            .map_err(|error| failure::in_statement(&error, lines))
+            .and_then(|plan| {
+                let session = kept_casts::Session {
+                    style: self.context.facts.style,
+                    functions: &self.functions,
+                };
+                kept_uses::check(plan, session)
+            })
+            .map_err(|error| {
+                let failed = failure::in_statement(&error, lines);
+                let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();
+                let ungrouped = (failed.kind() == ErrorKind::InvalidStatement)
+                    .then(|| grouping::ungrouped(&written, &tables, &is_aggregate, lines));
+                ungrouped.flatten().unwrap_or(failed)
+            })
     }
 
     /// Refuses a query that names columns which may not be read.

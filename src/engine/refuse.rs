@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator,
-    NamedWindowExpr, Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit,
-    Visitor, WindowType,
+    Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -101,10 +100,6 @@ impl Visitor for Refusal {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
-        let frames = select.named_window.iter().any(|window| match &window.1 {
-            NamedWindowExpr::WindowSpec(specification) => specification.window_frame.is_some(),
-            NamedWindowExpr::NamedWindow(_) => false,
-        });
         refuse_first(&[
             ("SELECT INTO", select.into.is_some()),
             ("TOP", select.top.is_some()),
@@ -118,8 +113,6 @@ impl Visitor for Refusal {
             ("DISTRIBUTE BY", !select.distribute_by.is_empty()),
             ("SORT BY", !select.sort_by.is_empty()),
             ("SELECT AS STRUCT", select.value_table_mode.is_some()),
-            // DataFusion plans `OVER w` without the frame that `w` was defined with.
-            ("a frame in a WINDOW clause", frames),
         ])?;
         select
             .from
@@ -167,10 +160,6 @@ impl Visitor for Refusal {
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Error> {
         match expression {
-            // DataFusion takes the pattern for a regular expression.
-            Expr::SimilarTo { .. } => ControlFlow::Break(Error::unsupported("SIMILAR TO")),
-            // DataFusion keeps the zone on the result, and with it the instant.
-            Expr::AtTimeZone { .. } => ControlFlow::Break(Error::unsupported("AT TIME ZONE")),
             Expr::Function(function) => self::function(function),
             _ => ControlFlow::Continue(()),
         }
@@ -247,15 +236,9 @@ fn function(function: &Function) -> ControlFlow<Error> {
         }),
         _ => false,
     };
-    // `OVER (w ROWS ...)` copies the named window, and DataFusion its frame with it.
-    let copied_window = matches!(
-        &function.over,
-        Some(WindowType::WindowSpec(specification)) if specification.window_name.is_some()
-    );
     refuse_first(&[
         ("a set-returning function in an expression", set_returning),
         // Rows that an outer join filled with NULLs would be counted.
         ("a whole row as an argument", row_argument),
-        ("a window that extends a named window", copied_window),
     ])
 }

@@ -22,6 +22,7 @@ pub(super) const COMMANDS: &[&str] = &[
     "DISCARD",
     "END",
     "LISTEN",
+    "NOTIFY",
     "RELEASE",
     "RESET",
     "ROLLBACK",
@@ -68,13 +69,19 @@ fn command(cursor: &mut Cursor<'_>) -> Result<SessionCommand> {
             name_or_all(cursor).map(SessionCommand::Deallocate)
         }
         "CLOSE" => name_or_all(cursor).map(SessionCommand::CloseCursor),
-        "LISTEN" => cursor.name().map(|_| SessionCommand::Listen),
-        _ => {
-            if !cursor.skip_sign(&Token::Mul) {
-                cursor.name()?;
-            }
-            Ok(SessionCommand::Unlisten)
+        "LISTEN" => cursor.name().map(SessionCommand::Listen),
+        "NOTIFY" => {
+            let channel = cursor.name()?;
+            let payload = match cursor.skip_sign(&Token::Comma) {
+                true => cursor.string()?,
+                false => String::new(),
+            };
+            Ok(SessionCommand::Notify(channel, payload))
         }
+        _ => match cursor.skip_sign(&Token::Mul) {
+            true => Ok(SessionCommand::Unlisten(None)),
+            false => cursor.name().map(Some).map(SessionCommand::Unlisten),
+        },
     }
 }
 

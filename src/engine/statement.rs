@@ -208,10 +208,12 @@ pub enum SessionCommand {
     Deallocate(Option<String>),
     /// CLOSE name; `None` for ALL.
     CloseCursor(Option<String>),
-    /// LISTEN: nobody can notify, so nothing is ever heard.
-    Listen,
-    /// UNLISTEN.
-    Unlisten,
+    /// LISTEN channel.
+    Listen(String),
+    /// UNLISTEN channel; `None` for all.
+    Unlisten(Option<String>),
+    /// NOTIFY channel, and its payload, which may be empty.
+    Notify(String, String),
 }
 
 /// One of the things that a transaction is.

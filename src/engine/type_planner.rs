@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::planner::TypePlanner;
-use datafusion::sql::sqlparser::ast::{DataType as SqlType, ObjectName, TimezoneInfo};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType as SqlType, ObjectName, TimezoneInfo,
+};
 
-use crate::error::Error;
-use crate::types::{self, TYPE_KEY, oid};
+use crate::types::{self, MODIFIER_KEY, TYPE_KEY, oid};
+
+/// Bytes of the modifier before the length (`VARHDRSZ`).
+const MODIFIER_BASE: u64 = 4;
 
 /// PostgreSQL's types: timestamps count microseconds, `float` is double precision.
 #[derive(Debug)]
@@ -27,17 +31,24 @@ impl TypePlanner for PostgresTypes {
             SqlType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
                 plain(DataType::Time64(TimeUnit::Microsecond))
             }
-            SqlType::Time(..) => return refuse("type time with time zone"),
+            SqlType::Time(..) => named(DataType::Binary, oid::TIMETZ),
             SqlType::Interval { .. } => plain(DataType::Interval(IntervalUnit::MonthDayNano)),
             SqlType::Text => plain(DataType::Utf8),
             // Of arrays; values alone are cast by functions (`rules::characters`).
-            SqlType::Varchar(None)
-            | SqlType::CharacterVarying(None)
-            | SqlType::CharVarying(None) => named(DataType::Utf8, oid::VARCHAR),
-            SqlType::Varchar(_) | SqlType::CharacterVarying(_) | SqlType::CharVarying(_) => {
-                return refuse("an array of character varying(n)");
+            SqlType::Varchar(length)
+            | SqlType::CharacterVarying(length)
+            | SqlType::CharVarying(length) => characters(oid::VARCHAR, length.as_ref()),
+            SqlType::Char(length) | SqlType::Character(length) => {
+                let one = CharacterLength::IntegerLength {
+                    length: 1,
+                    unit: None,
+                };
+                characters(oid::BPCHAR, Some(length.as_ref().unwrap_or(&one)))
             }
-            SqlType::Char(_) | SqlType::Character(_) => return refuse("an array of character(n)"),
+            SqlType::Array(
+                ArrayElemTypeDef::SquareBracket(element, None)
+                | ArrayElemTypeDef::AngleBracket(element),
+            ) => self.plan_type_field(element)?.and_then(|of| array_of(&of)),
             SqlType::JSON => named(DataType::Utf8, oid::JSON),
             SqlType::JSONB => named(DataType::Utf8, oid::JSONB),
             SqlType::Uuid => named(DataType::Utf8, oid::UUID),
@@ -58,10 +69,29 @@ fn named(data_type: DataType, oid: u32) -> Option<FieldRef> {
     ))
 }
 
-fn refuse<T>(what: &str) -> Result<T> {
-    Err(DataFusionError::External(Box::new(Error::unsupported(
-        what,
-    ))))
+fn characters(oid: u32, length: Option<&CharacterLength>) -> Option<FieldRef> {
+    let field = named(DataType::Utf8, oid)?;
+    let Some(CharacterLength::IntegerLength { length, .. }) = length else {
+        return Some(field);
+    };
+    let mut metadata = field.metadata().clone();
+    let modifier = length.saturating_add(MODIFIER_BASE).to_string();
+    metadata.insert(MODIFIER_KEY.to_owned(), modifier);
+    Some(Arc::new(field.as_ref().clone().with_metadata(metadata)))
+}
+
+/// An array of values whose type has a name of its own: the array bears it, so that lists of the same
+/// Arrow type are of one type among themselves.
+fn array_of(element: &Field) -> Option<FieldRef> {
+    let of = types::of_field(element).oid;
+    if !element.metadata().contains_key(TYPE_KEY) {
+        return None;
+    }
+    let list = DataType::new_list(element.data_type().clone(), true);
+    let list = Field::new("", list, true).with_metadata(element.metadata().clone());
+    // An array of arrays is of their type.
+    let array = types::array_of(of).unwrap_or(of);
+    Some(types::named(&Arc::new(list), array))
 }
 
 /// Types that only PostgreSQL has, under the names of `pg_type`.
@@ -81,11 +111,20 @@ fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
         "float8" => oid::FLOAT8,
         "bool" => oid::BOOL,
         "timestamptz" => oid::TIMESTAMPTZ,
-        "bpchar" | "char" => return refuse("an array of character(n)"),
-        _ => return Ok(None),
+        "timetz" => oid::TIMETZ,
+        "bpchar" => oid::BPCHAR,
+        "char" => oid::CHAR,
+        "uuid" => oid::UUID,
+        other => match types::kept_named(other) {
+            Some(kept) => kept,
+            None => return Ok(None),
+        },
     };
     Ok(match (types::arrow_type(type_oid), type_oid) {
-        (Some(data_type), oid::NAME | oid::XID) => named(data_type, type_oid),
+        (Some(data_type), oid::NAME | oid::XID | oid::BPCHAR | oid::CHAR | oid::UUID) => {
+            named(data_type, type_oid)
+        }
+        (Some(data_type), kept) if types::is_kept(kept) => named(data_type, kept),
         (Some(data_type), _) => plain(data_type),
         (None, _) => None,
     })

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
@@ -15,7 +15,8 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use crate::types::{MODIFIER_KEY, TYPE_KEY, oid};
+use crate::error::{Error, Result};
+use crate::types::{self, MODIFIER_KEY, TYPE_KEY, oid};
 
 /// Bytes of the modifier before the length (`VARHDRSZ`).
 const MODIFIER_BASE: i64 = 4;
@@ -90,6 +91,43 @@ impl CharacterCast {
         let written: StringArray = written.collect();
         Ok(cast(&written, texts.data_type())?)
     }
+}
+
+/// Arrays of `varchar(n)` and `character(n)` with elements of their length; other values as they are.
+pub(super) fn fitted(values: ArrayRef, field: &Field) -> Result<ArrayRef> {
+    let pg_type = types::of_field(field);
+    let is_padded = match types::element_of(pg_type.oid) {
+        Some(oid::BPCHAR) => true,
+        Some(oid::VARCHAR) => false,
+        _ => return Ok(values),
+    };
+    let length = i64::from(pg_type.modifier) - MODIFIER_BASE;
+    let length = usize::try_from(length).ok().filter(|length| *length > 0);
+    fitted_elements(&values, length, is_padded)
+}
+
+fn fitted_elements(values: &ArrayRef, length: Option<usize>, is_padded: bool) -> Result<ArrayRef> {
+    let DataType::List(element) = values.data_type() else {
+        let texts = cast(values, &DataType::Utf8).map_err(Error::internal)?;
+        let fitted = texts.as_string::<i32>().iter().map(|text| {
+            let text = cut(text?, length);
+            Some(match is_padded {
+                true => text.trim_end_matches(' '),
+                false => text,
+            })
+        });
+        let fitted: StringArray = fitted.collect();
+        return Ok(Arc::new(fitted));
+    };
+    let lists = values.as_list::<i32>();
+    let elements = fitted_elements(lists.values(), length, is_padded)?;
+    let lists = ListArray::try_new(
+        Arc::clone(element),
+        lists.offsets().clone(),
+        elements,
+        lists.nulls().cloned(),
+    );
+    Ok(Arc::new(lists.map_err(Error::internal)?))
 }
 
 /// The first characters of a text.

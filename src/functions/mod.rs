@@ -1,12 +1,15 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
-mod array_agg;
+mod aggregates;
 mod array_bounds;
+mod bits;
+mod buckets;
 mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
 mod coalesce;
+mod datetime;
 mod encoding;
 mod expanded;
 mod format;
@@ -15,23 +18,28 @@ pub mod input;
 pub mod integers;
 pub mod intervals;
 pub mod json;
+pub mod kept;
 mod like;
+mod logarithms;
 mod names;
 mod numeric;
 mod objects;
 pub mod output;
+mod overloads;
+mod patterns;
 mod precision;
 mod privileges;
 mod quote;
-mod refused;
 mod reg;
 mod scalar;
 mod series;
 mod session;
 mod signal;
-mod sum;
+mod similar;
+pub mod spans;
 mod type_of;
 mod waiting;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,14 +49,18 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::auth::Actor;
 use crate::catalog::system::Builtin;
-use crate::catalog::{Inventory, Snapshot};
+use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
+pub use bits::BITS_AS_BIGINT;
 pub use expanded::EXPANDED_LIST;
+pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
+pub use objects::ANCESTORS_LIST;
 use output::Style;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};
+pub use similar::SIMILAR_TO_ESCAPE;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -69,6 +81,8 @@ pub struct SessionFacts {
     pub set_config: SetConfig,
     /// What `pg_terminate_backend()` does.
     pub signals: Signals,
+    /// What it sees of sessions.
+    pub sessions: SessionsSeen,
 }
 
 /// Sets a setting of the session: its name, its value (`None` for the default), and whether only
@@ -109,6 +123,8 @@ pub fn of_session(
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
     functions.push(intervals::age(facts.style.zone));
+    functions.extend(datetime::functions(facts.style));
+    functions.extend(patterns::functions(facts.style));
     functions.push(format::function(facts.style));
     functions
 }
@@ -121,12 +137,7 @@ pub fn spelling(type_oid: u32) -> Option<&'static str> {
 
 /// Aggregates that take the place of DataFusion's, registered once.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    let variance = datafusion::functions_aggregate::variance::var_samp_udaf();
-    vec![
-        Arc::new(sum::sum()),
-        Arc::new(array_agg::array_agg()),
-        Arc::new(variance.as_ref().clone().with_aliases(["variance"])),
-    ]
+    aggregates::functions()
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of
@@ -136,7 +147,6 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(bytes::functions());
     functions.extend(casts::functions());
     functions.extend(characters::functions());
-    functions.extend(refused::functions());
     functions.extend(json::functions());
     functions.extend(encoding::functions());
     functions.extend(waiting::functions());
@@ -148,6 +158,12 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
     functions.push(like::function());
+    functions.extend(kept::functions());
+    functions.push(similar::function());
+    functions.push(bits::function());
+    functions.push(buckets::function());
+    functions.extend(logarithms::functions());
+    functions.extend(whole::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

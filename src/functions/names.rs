@@ -9,8 +9,8 @@ use super::scalar::{number, text};
 use crate::auth::{Object, Privilege};
 use crate::catalog::sql::identifier;
 use crate::catalog::system::{
-    Builtin, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID, column_name,
-    role_name, role_oid,
+    Builtin, DeclaredKey, INFORMATION_SCHEMA_OID, LAKEGATE, LAKEGATE_OID, PG_CATALOG_OID,
+    column_name, role_name, role_oid,
 };
 use crate::catalog::views::permission_denied;
 use crate::catalog::{Inventory, Snapshot};
@@ -83,10 +83,17 @@ impl Names {
         }
         let schemas = self.snapshot.schemas.values();
         let mut relations = schemas.flat_map(|schema| schema.relations.values());
-        let relation = relations.find(|relation| relation.oid == oid)?;
+        if let Some(relation) = relations.find(|relation| relation.oid == oid) {
+            return Some(Place {
+                schema: relation.schema.clone(),
+                name: relation.name.clone(),
+            });
+        }
+        let mut keys = self.snapshot.keys();
+        let key = keys.find(|key| key.index() == Some(oid))?;
         Some(Place {
-            schema: relation.schema.clone(),
-            name: relation.name.clone(),
+            schema: key.relation.schema.clone(),
+            name: key.key.name.clone(),
         })
     }
 
@@ -147,7 +154,15 @@ impl Names {
         let lake = self.snapshot.schemas.get(schema);
         let lake = lake.and_then(|schema| schema.relations.get(name));
         let system = || Some(self.builtin.definition(schema, name)?.oid);
-        lake.map(|relation| relation.oid).or_else(system)
+        let index = || {
+            let mut keys = self.snapshot.keys();
+            let is_named =
+                |it: &DeclaredKey<'_>| it.relation.schema == schema && it.key.name == name;
+            keys.find(is_named)?.index()
+        };
+        lake.map(|relation| relation.oid)
+            .or_else(system)
+            .or_else(index)
     }
 
     /// The OID of the relation that a name as in SQL means.

@@ -16,8 +16,10 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::input::{Digits, decimals};
-use crate::types::{arrow_type, oid};
+use super::input::{Digits, decimals, read_kept};
+use super::kept;
+use super::output::Style;
+use crate::types::{self, arrow_type, oid};
 
 /// The function of this file; [`super::input`]'s rule is for casts that name a precision.
 pub(super) fn function() -> Arc<ScalarUDF> {
@@ -45,10 +47,14 @@ impl ScalarUDFImpl for Numeric {
     }
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let data_type = match arguments.scalar_arguments[0] {
-            Some(literal) => own_digits(literal),
-            None => None,
-        };
+        let literal = arguments.scalar_arguments[0];
+        let is_kept = literal.is_some_and(is_beyond_decimals)
+            || types::kept(&arguments.arg_fields[0]) == Some(oid::NUMERIC);
+        if is_kept {
+            let field = Field::new(self.name(), DataType::Binary, true);
+            return Ok(types::named(&field.into(), oid::NUMERIC));
+        }
+        let data_type = literal.and_then(own_digits);
         let data_type = data_type.unwrap_or_else(|| target(arguments.arg_fields[0].data_type()));
         Ok(Arc::new(Field::new(self.name(), data_type, true)))
     }
@@ -63,6 +69,12 @@ impl ScalarUDFImpl for Numeric {
             }
         }
     }
+}
+
+/// Whether a quoted literal is a number that no decimal holds, NaN or infinite.
+fn is_beyond_decimals(literal: &ScalarValue) -> bool {
+    let text = literal.try_as_str().flatten();
+    text.is_some_and(|text| kept::beyond_decimals(text).is_some())
 }
 
 /// The type of a quoted literal's digits.
@@ -84,6 +96,12 @@ fn target(of: &DataType) -> DataType {
 
 fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     match array.data_type() {
+        DataType::Binary => Ok(Arc::clone(array)),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if *to == DataType::Binary => {
+            let texts = cast(array, &DataType::Utf8)?;
+            read_kept(texts.as_string(), oid::NUMERIC, &Style::default())
+                .map_err(|error| DataFusionError::External(Box::new(error)))
+        }
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
             let texts = cast(array, &DataType::Utf8)?;
             decimals(texts.as_string(), to)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
@@ -22,6 +23,12 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     functions.extend(encodings());
     functions
 }
+
+/// The list of `pg_partition_ancestors`: no relation here has any.
+pub const ANCESTORS_LIST: &str = "pg_partition_ancestors\u{1}";
+
+/// `oid[]`.
+const OIDS: u32 = 1028;
 
 const OID: Argument = Argument::Of(oid::OID);
 const BOOL: Argument = Argument::Of(oid::BOOL);
@@ -212,6 +219,9 @@ fn absent() -> Vec<Arc<ScalarUDF>> {
             .udf()
     });
     let mut functions: Vec<_> = absent.collect();
+    let empty = ScalarValue::new_list_nullable(&[], &DataType::UInt32);
+    let none = move |_: &[ScalarValue]| Ok(ScalarValue::List(Arc::clone(&empty)));
+    functions.push(Scalar::new(ANCESTORS_LIST, &[Argument::Object], OIDS, none).udf());
     let never: [(&str, &[Argument]); 2] = [
         ("pg_relation_is_publishable", &[Argument::Object]),
         ("pg_is_other_temp_schema", &[OID]),

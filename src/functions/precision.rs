@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{
     DataType, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
     Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
@@ -14,6 +14,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
+use super::kept;
 use crate::types::MODIFIER_KEY;
 
 /// 2000-01-01, from which PostgreSQL counts, in microseconds since 1970.
@@ -94,6 +95,18 @@ fn rounded(values: &ArrayRef, digits: u32) -> DataFusionResult<ArrayRef> {
         DataType::Time64(TimeUnit::Microsecond) => {
             let values = values.as_primitive::<Time64MicrosecondType>();
             Arc::new(values.unary::<_, Time64MicrosecondType>(|micros| nearest(micros, 0, unit)))
+        }
+        // Of the types that Arrow lacks, one alone has fractions of seconds.
+        DataType::Binary => {
+            let values = values.as_binary::<i32>().iter();
+            let rounded = values.map(|time| {
+                time.map(|time| kept::round_time(time, |micros| nearest(micros, 0, unit)))
+                    .transpose()
+            });
+            let rounded = rounded
+                .collect::<crate::error::Result<BinaryArray>>()
+                .map_err(|error| DataFusionError::External(Box::new(error)))?;
+            Arc::new(rounded)
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let values = values.as_primitive::<TimestampMicrosecondType>();

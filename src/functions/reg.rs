@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, UInt32Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
@@ -13,7 +16,7 @@ use super::names::{Names, parse_name};
 use super::scalar::{Argument, Scalar, oid_of, text};
 use crate::catalog::sql::identifier;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::oid;
+use crate::types::{element_of, oid};
 
 /// The OID of type `regrole`.
 const REGROLE: u32 = 4096;
@@ -22,7 +25,8 @@ const REGPROCEDURE: u32 = 2202;
 
 /// The function that spells the values of a type; `None` if they are no objects.
 pub(super) fn output_of(type_oid: u32) -> Option<&'static str> {
-    let kind = KINDS.iter().find(|kind| kind.type_oid == type_oid)?;
+    let element = element_of(type_oid).unwrap_or(type_oid);
+    let kind = KINDS.iter().find(|kind| kind.type_oid == element)?;
     Some(kind.functions[2])
 }
 
@@ -123,18 +127,39 @@ fn of_kind(names: &Arc<Names>, kind: &Kind) -> [Arc<ScalarUDF>; 3] {
     let by_lookup =
         move |row: &[ScalarValue]| Ok(ScalarValue::UInt32(find(&looking, text(&row[0]))?));
     let spelling = Arc::clone(names);
-    let by_output =
-        move |row: &[ScalarValue]| Ok(ScalarValue::from(spell(&spelling, oid_of(&row[0]))));
+    let by_output = move |row: &[ScalarValue]| {
+        Ok(ScalarValue::from(match &row[0] {
+            ScalarValue::List(array) => array_text(&array.value(0), |oid| spell(&spelling, oid))?,
+            one => spell(&spelling, oid_of(one)),
+        }))
+    };
     let [object, of_text, of_oid] = [
         Argument::Object,
         Argument::Of(oid::TEXT),
-        Argument::Of(oid::OID),
+        // An object, or an array of them.
+        Argument::Any,
     ];
     [
         Scalar::new(cast, &[object], type_oid, by_cast).udf(),
         Scalar::new(lookup, &[of_text], type_oid, by_lookup).udf(),
         Scalar::new(output, &[of_oid], oid::TEXT, by_output).udf(),
     ]
+}
+
+/// An array of objects as text.
+fn array_text(elements: &ArrayRef, spell: impl Fn(u32) -> String) -> Result<String> {
+    let numbers = cast(elements, &DataType::UInt32).map_err(Error::internal)?;
+    let numbers = numbers.as_primitive::<UInt32Type>().iter();
+    let names = numbers.map(|number| match number {
+        None => "NULL".to_owned(),
+        Some(number) => match spell(number) {
+            name if name.contains([' ', '"', ',', '{', '}', '\\']) => {
+                format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            name => name,
+        },
+    });
+    Ok(format!("{{{}}}", names.collect::<Vec<_>>().join(",")))
 }
 
 /// As `regclassin` and its kind in regproc.c: `-` is 0, a number is itself, a name must exist.

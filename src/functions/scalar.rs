@@ -38,6 +38,8 @@ pub(super) struct Scalar {
     arguments: Vec<Argument>,
     /// How many of the last arguments may be left out.
     optional: usize,
+    /// Whether the last argument may come any number of times.
+    is_variadic: bool,
     returns: u32,
     /// Whether a NULL argument makes the result NULL, as for most of PostgreSQL's functions.
     strict: bool,
@@ -57,6 +59,7 @@ impl Scalar {
             name,
             arguments: arguments.to_vec(),
             optional: 0,
+            is_variadic: false,
             returns,
             strict: true,
             // Stable, so that nothing keeps a result longer than its statement.
@@ -69,6 +72,15 @@ impl Scalar {
     pub(super) fn optional(self, count: usize) -> Self {
         Self {
             optional: count,
+            ..self
+        }
+    }
+
+    /// The last argument may come any number of times, or not at all.
+    pub(super) fn variadic(self) -> Self {
+        Self {
+            is_variadic: true,
+            optional: 1,
             ..self
         }
     }
@@ -156,7 +168,8 @@ impl ScalarUDFImpl for Scalar {
 
     fn coerce_types(&self, given: &[DataType]) -> DataFusionResult<Vec<DataType>> {
         let fewest = self.arguments.len() - self.optional;
-        if given.len() < fewest || given.len() > self.arguments.len() {
+        let is_too_many = !self.is_variadic && given.len() > self.arguments.len();
+        if given.len() < fewest || is_too_many {
             let kind = ErrorKind::UndefinedFunction;
             let message = format!(
                 "function {} does not exist with {} arguments",
@@ -165,7 +178,8 @@ impl ScalarUDFImpl for Scalar {
             );
             return Err(external(Error::new(kind, message)));
         }
-        let arguments = self.arguments.iter().zip(given);
+        let repeated = self.arguments.last().into_iter().cycle();
+        let arguments = self.arguments.iter().chain(repeated).zip(given);
         Ok(arguments
             .map(|(argument, given)| coerced(*argument, given))
             .collect())

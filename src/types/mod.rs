@@ -7,7 +7,9 @@ mod common;
 mod encoding;
 mod quantity;
 
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 
 pub use common::common_type;
 pub use encoding::Encoding;
@@ -70,6 +72,24 @@ pub mod oid {
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
     pub const REGNAMESPACE: u32 = 4089;
+    pub const CIDR: u32 = 650;
+    pub const MACADDR8: u32 = 774;
+    pub const MACADDR: u32 = 829;
+    pub const INET: u32 = 869;
+    pub const TIMETZ: u32 = 1266;
+    pub const RECORD: u32 = 2249;
+    pub const INT4RANGE: u32 = 3904;
+    pub const NUMRANGE: u32 = 3906;
+    pub const TSRANGE: u32 = 3908;
+    pub const TSTZRANGE: u32 = 3910;
+    pub const DATERANGE: u32 = 3912;
+    pub const INT8RANGE: u32 = 3926;
+    pub const INT4MULTIRANGE: u32 = 4451;
+    pub const NUMMULTIRANGE: u32 = 4532;
+    pub const TSMULTIRANGE: u32 = 4533;
+    pub const TSTZMULTIRANGE: u32 = 4534;
+    pub const DATEMULTIRANGE: u32 = 4535;
+    pub const INT8MULTIRANGE: u32 = 4536;
 }
 
 /// Element type, array type, length and name of each type, as `pg_type` has them.
@@ -106,6 +126,34 @@ const TYPES: &[(u32, u32, i16, &str)] = &[
     (oid::UUID, 2951, 16, "uuid"),
     (oid::JSONB, 3807, -1, "jsonb"),
     (oid::REGNAMESPACE, 4090, 4, "regnamespace"),
+    (oid::CIDR, 651, -1, "cidr"),
+    (oid::MACADDR8, 775, 8, "macaddr8"),
+    (oid::MACADDR, 1040, 6, "macaddr"),
+    (oid::INET, 1041, -1, "inet"),
+    (oid::TIMETZ, 1270, 12, "time with time zone"),
+    (oid::RECORD, 2287, -1, "record"),
+    (oid::INT4RANGE, 3905, -1, "int4range"),
+    (oid::NUMRANGE, 3907, -1, "numrange"),
+    (oid::TSRANGE, 3909, -1, "tsrange"),
+    (oid::TSTZRANGE, 3911, -1, "tstzrange"),
+    (oid::DATERANGE, 3913, -1, "daterange"),
+    (oid::INT8RANGE, 3927, -1, "int8range"),
+    (oid::INT4MULTIRANGE, 6150, -1, "int4multirange"),
+    (oid::NUMMULTIRANGE, 6151, -1, "nummultirange"),
+    (oid::TSMULTIRANGE, 6152, -1, "tsmultirange"),
+    (oid::TSTZMULTIRANGE, 6153, -1, "tstzmultirange"),
+    (oid::DATEMULTIRANGE, 6155, -1, "datemultirange"),
+    (oid::INT8MULTIRANGE, 6157, -1, "int8multirange"),
+];
+
+/// Each range type, its multirange type, and the type of its ends, as `pg_range` has them.
+const RANGES: &[(u32, u32, u32)] = &[
+    (oid::INT4RANGE, oid::INT4MULTIRANGE, oid::INT4),
+    (oid::INT8RANGE, oid::INT8MULTIRANGE, oid::INT8),
+    (oid::NUMRANGE, oid::NUMMULTIRANGE, oid::NUMERIC),
+    (oid::DATERANGE, oid::DATEMULTIRANGE, oid::DATE),
+    (oid::TSRANGE, oid::TSMULTIRANGE, oid::TIMESTAMP),
+    (oid::TSTZRANGE, oid::TSTZMULTIRANGE, oid::TIMESTAMPTZ),
 ];
 
 impl PgType {
@@ -150,6 +198,49 @@ pub fn array_of(element: u32) -> Option<u32> {
         .iter()
         .find(|(of, array, ..)| *of == element && *array != 0)
         .map(|(_, array, ..)| *array)
+}
+
+/// The type of the ends of a range type.
+pub fn range_of(range: u32) -> Option<u32> {
+    let found = RANGES.iter().find(|(of, ..)| *of == range);
+    found.map(|(.., subtype)| *subtype)
+}
+
+/// The range type of a multirange type.
+pub fn multirange_of(multirange: u32) -> Option<u32> {
+    let found = RANGES.iter().find(|(_, of, _)| *of == multirange);
+    found.map(|(range, ..)| *range)
+}
+
+/// Whether all values of a type are kept as bytes of our own, for Arrow has no type for them
+/// (`functions::kept`).
+pub fn is_kept(pg_oid: u32) -> bool {
+    matches!(
+        pg_oid,
+        oid::TIMETZ | oid::INET | oid::CIDR | oid::MACADDR | oid::MACADDR8
+    ) || range_of(pg_oid).is_some()
+        || multirange_of(pg_oid).is_some()
+}
+
+/// The kept type of this name.
+pub fn kept_named(name: &str) -> Option<u32> {
+    let mut kept = TYPES.iter().filter(|(of, ..)| is_kept(*of));
+    kept.find(|(.., known)| *known == name).map(|(of, ..)| *of)
+}
+
+/// The type of a field whose values are kept, as are those of numerics and dates that Arrow's do not
+/// hold.
+pub fn kept(field: &Field) -> Option<u32> {
+    let is_bytes = matches!(field.data_type(), DataType::Binary | DataType::BinaryView);
+    let of = of_field(field).oid;
+    (is_bytes && of != oid::BYTEA).then_some(of)
+}
+
+/// A field that says its type, whatever its values tell.
+pub fn named(field: &FieldRef, pg_oid: u32) -> FieldRef {
+    let mut metadata = field.metadata().clone();
+    metadata.insert(TYPE_KEY.to_owned(), pg_oid.to_string());
+    Arc::new(field.as_ref().clone().with_metadata(metadata))
 }
 
 /// A type's name as `format_type(oid, modifier)` gives it; `None` for an OID unknown here.
@@ -264,6 +355,7 @@ pub fn arrow_type(oid: u32) -> Option<DataType> {
         | oid::JSON
         | oid::JSONB
         | oid::UUID => DataType::Utf8,
+        kept if is_kept(kept) => DataType::Binary,
         array => {
             let element = arrow_type(element_of(array)?)?;
             DataType::List(Field::new_list_field(element, true).into())

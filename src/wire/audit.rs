@@ -76,7 +76,7 @@ impl Arrival {
         let told = &failure.message;
         shared.audit.tell(Event {
             code: sqlstate(failure.condition),
-            reason: failure.true_reason.as_ref().unwrap_or(told),
+            reason: failure.true_reason.unwrap_or(told),
             ..self.event(Happened::LogInFailed)
         });
     }

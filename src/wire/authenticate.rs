@@ -118,7 +118,7 @@ async fn token_as_password(
     if *end != 0 || token.contains(&0) {
         return Err(invalid());
     }
-    let failed = |reason: &str| End::Fatal(wrong_password(user).truly(reason));
+    let failed = |reason| End::Fatal(wrong_password(user).truly(reason));
     let token = std::str::from_utf8(token).map_err(|_| failed("it is no token"))?;
     let proved = tokens.prove(token, user).await;
     let token = accepted(proved, login).map_err(failed)?;

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::sqlstate::WireCondition;
 use super::startup::{Identity, Opening, StartupPacket, open};
 use crate::auth::{Actor, Authority, Object, Privilege, Role, Standing};
+use crate::catalog::SessionState;
 use crate::error::{Error, ErrorKind};
 
 /// A session, how it can be cancelled, and who came to begin it.
@@ -94,13 +95,15 @@ async fn session_of(
         role_packet.or(identity.role.take()),
         std::mem::take(&mut identity.warnings),
     );
-    let registration = shared.sessions.register(&identity.user, has_long_secret);
+    let registration = shared
+        .sessions
+        .register(&identity.user, has_long_secret, client.address());
     may_connect(&login, &identity).map_err(End::Fatal)?;
     if let Some(role) = &login.role {
         within_role_limit(role, shared.sessions.count_of(&role.name)).map_err(End::Fatal)?;
     }
     let key = &registration.key;
-    let mut session = Session::new(identity, key.pid, registration.signals());
+    let mut session = Session::new(identity, &registration);
     client.keep_alive(session.settings.keepalive());
     if let Some(role) = role {
         session
@@ -117,6 +120,9 @@ async fn session_of(
     respond::backend_key(&mut client.output, key.pid, &key.secret);
     respond::ready(&mut client.output, session.transaction.status());
     client.flush().await?;
+    let application = session.settings.values().get("application_name");
+    let application = application.map(String::as_str).unwrap_or_default();
+    key.activity.rests(SessionState::Idle, application);
     Ok((session, registration))
 }
 

@@ -2,12 +2,16 @@
 //! sessions ask of each other.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::RngCore;
 use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Activity;
+use super::notify::{Channels, Inbox};
+use crate::catalog::SessionsSeen;
 use crate::error::Result;
 use crate::functions::{Allows, Signal, Signals};
 
@@ -39,6 +43,10 @@ pub(super) struct SessionKey {
     /// Cancelled when another session ends this one.
     pub(super) ended: CancellationToken,
     running: Mutex<Option<CancellationToken>>,
+    /// What it is told by others.
+    pub(super) inbox: Inbox,
+    /// What others see of it.
+    pub(super) activity: Activity,
 }
 
 impl SessionKey {
@@ -88,6 +96,26 @@ impl Registration {
     }
 }
 
+impl Registration {
+    /// What the session sees of others.
+    pub(super) fn seen(&self) -> SessionsSeen {
+        let sessions = Arc::clone(&self.sessions);
+        SessionsSeen {
+            all: Arc::new(move || {
+                let mut rows = Vec::new();
+                sessions.each(|key| rows.push(key.activity.row(key.pid, &key.user)));
+                rows
+            }),
+            ..SessionsSeen::default()
+        }
+    }
+
+    /// How the session listens and notifies.
+    pub(super) fn channels(&self) -> Channels {
+        Channels::new(Arc::clone(&self.sessions), Arc::clone(&self.key))
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         self.sessions.lock().by_pid.remove(&self.key.pid);
@@ -96,7 +124,12 @@ impl Drop for Registration {
 
 impl Sessions {
     /// Makes a new session of a user known, under a number no other has.
-    pub(super) fn register(self: &Arc<Self>, user: &str, has_long_secret: bool) -> Registration {
+    pub(super) fn register(
+        self: &Arc<Self>,
+        user: &str,
+        has_long_secret: bool,
+        address: Option<SocketAddr>,
+    ) -> Registration {
         let n_bytes = match has_long_secret {
             true => SECRET_BYTES_LONG,
             false => SECRET_BYTES_SHORT,
@@ -116,6 +149,8 @@ impl Sessions {
             user: user.to_owned(),
             ended: CancellationToken::new(),
             running: Mutex::default(),
+            inbox: Inbox::default(),
+            activity: Activity::new(address),
         });
         inner.by_pid.insert(pid, Arc::clone(&key));
         drop(inner);
@@ -123,6 +158,17 @@ impl Sessions {
             sessions: Arc::clone(self),
             key,
         }
+    }
+
+    /// Looks at every session.
+    pub(super) fn each(&self, look: impl FnMut(&SessionKey)) {
+        let keys: Vec<Arc<SessionKey>> = self.lock().by_pid.values().map(Arc::clone).collect();
+        keys.iter().map(AsRef::as_ref).for_each(look);
+    }
+
+    /// Whether something is so of any session.
+    pub(super) fn any(&self, is_so: impl Fn(&SessionKey) -> bool) -> bool {
+        self.lock().by_pid.values().any(|key| is_so(key))
     }
 
     /// The sessions that a user has now.
@@ -171,7 +217,7 @@ mod tests {
     #[test]
     fn sessions_are_ended_by_whom_it_is_allowed() {
         let sessions = Arc::new(Sessions::default());
-        let [ada, bob] = ["ada", "bob"].map(|user| sessions.register(user, false));
+        let [ada, bob] = ["ada", "bob"].map(|user| sessions.register(user, false, None));
         let ends = |by: &Registration, whom: &Registration| {
             let only_ada = |user: &str| match user {
                 "ada" => Ok(()),
@@ -190,7 +236,7 @@ mod tests {
     #[test]
     fn only_the_right_key_cancels_and_only_what_runs() {
         let sessions = Arc::new(Sessions::default());
-        let registration = sessions.register("ada", false);
+        let registration = sessions.register("ada", false, None);
         let key = &registration.key;
         let statement = CancellationToken::new();
         let secret = key.secret.clone();
@@ -216,8 +262,8 @@ mod tests {
     #[test]
     fn secrets_are_as_long_as_the_protocol_lets_them_be() {
         let sessions = Arc::new(Sessions::default());
-        let short = sessions.register("ada", false);
-        let long = sessions.register("bob", true);
+        let short = sessions.register("ada", false, None);
+        let long = sessions.register("bob", true, None);
         assert_eq!((short.key.secret.len(), long.key.secret.len()), (4, 32));
         assert_eq!((sessions.count_of("ada"), sessions.count_of("eve")), (1, 0));
         drop(short);

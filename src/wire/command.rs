@@ -143,11 +143,36 @@ pub(super) fn run(
             session.close_portals();
             Done::tag("CLOSE CURSOR ALL")
         }
-        SessionCommand::Listen => Done::tag("LISTEN"),
-        SessionCommand::Unlisten => Done::tag("UNLISTEN"),
+        SessionCommand::Listen(_) | SessionCommand::Unlisten(_) | SessionCommand::Notify(..) => {
+            channel(session, command)?
+        }
         // Answered by `rows`.
         SessionCommand::Show(_) | SessionCommand::ShowAll => Done::tag("SHOW"),
     })
+}
+
+/// LISTEN, UNLISTEN and NOTIFY, which are done when the transaction commits.
+fn channel(session: &mut Session, command: &SessionCommand) -> Result<Done, Failure> {
+    let n_savepoints = session.transaction.n_savepoints();
+    let channels = &mut session.channels;
+    Ok(Done::tag(match command {
+        SessionCommand::Listen(channel) => {
+            channels.listen(channel, n_savepoints);
+            "LISTEN"
+        }
+        SessionCommand::Notify(channel, payload) => {
+            channels.notify(channel, payload, n_savepoints)?;
+            "NOTIFY"
+        }
+        SessionCommand::Unlisten(Some(channel)) => {
+            channels.unlisten(Some(channel), n_savepoints);
+            "UNLISTEN"
+        }
+        _ => {
+            channels.unlisten(None, n_savepoints);
+            "UNLISTEN"
+        }
+    }))
 }
 
 fn only_in_blocks(command: &str) -> Failure {
@@ -260,6 +285,7 @@ fn discard(
             }
             session.close_portals();
             session.close_statements();
+            session.channels.unlisten(None, 0);
             let authority = &surroundings.authority;
             session.reset(authority, Some(SESSION_AUTHORIZATION))?;
             session.reset(authority, None)?;

@@ -24,6 +24,7 @@ use super::respond;
 use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::watch::{Watch, panicked};
+use crate::catalog::SessionState;
 use crate::engine::{Parsed, Statement};
 use crate::error::{Error, ErrorKind};
 
@@ -137,7 +138,10 @@ impl Connection {
         let encoding = self.session.settings.client_encoding();
         self.client.set_encoding(encoding);
         let answered = match read_message(frame, encoding) {
-            Ok(Message::Query(text)) => self.query(&text).await,
+            Ok(Message::Query(text)) => {
+                self.report(&text);
+                self.query(&text).await
+            }
             Ok(Message::FunctionCall) => {
                 Err(Failure::from(Error::unsupported("the function call protocol")).into())
             }
@@ -204,6 +208,10 @@ impl Connection {
                 () = self.key.ended.cancelled() => return Err(End::shutdown()),
                 read = self.client.fill() => read?,
                 () = idle => return Err(self.idle_too_long()),
+                () = self.key.inbox.woken.notified(), if self.hears() => {
+                    self.hand_over();
+                    self.send().await?;
+                }
             }
         }
     }
@@ -239,12 +247,48 @@ impl Connection {
             self.client.keep_alive(settings.keepalive());
             self.client.set_encoding(settings.client_encoding());
         }
-        let output = &mut self.client.output;
         for (name, value) in self.session.settings.take_changes() {
-            respond::parameter_status(output, name, &value);
+            respond::parameter_status(&mut self.client.output, name, &value);
         }
-        respond::ready(output, self.session.transaction.status());
+        if self.hears() {
+            self.hand_over();
+        }
+        self.rest();
+        let status = self.session.transaction.status();
+        respond::ready(&mut self.client.output, status);
         self.send().await
+    }
+
+    /// A statement begins, for `pg_stat_activity`.
+    pub(super) fn report(&self, text: &str) {
+        self.key.activity.runs(text);
+    }
+
+    /// The session waits for its client.
+    fn rest(&self) {
+        let transaction = &self.session.transaction;
+        let state = match (transaction.in_block(), transaction.has_failed()) {
+            (false, _) => SessionState::Idle,
+            (true, false) => SessionState::InTransaction,
+            (true, true) => SessionState::InFailedTransaction,
+        };
+        let settings = self.session.settings.values();
+        let application = settings.get("application_name");
+        let application = application.map(String::as_str).unwrap_or_default();
+        self.key.activity.rests(state, application);
+    }
+
+    /// Whether notifications are told now: between transactions, as `ProcessClientReadInterrupt` in
+    /// postgres.c.
+    fn hears(&self) -> bool {
+        self.mode == Mode::Ready && !self.session.transaction.in_block()
+    }
+
+    /// Tells the client what its session was notified of.
+    fn hand_over(&mut self) {
+        for notification in self.key.inbox.take() {
+            respond::notification(&mut self.client.output, &notification);
+        }
     }
 
     /// Sends everything now.

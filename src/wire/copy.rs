@@ -17,6 +17,7 @@ use super::run::{Binding, Sent};
 use super::transcode;
 use super::watch::Watch;
 use crate::engine::{Copy, CopyLayout, Shown, Statement};
+use crate::types::Encoding;
 
 /// What the file begins with: its signature, no flags, no further header
 /// (<https://www.postgresql.org/docs/16/sql-copy.html>, "Binary Format").
@@ -43,7 +44,6 @@ impl Connection {
         statement: &Arc<Statement>,
         watch: &Watch,
     ) -> Step {
-        transcode::check_copy(self.session.settings.client_encoding())?;
         // As `DoCopy`: a relation is looked up before the options are read, a query is not.
         if copy.relation.is_none() {
             copy.layout.clone()?;
@@ -65,10 +65,15 @@ impl Connection {
             CopyLayout::Text { .. } | CopyLayout::Csv { .. } => Format::Text,
         };
         let writer = LineWriter::of(layout, &rows.columns)?;
+        let encoding = self.session.settings.client_encoding();
         let presentation = Presentation {
             formats: vec![format; rows.columns.len()],
             style: self.session.style(),
-            encoding: self.session.settings.client_encoding(),
+            // Lines are put together in UTF-8, and brought out of it whole.
+            encoding: match writer {
+                Some(_) => Encoding::Utf8,
+                None => encoding,
+            },
         };
         let client = &mut self.client;
         // What fails before its first row fails without a CopyOutResponse.
@@ -78,6 +83,7 @@ impl Connection {
             client,
             watch,
             presentation: &presentation,
+            encoding,
         };
         let n_rows = match writer {
             None => sending.binary(&mut rows).await?,
@@ -95,6 +101,8 @@ struct Sending<'a> {
     client: &'a mut Client,
     watch: &'a Watch,
     presentation: &'a Presentation,
+    /// The client's.
+    encoding: Encoding,
 }
 
 impl Sending<'_> {
@@ -140,7 +148,9 @@ impl Sending<'_> {
         if writer.header() {
             let columns = rows.columns.clone();
             let names = columns.iter().map(|column| column.name.as_bytes());
+            let start = self.client.output.len();
             writer.put_line(names.map(Some), false, &mut self.client.output)?;
+            transcode::line(&mut self.client.output, start, self.encoding)?;
         }
         let mut n_rows = 0;
         let mut encoded = BytesMut::new();
@@ -154,7 +164,9 @@ impl Sending<'_> {
             let mut left = &encoded[..];
             while !left.is_empty() {
                 let row = take_row(&mut left);
+                let start = self.client.output.len();
                 writer.put_line(values(row), true, &mut self.client.output)?;
+                transcode::line(&mut self.client.output, start, self.encoding)?;
                 self.flush_if_full().await?;
                 n_rows += 1;
             }

@@ -1,6 +1,7 @@
 //! The extended protocol: Parse, Bind, Describe, Execute and Close, each on its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,10 +12,10 @@ use super::decode;
 use super::encode::Format;
 use super::failure::{Failure, Step, Stop};
 use super::message::{Bind, Message, Target};
+use super::portal::{Life, Portal, PortalState, Prepared};
 use super::respond;
 use super::rows::{Presentation, Rows};
 use super::run::{Binding, Sent, within_width};
-use super::session::{Life, Portal, PortalState, Prepared};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{
@@ -71,10 +72,7 @@ impl Connection {
             Some(statement) => self.description(statement, declared).await?,
             None => nothing(),
         };
-        let prepared = Prepared {
-            statement,
-            description,
-        };
+        let prepared = Prepared::new(statement, description, None);
         self.session.keep_statement(name, prepared);
         respond::parse_complete(&mut self.client.output);
         Ok(())
@@ -175,6 +173,7 @@ impl Connection {
             formats,
             fetch_format: Format::Text,
             state: PortalState::New,
+            is_scrollable: false,
             life: Life::Transaction {
                 n_savepoints: self.session.transaction.n_savepoints(),
             },
@@ -233,6 +232,8 @@ impl Connection {
             self.session.keep_portal(name, portal);
             return Ok(());
         };
+        self.report(&statement.text);
+        prepared.n_runs.fetch_add(1, Ordering::Relaxed);
         self.session.start_statement(Some(statement))?;
         let max_rows = u64::try_from(max_rows)
             .ok()

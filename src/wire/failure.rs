@@ -39,7 +39,7 @@ pub(super) struct Failure {
     pub(super) hint: Option<String>,
     pub(super) position: Option<usize>,
     /// Why it was, where the client is not to know it: for the audit alone.
-    pub(super) true_reason: Option<String>,
+    pub(super) true_reason: Option<&'static str>,
     /// The engine's error, kept for the log.
     pub(super) source: Option<Error>,
 }
@@ -102,8 +102,8 @@ impl Failure {
     }
 
     /// The same, with what the client is not to know.
-    pub(super) fn truly(mut self, reason: impl Into<String>) -> Self {
-        self.true_reason = Some(reason.into());
+    pub(super) fn truly(mut self, reason: &'static str) -> Self {
+        self.true_reason = Some(reason);
         self
     }
 

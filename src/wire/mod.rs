@@ -7,6 +7,7 @@
 //! session itself is meant, by `define` where the catalog is, else by the engine, whose `rows` go out through `encode`, those of
 //! COPY in messages of `copy`.
 
+mod activity;
 mod assume;
 mod audit;
 mod authenticate;
@@ -27,6 +28,8 @@ mod frame;
 mod keepalive;
 mod message;
 mod named;
+mod notify;
+mod portal;
 mod respond;
 mod rows;
 mod run;

@@ -8,10 +8,11 @@ use super::connection::Connection;
 use super::cursor::{Cursor, Fetching, SharedCursor};
 use super::encode::Format;
 use super::failure::{Failure, Step};
+use super::portal::{Life, Portal, PortalState, Prepared};
 use super::respond;
 use super::rows::{Rows, Tag};
 use super::run::{Binding, Sent};
-use super::session::{Life, Portal, PortalState, Prepared, no_cursor};
+use super::session::no_cursor;
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{
@@ -24,15 +25,18 @@ impl Connection {
     ///
     /// # Errors
     /// The name is taken, or the statement wrong.
-    pub(super) async fn prepare_named(&mut self, prepare: &Prepare, watch: &Watch) -> Step {
+    pub(super) async fn prepare_named(
+        &mut self,
+        prepare: &Prepare,
+        text: &Arc<str>,
+        watch: &Watch,
+    ) -> Step {
         self.session.make_room_for_statement(&prepare.name)?;
         let description = self
             .describe_query(&prepare.statement, &prepare.declared, watch)
             .await?;
-        let prepared = Prepared {
-            statement: Some(Arc::clone(&prepare.statement)),
-            description,
-        };
+        let statement = Some(Arc::clone(&prepare.statement));
+        let prepared = Prepared::new(statement, description, Some(Arc::clone(text)));
         self.session.keep_statement(prepare.name.clone(), prepared);
         respond::command_complete(&mut self.client.output, "PREPARE");
         Ok(())
@@ -118,6 +122,7 @@ impl Connection {
     pub(super) async fn declare(
         &mut self,
         declare: &Declare,
+        text: &Arc<str>,
         parameters: Vec<Parameter>,
         sent: Sent,
         watch: &Watch,
@@ -150,13 +155,15 @@ impl Connection {
                 true => Format::Binary,
                 false => Format::Text,
             },
-            prepared: Arc::new(Prepared {
-                statement: Some(Arc::clone(&declare.query)),
-                description: Description {
+            prepared: Arc::new(Prepared::new(
+                Some(Arc::clone(&declare.query)),
+                Description {
                     parameters: Vec::new(),
                     columns,
                 },
-            }),
+                Some(Arc::clone(text)),
+            )),
+            is_scrollable: declare.is_scrollable,
             parameters: Vec::new(),
             state: PortalState::Open(Cursor::new(rows, declare.is_scrollable).shared()),
             life: match declare.is_held {

@@ -8,8 +8,8 @@ use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::{
-    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, ReadyForQuery,
-    TransactionStatus,
+    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, NotificationResponse,
+    ReadyForQuery, TransactionStatus,
 };
 use pgwire::messages::startup::{
     Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey,
@@ -17,6 +17,7 @@ use pgwire::messages::startup::{
 
 use super::encode::Format;
 use super::failure::{Failure, Severity};
+use super::notify::Notification;
 use super::sqlstate::sqlstate;
 use crate::engine::Column;
 use crate::types::PgType;
@@ -86,6 +87,18 @@ pub(super) fn parameter_status(output: &mut BytesMut, name: &str, value: &str) {
     put(
         output,
         &ParameterStatus::new(name.to_owned(), c_string(value)),
+    );
+}
+
+/// NotificationResponse.
+pub(super) fn notification(output: &mut BytesMut, notification: &Notification) {
+    put(
+        output,
+        &NotificationResponse::new(
+            notification.pid,
+            notification.channel.as_ref().to_owned(),
+            notification.payload.as_ref().to_owned(),
+        ),
     );
 }
 

@@ -63,7 +63,8 @@ impl Connection {
             }
             StatementKind::Refused(error) => Err(error.clone().into()),
             StatementKind::Prepare(prepare) => {
-                self.prepare_named(prepare, watch).await?;
+                self.prepare_named(prepare, &binding.statement.text, watch)
+                    .await?;
                 Ok(None)
             }
             StatementKind::Execute(execute) => {
@@ -77,7 +78,8 @@ impl Connection {
                 Ok(Some(rows))
             }
             StatementKind::Declare(declare) => {
-                self.declare(declare, binding.parameters, sent, watch)
+                let text = &binding.statement.text;
+                self.declare(declare, text, binding.parameters, sent, watch)
                     .await?;
                 Ok(None)
             }

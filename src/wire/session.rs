@@ -1,73 +1,29 @@
 //! What a connection remembers: who it is, its transaction, its prepared statements and portals.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
-use super::cursor::SharedCursor;
+use super::cancel::Registration;
 use super::define::Definitions;
-use super::encode::Format;
 use super::failure::Failure;
+use super::notify::Channels;
+use super::portal::{Life, Portal, Prepared};
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
 use super::startup::Identity;
 use super::transaction::Transaction;
 use crate::auth::Authority;
-use crate::engine::{
-    Description, Moment, Parameter, SessionCommand, Statement, StatementContext, StatementKind,
-};
+use crate::catalog::SessionsSeen;
+use crate::engine::{Moment, SessionCommand, Statement, StatementContext, StatementKind};
 use crate::error::{Error, ErrorKind};
 use crate::functions::output::{Notation, Style, Zone};
 use crate::functions::{SessionFacts, Signals};
 
 /// Prepared statements, and portals, that a session may hold.
 const NAMED_MAX: usize = 10_000;
-
-/// What Parse made.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    /// `None` for a text without a statement.
-    pub(super) statement: Option<Arc<Statement>>,
-    pub(super) description: Description,
-}
-
-/// What Bind or DECLARE made.
-#[derive(Debug)]
-pub(super) struct Portal {
-    pub(super) prepared: Arc<Prepared>,
-    pub(super) parameters: Vec<Parameter>,
-    /// One for each column, for Execute.
-    pub(super) formats: Vec<Format>,
-    /// For a FETCH in a Query: binary only if it was declared so.
-    pub(super) fetch_format: Format,
-    pub(super) state: PortalState,
-    /// How long it stays.
-    pub(super) life: Life,
-}
-
-/// How far a portal has come.
-/// - `New` -> `Open`: the first Execute of a statement with rows, and every DECLARE.
-/// - `New` -> `Done`: a command is done.
-#[derive(Debug)]
-pub(super) enum PortalState {
-    New,
-    Open(SharedCursor),
-    Done,
-}
-
-/// How long a portal stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
-    /// To the end of its transaction. `n_savepoints` stood when it was made: going back to one of
-    /// them ends it.
-    Transaction { n_savepoints: usize },
-    /// As above until its transaction commits, then as long as the session.
-    Held { n_savepoints: usize },
-    /// As long as the session.
-    Session,
-}
 
 /// A session.
 #[derive(Debug)]
@@ -90,13 +46,20 @@ pub(super) struct Session {
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
     facts: Option<Arc<SessionFacts>>,
+    sessions: SessionsSeen,
+    /// Whether there are other prepared statements than `sessions` tells of.
+    has_other_statements: bool,
+    /// Whether `sessions` tells of cursors.
+    had_cursors: bool,
+    /// The channels of LISTEN and NOTIFY.
+    pub(super) channels: Channels,
     pub(super) definitions: Definitions,
     moment: Option<Arc<Moment>>,
 }
 
 impl Session {
     /// A session in its first moment.
-    pub(super) fn new(identity: Identity, pid: i32, signals: Signals) -> Self {
+    pub(super) fn new(identity: Identity, registration: &Registration) -> Self {
         let token = identity
             .proof
             .as_ref()
@@ -113,13 +76,17 @@ impl Session {
                 .unwrap_or_default(),
             ends_at: token.map(|token| token.until),
             database: identity.database,
-            pid,
-            signals,
+            pid: registration.key.pid,
+            signals: registration.signals(),
             settings: identity.settings,
             transaction: Transaction::new(),
             statements: HashMap::new(),
             portals: HashMap::new(),
             facts: None,
+            sessions: registration.seen(),
+            has_other_statements: false,
+            had_cursors: false,
+            channels: registration.channels(),
             definitions: Definitions::default(),
             moment: None,
         }
@@ -151,6 +118,7 @@ impl Session {
         authority: &Authority,
         cancel: &CancellationToken,
     ) -> StatementContext {
+        self.tell_what_is_held();
         StatementContext {
             facts: self.facts(authority),
             time_zone: self.settings.time_zone(),
@@ -188,9 +156,29 @@ impl Session {
             backend_pid: self.pid,
             set_config: self.settings.set_config(),
             signals: self.signals.clone(),
+            sessions: self.sessions.clone(),
         });
         self.facts = Some(Arc::clone(&facts));
         facts
+    }
+
+    /// For `pg_prepared_statements` and `pg_cursors`.
+    fn tell_what_is_held(&mut self) {
+        if !self.has_other_statements && self.portals.is_empty() && !self.had_cursors {
+            return;
+        }
+        let mut held = self
+            .sessions
+            .own
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut self.has_other_statements) {
+            let named = self.statements.iter().filter(|(name, _)| !name.is_empty());
+            held.prepared = named.map(|(name, kept)| kept.row(name)).collect();
+        }
+        let cursors = self.portals.iter().map(|(name, portal)| portal.row(name));
+        held.cursors = cursors.collect();
+        self.had_cursors = !held.cursors.is_empty();
     }
 
     /// How values are written, and read.
@@ -223,6 +211,7 @@ impl Session {
     /// RELEASE; this many savepoints are left.
     pub(super) fn forget_savepoints(&mut self, n_kept: usize) {
         self.settings.forget_savepoints(n_kept);
+        self.channels.forget_savepoints(n_kept);
         self.definitions.forget_savepoints(n_kept);
         for portal in self.portals.values_mut() {
             if let Some(n_savepoints) = portal.life.n_savepoints() {
@@ -234,6 +223,7 @@ impl Session {
     /// ROLLBACK TO; this many savepoints are left, the last of them is where it goes back to.
     pub(super) fn roll_back_to(&mut self, n_kept: usize) {
         self.settings.roll_back_to(n_kept);
+        self.channels.roll_back_to(n_kept);
         self.definitions.roll_back_to(n_kept);
         self.close_portals_since(n_kept);
     }
@@ -302,6 +292,7 @@ impl Session {
             portal.life == Life::Session
         });
         self.settings.commit();
+        self.channels.commit();
         self.definitions.clear();
         self.moment = None;
         self.transaction.end()
@@ -312,6 +303,7 @@ impl Session {
         self.portals
             .retain(|_, portal| portal.life == Life::Session);
         self.settings.roll_back();
+        self.channels.roll_back();
         self.definitions.clear();
         self.moment = None;
         self.transaction.end()
@@ -345,16 +337,19 @@ impl Session {
 
     /// Keeps a prepared statement.
     pub(super) fn keep_statement(&mut self, name: String, prepared: Prepared) {
+        self.has_other_statements |= !name.is_empty();
         self.statements.insert(name, Arc::new(prepared));
     }
 
     /// Forgets a prepared statement; whether there was one.
     pub(super) fn close_statement(&mut self, name: &str) -> bool {
+        self.has_other_statements = true;
         self.statements.remove(name).is_some()
     }
 
     /// Forgets every prepared statement.
     pub(super) fn close_statements(&mut self) {
+        self.has_other_statements = true;
         self.statements.clear();
     }
 
@@ -410,15 +405,6 @@ impl Session {
     pub(super) fn close_unnamed(&mut self) {
         self.statements.remove("");
         self.portals.remove("");
-    }
-}
-
-impl Life {
-    fn n_savepoints(&mut self) -> Option<&mut usize> {
-        match self {
-            Self::Transaction { n_savepoints } | Self::Held { n_savepoints } => Some(n_savepoints),
-            Self::Session => None,
-        }
     }
 }
 

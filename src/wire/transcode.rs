@@ -79,17 +79,28 @@ pub(super) fn check_names(columns: &[Column], encoding: Encoding) -> Result<()> 
     names.try_for_each(|name| to_client(name, encoding).map(drop))
 }
 
-/// Lines of COPY are put together without looking at what in them is text.
+/// Brings the message at `start`, the last one and a line of COPY, out of UTF-8.
 ///
 /// # Errors
-/// The client's texts are not in UTF-8.
-pub(super) fn check_copy(encoding: Encoding) -> Result<()> {
-    match encoding.is_utf8() {
-        true => Ok(()),
-        false => Err(Error::unsupported(format!(
-            "COPY while client_encoding is \"{}\"",
-            encoding.name()
-        ))),
+/// As [`to_client`]; the message is gone then.
+pub(super) fn line(out: &mut BytesMut, start: usize, encoding: Encoding) -> Result<()> {
+    let is_same = encoding.is_utf8() || out[start + HEAD_BYTES..].is_ascii();
+    if is_same {
+        return Ok(());
+    }
+    let line = out.split_off(start + HEAD_BYTES);
+    let line = std::str::from_utf8(&line)
+        .map_err(Error::internal)
+        .and_then(|line| to_client(line, encoding));
+    match line {
+        Ok(line) => {
+            out.put_slice(&line);
+            super::encode::set_length(out, start + 1, 0)
+        }
+        Err(error) => {
+            out.truncate(start);
+            Err(error)
+        }
     }
 }
 

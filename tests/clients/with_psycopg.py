@@ -73,6 +73,60 @@ def copied(connection: psycopg.Connection) -> list:
     return came
 
 
+def notified(connection: psycopg.Connection) -> list:
+    """What a session hears of another's transactions, and of its own."""
+    came = []
+    with psycopg.connect("", autocommit=True) as other:
+        connection.execute("listen one")
+        with connection.transaction(force_rollback=True):
+            connection.execute("listen two")
+        with other.transaction():
+            other.execute("notify one, 'first'")
+            other.execute("notify one, 'first'")
+            other.execute("notify two, 'nobody listens'")
+            try:
+                with other.transaction():
+                    other.execute("notify one, 'taken back'")
+                    raise psycopg.Rollback
+            except psycopg.Rollback:
+                pass
+            other.execute("notify one")
+        came += [(heard.channel, heard.payload, heard.pid == other.info.backend_pid)
+                 for heard in connection.notifies(timeout=5, stop_after=2)]
+        connection.execute("notify one, 'own'")
+        came += [(heard.channel, heard.payload, heard.pid == connection.info.backend_pid)
+                 for heard in connection.notifies(timeout=5, stop_after=1)]
+        connection.execute("unlisten *")
+        other.execute("notify one, 'too late'")
+        connection.execute("select 1")
+        came += list(connection.notifies(timeout=0))
+        for wrong in (f"notify one, '{'x' * 8000}'", 'notify "", 1'):
+            try:
+                other.execute(wrong)
+            except psycopg.Error as error:
+                came.append((error.sqlstate, error.diag.message_primary))
+    return came
+
+
+def held(connection: psycopg.Connection) -> list:
+    """What a session sees of its prepared statements, its cursors, and sessions."""
+    came = []
+    with psycopg.connect("", prepare_threshold=0) as own:
+        own.execute("prepare by_sql (int4, text) as select $1 + 1 as a, $2 as b")
+        own.execute("declare c scroll cursor with hold for select 1")
+        own.execute("declare d no scroll cursor for values (1)")
+        own.execute("select %s::date as d", ["2026-01-02"], prepare=True)
+        came += own.execute("select name like '_pg3%' or name = 'by_sql', parameter_types::text, result_types::text, from_sql"
+                            " from pg_prepared_statements where statement not like '%pg_%' order by prepare_time").fetchall()
+        came += own.execute("select name, statement, is_holdable, is_binary, is_scrollable, creation_time <= now()"
+                            " from pg_cursors where name <> '' order by name").fetchall()
+        came += own.execute("select pid = pg_backend_pid(), usename, state, query, backend_type, client_port > 0, query_start is not null"
+                            " from pg_stat_activity where pid = pg_backend_pid()").fetchall()
+        own.rollback()
+        came += own.execute("select name from pg_cursors where name <> ''").fetchall()
+    return came
+
+
 def guarded(run: Any, connection: psycopg.Connection) -> Any:
     try:
         return run(connection)
@@ -87,7 +141,7 @@ def main() -> None:
         connection.execute("set timezone = 'UTC'")
         for way, binary, mark in (("text", False, "%t"), ("binary", True, "%b")):
             answers.ask(questions, executor(connection, binary), mark, way)
-        for run in (in_transactions, pipelined, by_server_cursor, copied):
+        for run in (in_transactions, pipelined, by_server_cursor, copied, notified, held):
             answers.attempt(run.__name__, lambda: guarded(run, connection))
 
 

@@ -1,6 +1,7 @@
 //! Who gets in, and who does not: SCRAM, the file of users, limits before authentication.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,12 @@ fn guarded(secrets: &Secrets, more: &[&str]) -> Gateway {
 
 /// What libpq says to each connection string.
 pub(crate) fn attempts(gateway: &Gateway, conninfos: &[&str]) -> Vec<serde_json::Value> {
-    let port = gateway.address().port();
+    attempts_at(gateway.address(), conninfos)
+}
+
+/// The same of whatever listens there.
+pub(crate) fn attempts_at(address: SocketAddr, conninfos: &[&str]) -> Vec<serde_json::Value> {
+    let port = address.port();
     let output = Command::new(given("LAKEGATE_TEST_PYTHON"))
         .arg("tests/clients/login.py")
         .args(conninfos.iter().map(|conninfo| {

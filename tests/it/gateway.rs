@@ -87,6 +87,16 @@ impl Gateway {
 
     /// The same, with the state in a folder that outlives it.
     pub(crate) fn start_with_state(lake: &Path, state: &Path, arguments: &[&str]) -> Self {
+        Self::start_with_temporary(lake, state, &std::env::temp_dir(), arguments)
+    }
+
+    /// The same, with a folder of its own for what it spills.
+    pub(crate) fn start_with_temporary(
+        lake: &Path,
+        state: &Path,
+        temporary: &Path,
+        arguments: &[&str],
+    ) -> Self {
         let log = NamedTempFile::new().expect("a temporary file can be made");
         let stderr = File::create(log.path()).expect("the log can be written");
         let mut child = program()
@@ -95,6 +105,7 @@ impl Gateway {
             .arg("--state")
             .arg(state)
             .args(arguments)
+            .env("TMPDIR", temporary)
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

@@ -6,10 +6,12 @@ mod issuer;
 mod login;
 mod wire;
 
+mod apart;
 mod audit;
 mod auth;
 mod broken;
 mod clients;
+mod downgrade;
 mod encodings;
 mod garbage;
 mod hidden_rows;

@@ -1,6 +1,7 @@
 //! Runs tests/slt over a real socket: once by simple queries, once by the extended protocol.
 //!
 //! `FILTER` picks files by a part of their path; `LAKEGATE_SLT_FILL` writes the answers into them.
+//! What is in `same_as_postgres` needs no lake, and is asked of PostgreSQL as well, which fills it in.
 //! A query that starts with the comment `-- names` shows the names of its columns as a first row.
 
 use std::fmt;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sqllogictest::{DBOutput, DefaultColumnType, Runner};
 
-use crate::gateway::{Gateway, given_if_set};
+use crate::gateway::{Gateway, given_if_set, postgres};
 use crate::wire::{Report, Rows, Wire};
 
 #[derive(Clone, Copy, Debug)]
@@ -132,14 +133,29 @@ fn run(protocol: Protocol) {
         &mut files,
     );
     assert!(!files.is_empty(), "no file of tests/slt fits FILTER");
+    run_files(gateway.address(), protocol, &files);
+}
+
+fn run_files(address: SocketAddr, protocol: Protocol, files: &[PathBuf]) {
     let mut failures = Vec::new();
     for file in files {
         // Each file has sessions of its own: no setting of one reaches another.
-        if let Err(error) = runner(gateway.address(), protocol).run_file(&file) {
+        if let Err(error) = runner(address, protocol).run_file(file) {
             failures.push(error.display(false).to_string());
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// The folder of what PostgreSQL answers as well.
+const SAME_AS_POSTGRES: &str = "same_as_postgres";
+
+#[test]
+fn postgres_gives_the_answers_that_need_no_lake() {
+    let mut files = Vec::new();
+    chosen(&folder().join(SAME_AS_POSTGRES), "", &mut files);
+    assert!(!files.is_empty(), "there are files of that folder");
+    run_files(postgres(), Protocol::Simple, &files);
 }
 
 #[test]
@@ -166,15 +182,18 @@ fn fill() {
     );
     for file in files {
         let path = file.to_string_lossy().into_owned();
-        let updated = futures::executor::block_on(
-            runner(gateway.address(), Protocol::Simple).update_test_file(
+        let address = match path.contains(SAME_AS_POSTGRES) {
+            true => postgres(),
+            false => gateway.address(),
+        };
+        let updated =
+            futures::executor::block_on(runner(address, Protocol::Simple).update_test_file(
                 &path,
                 " ",
                 sqllogictest::default_validator,
                 sqllogictest::default_normalizer,
                 sqllogictest::strict_column_validator,
-            ),
-        );
+            ));
         updated.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 }

@@ -1,7 +1,11 @@
 //! Statements that end early: cancelled by their user, or by the end of the server; and clients
 //! that do not read what they asked for.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::gateway::{Gateway, test_lake};
 use crate::wire::{Message, Report, Wire};
@@ -132,6 +136,64 @@ fn work_of_every_shape_is_cancelled_and_leaves_nothing_behind() {
     }
     let after = gateway.resident_mib();
     assert!(after < before + 300, "grew from {before} to {after} MiB");
+}
+
+/// Sorts more than the memory it is given.
+const SPILLING: &str = "select a.n, b.n, repeat('x', 200) as c from generate_series(1, 1000000) as a(n), \
+     generate_series(1, 1000) as b(n) order by (a.n * b.n) % 1009, c, a.n";
+
+/// Bytes of the files below a folder.
+fn bytes_below(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    let sizes = entries.filter_map(Result::ok).map(|entry| {
+        let path = entry.path();
+        match path.is_dir() {
+            true => bytes_below(&path),
+            // It may be gone again.
+            false => entry.metadata().map_or(0, |metadata| metadata.len()),
+        }
+    });
+    sizes.sum()
+}
+
+#[test]
+fn a_sort_that_spills_is_cancelled_and_its_files_are_gone() {
+    let (state, spilled) = (
+        TempDir::new().expect("a temporary folder can be made"),
+        TempDir::new().expect("a temporary folder can be made"),
+    );
+    let limit = ["--memory-mib", "64"];
+    let gateway = Gateway::start_with_temporary(&test_lake(), state.path(), spilled.path(), &limit);
+    let mut wire = gateway.connect();
+    for by_timeout in [false, true] {
+        let asked_at_first = Instant::now();
+        if by_timeout {
+            wire.query("set statement_timeout = '4s'")
+                .expect("it can be set");
+        }
+        wire.send_query(SPILLING);
+        gateway.wait_until(|| bytes_below(spilled.path()) > 1 << 20);
+        let asked = match by_timeout {
+            false => {
+                wire.cancel();
+                Instant::now()
+            }
+            true => asked_at_first + Duration::from_secs(4),
+        };
+        let error = error_after_rows(&mut wire);
+        assert_eq!(error.code(), "57014", "{error:?}");
+        assert!(asked.elapsed() < CANCEL_MAX, "{:?}", asked.elapsed());
+        assert_eq!(wire.read().expect("the session goes on").tag, b'Z');
+        wait_until_idle(&gateway);
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            asked.elapsed()
+        );
+        assert_eq!(bytes_below(spilled.path()), 0, "files of the sort are left");
+    }
 }
 
 /// Requests to cancel that race with short statements.

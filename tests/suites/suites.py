@@ -28,8 +28,6 @@ NODE_PACKAGES = [f"pg@{NODE_PG}", "async@2.6.4", "bluebird@3.7.2", "co@4.6.0", "
 # Not about the server: pools, other servers, type checkers, gevent, programs; and async twins of sync tests.
 PSYCOPG_IGNORED = ["--ignore=tests/pool", "--ignore=tests/crdb", "--ignore=tests/scripts", "--ignore-glob=tests/*_async.py",
                    "--ignore=tests/test_gevent.py", "--ignore=tests/test_typing.py", "-m", "not slow and not proxy"]
-# Types that Lakegate has no values of; their tests are counted apart.
-WITHOUT_TYPES = re.compile(r"tests\.types\.test_(range|multirange|composite|net)\b")
 PSYCOPG_TIMEOUT, ASYNCPG_TIMEOUT, NODE_TIMEOUT = 25, 40, 30  # Seconds for a test, or a file of node-postgres.
 
 Outcomes = dict[str, tuple[str, str]]
@@ -144,10 +142,6 @@ def report(name: str, theirs: Outcomes, ours: Outcomes, shows_failures: bool) ->
     passed = [test for test in counted if ours.get(test, ("missing", ""))[0] == "pass"]
     print(f"{name}: {len(passed)} of {len(counted)} = {len(passed) / max(len(counted), 1):.1%}"
           f" ({len(theirs) - len(counted)} of {len(theirs)} do not pass on a PostgreSQL that may not write)")
-    known = [test for test in counted if not WITHOUT_TYPES.match(test)]
-    if len(known) != len(counted):
-        n_passed = len([test for test in passed if not WITHOUT_TYPES.match(test)])
-        print(f"    without ranges, composites and network addresses: {n_passed} of {len(known)} = {n_passed / len(known):.1%}")
     if shows_failures:
         causes = collections.defaultdict(list)
         for test in set(counted) - set(passed):

@@ -17,6 +17,7 @@ mod policies;
 mod relations;
 mod roles;
 mod server;
+mod sessions;
 mod standard;
 mod table;
 mod zones;
@@ -32,6 +33,7 @@ pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
+pub use sessions::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
@@ -87,6 +89,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
     (
         "pg_catalog",
+        "pg_cursors",
+        Needs::Snapshot,
+        sessions::pg_cursors,
+    ),
+    (
+        "pg_catalog",
         "pg_database",
         Needs::Snapshot,
         server::pg_database,
@@ -128,6 +136,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         policies::pg_policy,
     ),
+    (
+        "pg_catalog",
+        "pg_prepared_statements",
+        Needs::Snapshot,
+        sessions::pg_prepared_statements,
+    ),
     ("pg_catalog", "pg_roles", Needs::Snapshot, roles::pg_roles),
     (
         "pg_catalog",
@@ -146,6 +160,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         "pg_settings",
         Needs::Snapshot,
         server::pg_settings,
+    ),
+    (
+        "pg_catalog",
+        "pg_stat_activity",
+        Needs::Snapshot,
+        sessions::pg_stat_activity,
     ),
     ("pg_catalog", "pg_shadow", Needs::Snapshot, roles::pg_user),
     (

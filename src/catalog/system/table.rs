@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int64Builder, ListArray, RecordBatch, RecordBatchOptions,
-    StringArray, StringBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Int64Builder, ListArray, RecordBatch,
+    RecordBatchOptions, StringArray, StringBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -63,6 +63,8 @@ pub(super) enum Value<'a> {
     Int(i64),
     /// Text, a name, or a `"char"`.
     Text(&'a str),
+    /// Bytes, or a value that is kept as such.
+    Bytes(&'a [u8]),
     /// A value of any type as PostgreSQL writes it; `None` is NULL.
     Written(Option<&'a str>),
 }
@@ -188,6 +190,7 @@ enum Column {
     Bool(BooleanBuilder),
     Int(Int64Builder),
     Text(StringBuilder),
+    Bytes(BinaryBuilder),
     List {
         elements: Vec<Option<String>>,
         lengths: Vec<usize>,
@@ -207,6 +210,7 @@ impl Column {
                 lengths: Vec::new(),
                 valid: Vec::new(),
             },
+            DataType::Binary => Self::Bytes(BinaryBuilder::new()),
             _ => Self::Text(StringBuilder::new()),
         }
     }
@@ -224,6 +228,8 @@ impl Column {
             (Self::Int(values), Value::Null) => values.append_null(),
             (Self::Text(values), Value::Text(value)) => values.append_value(value),
             (Self::Text(values), Value::Null) => values.append_null(),
+            (Self::Bytes(values), Value::Bytes(value)) => values.append_value(value),
+            (Self::Bytes(values), Value::Null) => values.append_null(),
             (Self::List { lengths, valid, .. }, Value::Null) => {
                 lengths.push(0);
                 valid.push(false);
@@ -238,6 +244,7 @@ impl Column {
             Self::Bool(values) => values.append_value(false),
             Self::Int(values) => values.append_value(0),
             Self::Text(values) => values.append_value(""),
+            Self::Bytes(values) => values.append_value([]),
             Self::List { lengths, valid, .. } => {
                 lengths.push(0);
                 valid.push(true);
@@ -254,6 +261,7 @@ impl Column {
                 Err(cause) => return Err(Error::internal(cause)),
             },
             Self::Text(values) => values.append_value(text),
+            Self::Bytes(_) => return Err(damaged("bytes that are written as text")),
             Self::List {
                 elements,
                 lengths,
@@ -273,6 +281,7 @@ impl Column {
             Self::Bool(mut values) => Arc::new(values.finish()),
             Self::Int(mut values) => Arc::new(values.finish()),
             Self::Text(mut values) => Arc::new(values.finish()),
+            Self::Bytes(mut values) => Arc::new(values.finish()),
             Self::List {
                 elements,
                 lengths,

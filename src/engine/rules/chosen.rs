@@ -56,7 +56,16 @@ impl AnalyzerRule for Chosen {
 }
 
 fn of_expression(expression: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let mut expression = expression;
+    let mut expression = match expression {
+        // A cast to a type that Arrow's tells would keep the name of what is cast.
+        Expr::Cast(Cast { expr, field }) if is_plain(&field) && of_named(&expr, schema) => {
+            let own = types::of_field(&field).oid.to_string();
+            let metadata = [(TYPE_KEY.to_owned(), own)].into();
+            let field = Arc::new(field.as_ref().clone().with_metadata(metadata));
+            return Transformed::yes(Expr::Cast(Cast { expr, field }));
+        }
+        other => other,
+    };
     let mut choices: Vec<&mut Expr> = match &mut expression {
         // The last choice counts first, as in transformCaseExpr in parse_expr.c.
         Expr::Case(Case {
@@ -219,6 +228,20 @@ fn common_field(choices: &[Choice]) -> Option<FieldRef> {
     Some(Arc::new(
         field.with_metadata(metadata.into_iter().collect()),
     ))
+}
+
+/// Whether a cast's type is one that Arrow's tells.
+fn is_plain(field: &Field) -> bool {
+    field.metadata().is_empty()
+}
+
+/// Whether an expression is text of a type that Arrow's does not tell.
+fn of_named(expression: &Expr, schema: &DFSchema) -> bool {
+    let field = expression.to_field(schema).map(|(_, field)| field);
+    field.is_ok_and(|field| {
+        let oid = types::of_field(&field).oid;
+        [oid::NAME, oid::CHAR].contains(&oid) && field.metadata().contains_key(TYPE_KEY)
+    })
 }
 
 fn named(expression: Expr, field: &FieldRef) -> Expr {

@@ -3,15 +3,17 @@
 //! decimals, which make 0.1 + 0.2 equal to 0.3, and nanoseconds, which end in the year 2262.
 //! <https://www.postgresql.org/docs/16/typeconv-oper.html>
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
+use crate::error::{Error, ErrorKind};
+use crate::functions::spans;
 use crate::types::{self, oid};
 
 /// Functions that choose among their arguments, and the one that lists them.
@@ -37,6 +39,10 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         expression,
         Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_)
     );
+    let operator = match &expression {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => *op,
+        _ => Operator::Eq,
+    };
     let mut expression = expression;
     let mut operands: Vec<&mut Expr> = match &mut expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {
@@ -68,6 +74,13 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Ok(types) = types.collect::<Result<Vec<_>>>() else {
         return Ok(Transformed::new_transformed(expression, has_changed));
     };
+    if is_compared && types.iter().any(|of| matches!(of, DataType::Interval(_))) {
+        lengths(&mut operands, &types);
+        return Ok(Transformed::yes(expression));
+    }
+    if is_compared {
+        comparable(&operands, &types, operator)?;
+    }
     let Some(common) = common(&types).or_else(|| read_as(&types)) else {
         return Ok(Transformed::new_transformed(expression, has_changed));
     };
@@ -82,6 +95,47 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
     }
     Ok(Transformed::yes(expression))
+}
+
+/// Intervals are compared by their length: a month is 30 days.
+fn lengths(operands: &mut [&mut Expr], types: &[DataType]) {
+    let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+    for (operand, of) in operands.iter_mut().zip(types) {
+        let inner = std::mem::take(*operand);
+        let inner = match of {
+            DataType::Interval(IntervalUnit::MonthDayNano) => inner,
+            _ => cast(inner, interval.clone()),
+        };
+        **operand = spans::length().call(vec![inner]);
+    }
+}
+
+/// A text is no number: PostgreSQL has no operator for the two, but for quoted literals, which have no
+/// type yet.
+fn comparable(operands: &[&mut Expr], types: &[DataType], operator: Operator) -> Result<()> {
+    let is_number = |of: &DataType| of.is_numeric();
+    let is_typed_text = |operand: &Expr, of: &DataType| {
+        let is_open = matches!(operand, Expr::Literal(..) | Expr::Placeholder(_));
+        is_text(of) && !is_open
+    };
+    let mut pairs = operands.iter().zip(types);
+    let has_text = pairs.any(|(operand, of)| is_typed_text(operand, of));
+    if !has_text || !types.iter().any(is_number) {
+        return Ok(());
+    }
+    let names: Vec<String> = types
+        .iter()
+        .take(2)
+        .map(|of| types::format_type(types::of_arrow(of).oid, -1).unwrap_or_default())
+        .collect();
+    let message = format!(
+        "operator does not exist: {}",
+        names.join(&format!(" {operator} "))
+    );
+    let error = Error::new(ErrorKind::UndefinedFunction, message).with_hint(
+        "No operator matches the given name and argument types. You might need to add explicit type casts.",
+    );
+    Err(DataFusionError::External(Box::new(error)))
 }
 
 /// Compares what casts to `varchar` are of: they change nothing, and a file's statistics are known by

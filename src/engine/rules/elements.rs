@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::normalize::{arguments, function, last_part};
 use crate::engine::output_name::fold;
 use crate::error::{Error, Result};
+use crate::functions::SERIES_LIST;
 use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
 
 /// The column of the functions on JSON arrays: the name of their OUT parameter.
@@ -162,6 +163,15 @@ fn value(
     if let FunctionArguments::List(list) = &mut call.args {
         list.args = given.to_vec();
     }
+    let mut call = Expr::Function(call);
+    if function_name == SERIES {
+        // Of columns, it makes rows for each row before it: of constants it is a relation.
+        let Expr::Function(series) = &mut call else {
+            return Err(Error::unsupported("generate_series"));
+        };
+        series.name = ObjectName::from(vec![Ident::with_quote('"', SERIES_LIST)]);
+        call = quoted_call("unnest", call);
+    }
     let reads_columns = visit_expressions(&call, |inner| match inner {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
@@ -177,7 +187,7 @@ fn value(
     let column = fold(column);
     Ok(TableFactor::Derived {
         lateral: reads_columns.is_break(),
-        subquery: select_of(Expr::Function(call), &column)?,
+        subquery: select_of(call, &column)?,
         alias: Some(alias),
         sample: None,
     })

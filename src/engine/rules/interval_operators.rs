@@ -1,13 +1,15 @@
-//! Plans `interval * number`, `number * interval` and `interval / number`, which DataFusion lacks.
+//! Plans `interval * number`, `number * interval` and `interval / number`, which DataFusion lacks, and
+//! differences of dates and of timestamps, which it counts otherwise.
 //! <https://www.postgresql.org/docs/16/functions-datetime.html>
 
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
-use crate::functions::intervals;
+use crate::functions::{intervals, spans};
 
 /// The planner of these operators; the others are left to DataFusion's.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ impl ExprPlanner for IntervalOperators {
         let function = match binary.op {
             BinaryOperator::Multiply => intervals::multiplied(),
             BinaryOperator::Divide => intervals::divided(),
+            BinaryOperator::Minus => return Ok(difference(binary, schema)),
             _ => return Ok(PlannerResult::Original(binary)),
         };
         let types = (binary.left.get_type(schema), binary.right.get_type(schema));
@@ -37,6 +40,33 @@ impl ExprPlanner for IntervalOperators {
         };
         let call = function.call(vec![interval, cast(number, DataType::Float64)]);
         Ok(PlannerResult::Planned(call))
+    }
+}
+
+/// Dates are days apart, which is an integer; timestamps an interval of days and hours.
+fn difference(binary: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    let types = (binary.left.get_type(schema), binary.right.get_type(schema));
+    let (Ok(of_left), Ok(of_right)) = types else {
+        return PlannerResult::Original(binary);
+    };
+    let is_local = |of: &DataType| matches!(of, DataType::Date32 | DataType::Timestamp(_, None));
+    let is_instant = |of: &DataType| matches!(of, DataType::Timestamp(_, Some(_)));
+    match (&of_left, &of_right) {
+        (DataType::Date32, DataType::Date32) => {
+            let days = Expr::BinaryExpr(BinaryExpr {
+                left: Box::new(binary.left),
+                op: Operator::Minus,
+                right: Box::new(binary.right),
+            });
+            PlannerResult::Planned(cast(days, DataType::Int32))
+        }
+        (left, right)
+            if (is_local(left) && is_local(right)) || (is_instant(left) && is_instant(right)) =>
+        {
+            let call = spans::between().call(vec![binary.left, binary.right]);
+            PlannerResult::Planned(call)
+        }
+        _ => PlannerResult::Original(binary),
     }
 }
 

@@ -214,7 +214,9 @@ fn check_arrays(expression: &Expr, schema: &DFSchema) -> Result<()> {
             let of = expr
                 .to_field(schema)
                 .map(|(_, of)| types::of_field(&of).oid);
-            of.is_ok_and(|of| of == types::of_field(field).oid)
+            let is_text =
+                json::is_text(field.data_type()) && !field.metadata().contains_key(TYPE_KEY);
+            is_text || of.is_ok_and(|of| of == types::of_field(field).oid)
         }
         _ => false,
     };
@@ -223,11 +225,13 @@ fn check_arrays(expression: &Expr, schema: &DFSchema) -> Result<()> {
     }
     let arrays = [Flavour::Json, Flavour::Jsonb].map(|flavour| types::array_of(flavour.oid()));
     expression.apply_children(|child| {
-        let of = child
-            .to_field(schema)
-            .map(|(_, field)| types::of_field(&field).oid);
-        match of {
-            Ok(of) if arrays.contains(&Some(of)) => {
+        // The cast of one to text bears the name of its type still, and is no array.
+        let is_array = |field: &Field| {
+            matches!(field.data_type(), DataType::List(_))
+                && arrays.contains(&Some(types::of_field(field).oid))
+        };
+        match child.to_field(schema) {
+            Ok((_, field)) if is_array(&field) => {
                 let what = "an operation on an array of json or jsonb";
                 Err(external(Error::unsupported(what)))
             }

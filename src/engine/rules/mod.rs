@@ -1,21 +1,29 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+mod array_casts;
+mod calls;
 mod catalog_functions;
 mod characters;
 mod chosen;
 mod comparison;
 mod correlated_scalar;
+mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
+pub(in crate::engine) mod exists_in_lists;
 pub(in crate::engine) mod fetch;
 mod input;
 mod interval_operators;
 mod json_operators;
 mod json_paths;
 pub(in crate::engine) mod json_uses;
+pub(in crate::engine) mod kept_casts;
+pub(in crate::engine) mod kept_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
+mod named_types;
+pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod null_aware_in;
@@ -24,12 +32,14 @@ pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;
 mod uncorrelated_scalar;
+mod values_casts;
 mod yielding;
 
 use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
@@ -46,8 +56,13 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     analyzer.insert(1, Arc::new(division::Division));
     analyzer.insert(2, Arc::new(comparison::Comparison));
     analyzer.insert(3, Arc::new(chosen::Chosen));
+    let mut builder = builder;
+    let planners = builder.expr_planners().get_or_insert_default();
+    // First, for DataFusion's own make arrays and structures of everything.
+    planners.insert(0, Arc::new(named_types::NamedTypes));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
     let operators = Arc::new(json_operators::JsonOperators);

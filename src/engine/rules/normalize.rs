@@ -3,13 +3,16 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, Interval,
-    ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    Interval, ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value,
+    ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::{catalog_functions, characters, subquery_array};
+use super::calls::{
+    bits_as_number, called_without_parentheses, keywords, ntile, ordered_if_distinct, other_call,
+};
+use super::{array_casts, catalog_functions, characters, subquery_array, values_casts};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -44,7 +47,25 @@ impl VisitorMut for Normalizer {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        if let SetExpr::Values(values) = query.body.as_mut() {
+            values_casts::cast_alike(values);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        if let Some(array) = array_casts::array_of_casts(expression) {
+            *expression = array;
+        }
+        ControlFlow::Continue(())
+    }
+
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        if let Some(call) = keywords(expression) {
+            *expression = call;
+            return ControlFlow::Continue(());
+        }
         let rewritten = match expression {
             Expr::Collate { expr, collation } => collated(expr, collation),
             Expr::BinaryOp { left, op, right } => operator(op).map(|()| {
@@ -80,9 +101,15 @@ impl VisitorMut for Normalizer {
             {
                 Ok(Some(call(&fold(name), Vec::new())))
             }
+            Expr::CompoundFieldAccess { root, access_chain } => Ok(field_of(root, access_chain)),
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
                 called_without_parentheses(function);
+                ordered_if_distinct(function);
+                if let Some(ntile) = ntile(function) {
+                    *expression = ntile;
+                    return ControlFlow::Continue(());
+                }
                 match other_call(function) {
                     Some(call) => Ok(Some(call)),
                     None => subquery_array::array_of_subquery(function),
@@ -99,6 +126,19 @@ impl VisitorMut for Normalizer {
             Err(error) => ControlFlow::Break(error),
         }
     }
+}
+
+/// `(value).field`, whatever the value is computed by; `None` for subscripts.
+fn field_of(root: &Expr, access_chain: &[AccessExpr]) -> Option<Expr> {
+    let mut taken = root.clone();
+    for access in access_chain {
+        let AccessExpr::Dot(Expr::Identifier(field)) = access else {
+            return None;
+        };
+        let name = Expr::Value(Value::SingleQuotedString(fold(field)).into());
+        taken = call("get_field", vec![taken, name]);
+    }
+    Some(taken)
 }
 
 /// `type 'text'`, where the parser's type means something else.
@@ -240,6 +280,9 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
     // A value that names an object is spelled as text, not as the number it is.
     let spelled = spelled(expression);
     let expression = spelled.as_ref().unwrap_or(expression);
+    if let Some(number) = bits_as_number(expression, data_type) {
+        return Ok(Some(number));
+    }
     if let Some(cast) = characters::cast(expression, data_type)? {
         return Ok(Some(cast));
     }
@@ -255,7 +298,7 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
         DataType::Regclass => Some(call("regclass", vec![expression.clone()])),
         DataType::JSON | DataType::JSONB => json_cast(expression, data_type),
         DataType::Array(_) => {
-            deepen(expression, data_type);
+            array_casts::deepen(expression, data_type);
             None
         }
         DataType::Numeric(ExactNumberInfo::None)
@@ -265,23 +308,6 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
         DataType::Text => spelled,
         _ => None,
     })
-}
-
-/// `'{{1},{2}}'::int4[]`: PostgreSQL's array types have any number of dimensions, Arrow's lists one
-/// each. A literal says how many by its braces.
-fn deepen(expression: &Expr, data_type: &mut DataType) {
-    let Expr::Value(value) = expression else {
-        return;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return;
-    };
-    let is_brace = |it: &char| *it == '{' || it.is_ascii_whitespace();
-    let braces = text.chars().take_while(is_brace).filter(|it| *it == '{');
-    for _ in 1..braces.count() {
-        let inner = std::mem::replace(data_type, DataType::JSON);
-        *data_type = DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(inner), None));
-    }
 }
 
 /// `INTERVAL '1 day'` is a cast of that text; DataFusion reads fewer texts. With a field behind it,
@@ -375,6 +401,7 @@ fn plain_type(data_type: &mut DataType) {
                 "time" => DataType::Time(None, TimezoneInfo::None),
                 "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
                 "timestamptz" => DataType::Timestamp(None, TimezoneInfo::Tz),
+                "timetz" => DataType::Time(None, TimezoneInfo::Tz),
                 "interval" => DataType::Interval {
                     fields: None,
                     precision: None,
@@ -408,56 +435,6 @@ fn roles_literal(column: &Expr, literal: &mut Expr) {
                 format: None,
             };
         }
-    }
-}
-
-/// Calls that another expression stands for: `mod(a, b)`, `age(x)`, and `pg_typeof` of a literal that
-/// has no type yet.
-fn other_call(function: &Function) -> Option<Expr> {
-    let FunctionArguments::List(list) = &function.args else {
-        return None;
-    };
-    let mut arguments = Vec::new();
-    for argument in &list.args {
-        match argument {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => arguments.push(argument),
-            _ => return None,
-        }
-    }
-    let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
-    match (last_part(&function.name).as_str(), arguments.as_slice()) {
-        ("mod", [left, right]) => Some(Expr::Nested(Box::new(Expr::BinaryOp {
-            left: Box::new(Expr::Nested(Box::new((*left).clone()))),
-            op: BinaryOperator::Modulo,
-            right: Box::new(Expr::Nested(Box::new((*right).clone()))),
-        }))),
-        // As timestamp.c defines it: from midnight of the current date.
-        ("age", [of]) => {
-            let today = call("current_date", Vec::new());
-            Some(call("age", vec![today, (*of).clone()]))
-        }
-        ("pg_typeof", [Expr::Value(value)])
-            if matches!(value.value, Value::SingleQuotedString(_) | Value::Null) =>
-        {
-            Some(call("regtype", vec![text("unknown")]))
-        }
-        _ => None,
-    }
-}
-
-/// Functions that SQL calls without parentheses, and DataFusion only with them.
-fn called_without_parentheses(function: &mut Function) {
-    let names = [
-        "current_user",
-        "session_user",
-        "user",
-        "current_role",
-        "current_catalog",
-        "current_schema",
-    ];
-    let bare = matches!(function.args, FunctionArguments::None);
-    if bare && names.contains(&last_part(&function.name).as_str()) {
-        function.args = FunctionArguments::List(arguments(Vec::new()));
     }
 }
 

@@ -17,13 +17,14 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::never_run::calls_aggregate;
 use super::normalize::{arguments, function, last_part};
-use crate::functions::{EXPANDED_LIST, SERIES_LIST, SUBSCRIPTS_LIST};
+use crate::functions::{ANCESTORS_LIST, EXPANDED_LIST, SERIES_LIST, SUBSCRIPTS_LIST};
 
 /// The relation of a select that had none. SQL text holds no such name.
 const RELATION: &str = "\u{1}rows";
 
 /// The functions that make rows, and those that give the same as a list.
-const LISTS: [(&str, &str); 3] = [
+const LISTS: [(&str, &str); 4] = [
+    ("pg_partition_ancestors", ANCESTORS_LIST),
     ("_pg_expandarray", EXPANDED_LIST),
     ("generate_series", SERIES_LIST),
     ("generate_subscripts", SUBSCRIPTS_LIST),

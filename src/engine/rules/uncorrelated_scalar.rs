@@ -22,7 +22,7 @@ impl AnalyzerRule for UncorrelatedScalar {
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let rewrite = |expression: Expr, _: &DFSchema| match expression {
-            Expr::ScalarSubquery(subquery) if may_have_more(&subquery) => {
+            Expr::ScalarSubquery(subquery) if needs_one(&subquery) => {
                 let subquery = Subquery {
                     subquery: Arc::new(single(&subquery.subquery)?),
                     ..subquery
@@ -31,17 +31,37 @@ impl AnalyzerRule for UncorrelatedScalar {
             }
             other => Ok(Transformed::no(other)),
         };
-        plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))
+        let rewritten =
+            plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))?;
+        if !rewritten.transformed {
+            return Ok(rewritten.data);
+        }
+        // What was never null may be now, which those above must learn.
+        rewritten
+            .data
+            .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
             .map(|transformed| transformed.data)
     }
 }
 
-fn may_have_more(subquery: &Subquery) -> bool {
-    let has_one = subquery
-        .subquery
-        .max_rows()
-        .is_some_and(|n_rows| n_rows <= 1);
-    !has_one && subquery.outer_ref_columns.is_empty()
+/// Whether a subquery of its own rows may have more rows than one, or none where its column is never
+/// null: without a row it is NULL.
+fn needs_one(subquery: &Subquery) -> bool {
+    let plan = &subquery.subquery;
+    let has_more = plan.max_rows().is_none_or(|n_rows| n_rows > 1);
+    let is_nullable = plan.schema().field(0).is_nullable();
+    subquery.outer_ref_columns.is_empty() && (has_more || !(is_nullable || has_one_row(plan)))
+}
+
+/// Whether a plan has exactly one row, whatever it reads.
+fn has_one_row(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Projection(projection) => has_one_row(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => has_one_row(&alias.input),
+        LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
+        LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
+        _ => false,
+    }
 }
 
 /// The one row of a plan of one column, under the column's name.

@@ -9,6 +9,7 @@ use datafusion::common::ScalarValue;
 use super::number::Digits;
 use super::{null, scalar, unsupported};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::types::{arrow_type, oid};
 
@@ -25,14 +26,12 @@ enum Element {
 
 /// As `array_in`.
 pub(super) fn value(literal: &str, element: u32, style: &Style) -> Result<ScalarValue> {
-    if literal.trim_ascii_start().starts_with('[') {
-        return Err(Error::unsupported("an array literal with bounds"));
-    }
     let mut reader = Reader {
         literal,
         characters: literal.chars().peekable(),
     };
     reader.skip_space();
+    let bounds = reader.bounds()?;
     if reader.characters.peek() != Some(&'{') {
         let detail = "Array value must start with \"{\" or dimension information.";
         return Err(malformed(literal).with_detail(detail));
@@ -42,11 +41,32 @@ pub(super) fn value(literal: &str, element: u32, style: &Style) -> Result<Scalar
     if reader.characters.next().is_some() {
         return Err(malformed(literal).with_detail("Junk after closing right brace."));
     }
-    if dimensions(&elements).is_none() {
+    let Some(lengths) = dimensions(&elements) else {
         let detail = "Multidimensional arrays must have sub-arrays with matching dimensions.";
         return Err(malformed(literal).with_detail(detail));
+    };
+    if let Some(bounds) = bounds {
+        check_bounds(literal, &bounds, &lengths)?;
     }
     list(elements, element, style)
+}
+
+/// Lists begin with 1, here and in Arrow: other bounds would be forgotten.
+fn check_bounds(literal: &str, bounds: &[(i32, i32)], lengths: &[usize]) -> Result<()> {
+    let spans = bounds.iter().map(|(lower, upper)| {
+        let span = i64::from(*upper) - i64::from(*lower) + 1;
+        usize::try_from(span).unwrap_or(0)
+    });
+    if !spans.eq(lengths.iter().copied()) {
+        let detail = "Specified array dimensions do not match array contents.";
+        return Err(malformed(literal).with_detail(detail));
+    }
+    match bounds.iter().all(|(lower, _)| *lower == 1) {
+        true => Ok(()),
+        false => Err(Error::unsupported(
+            "an array whose bounds do not begin with 1",
+        )),
+    }
 }
 
 /// The length of each dimension; `None` if arrays of one level have different ones.
@@ -64,7 +84,10 @@ fn dimensions(elements: &[Element]) -> Option<Vec<usize>> {
 }
 
 fn list(elements: Vec<Element>, element: u32, style: &Style) -> Result<ScalarValue> {
-    if element == oid::NUMERIC && !elements.iter().any(|it| matches!(it, Element::Array(_))) {
+    let is_beyond =
+        |it: &Element| matches!(it, Element::Text(text) if kept::beyond_decimals(text).is_some());
+    let is_flat = !elements.iter().any(|it| matches!(it, Element::Array(_)));
+    if element == oid::NUMERIC && is_flat && !elements.iter().any(is_beyond) {
         let digits = elements.into_iter().map(|element| match element {
             Element::Text(text) => Digits::of(&text).map(Some),
             Element::Null | Element::Array(_) => Ok(None),
@@ -84,7 +107,19 @@ fn list(elements: Vec<Element>, element: u32, style: &Style) -> Result<ScalarVal
 /// # Errors
 /// `FeatureNotSupported`: Lakegate has no values of the type.
 pub fn of_values(values: &[ScalarValue], element: u32) -> Result<ScalarValue> {
+    let is_kept = |value: &ScalarValue| matches!(value, ScalarValue::Binary(_));
+    let alike: Vec<ScalarValue>;
+    // One that Arrow's type does not hold has the others kept as it is.
+    let values = match matches!(element, oid::NUMERIC | oid::DATE) && values.iter().any(is_kept) {
+        true => {
+            let kept = values.iter().map(|value| kept::of_scalar(value, element));
+            alike = kept.collect::<Result<_>>()?;
+            alike.as_slice()
+        }
+        false => values,
+    };
     let data_type = match values.first() {
+        Some(first) if is_kept(first) => first.data_type(),
         Some(first @ ScalarValue::List(_)) => first.data_type(),
         _ => arrow_type(element).ok_or_else(|| unsupported(element))?,
     };
@@ -153,6 +188,49 @@ impl Reader<'_> {
 
     fn skip_space(&mut self) {
         while self.characters.next_if(char::is_ascii_whitespace).is_some() {}
+    }
+
+    /// `[1:2][1:3]=`, if it is there (`ReadArrayDimensions`).
+    fn bounds(&mut self) -> Result<Option<Vec<(i32, i32)>>> {
+        let mut bounds = Vec::new();
+        while self.characters.next_if_eq(&'[').is_some() {
+            let first = self.bound()?;
+            let (lower, upper) = match self.characters.next_if_eq(&':') {
+                Some(_) => (first, self.bound()?),
+                None => (1, first),
+            };
+            if self.characters.next_if_eq(&']').is_none() {
+                let detail = "Missing \"]\" after array dimensions.";
+                return Err(malformed(self.literal).with_detail(detail));
+            }
+            if upper < lower {
+                let message = "upper bound cannot be less than lower bound";
+                return Err(Error::new(ErrorKind::ArraySubscriptError, message));
+            }
+            bounds.push((lower, upper));
+            self.skip_space();
+        }
+        if bounds.is_empty() {
+            return Ok(None);
+        }
+        if self.characters.next_if_eq(&'=').is_none() {
+            let detail = "Missing \"=\" after array dimensions.";
+            return Err(malformed(self.literal).with_detail(detail));
+        }
+        self.skip_space();
+        Ok(Some(bounds))
+    }
+
+    fn bound(&mut self) -> Result<i32> {
+        let mut digits = String::new();
+        let is_part = |it: &char| it.is_ascii_digit() || matches!(it, '-' | '+');
+        while let Some(character) = self.characters.next_if(is_part) {
+            digits.push(character);
+        }
+        digits.parse().map_err(|_| {
+            let detail = "\"[\" must introduce explicitly-specified array dimensions.";
+            malformed(self.literal).with_detail(detail)
+        })
     }
 
     /// `{1, "b c", {..}}`; the opening brace was seen.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, PrimitiveBuilder,
-    StringArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryBuilder, BooleanArray, PrimitiveArray,
+    PrimitiveBuilder, StringArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
@@ -21,13 +21,21 @@ use datafusion::logical_expr::{
 use super::number::Digits;
 use super::{boolean, datetime, invalid_text, scalar, value};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::characters;
+use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::types::{self, oid};
 
 /// The function that reads texts as values of a column's type, as a session of this style does.
 pub fn input(to: FieldRef, style: Style) -> Arc<ScalarUDF> {
+    let pg_oid = types::of_field(&to).oid;
+    // The zone of a time without one may have another offset tomorrow.
+    let volatility = match types::element_of(pg_oid).unwrap_or(pg_oid) {
+        oid::TIMETZ => Volatility::Stable,
+        _ => Volatility::Immutable,
+    };
     Arc::new(ScalarUDF::from(Input {
-        signature: Signature::any(1, Volatility::Immutable),
+        signature: Signature::any(1, volatility),
         style,
         to,
     }))
@@ -86,9 +94,11 @@ impl ScalarUDFImpl for Input {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
         let to = self.to.data_type();
+        let pg_oid = types::of_field(&self.to).oid;
         let read = |texts: ArrayRef| -> DataFusionResult<ArrayRef> {
             let texts = cast(&texts, &DataType::Utf8)?;
-            read(texts.as_string(), to, &self.style)
+            read(texts.as_string(), (to, pg_oid), &self.style)
+                .and_then(|values| characters::fitted(values, &self.to))
                 .map_err(|error| DataFusionError::External(Box::new(error)))
         };
         match &arguments.args[0] {
@@ -108,8 +118,9 @@ impl ScalarUDFImpl for Input {
 }
 
 /// The values of texts.
-fn read(texts: &StringArray, to: &DataType, style: &Style) -> Result<ArrayRef> {
+fn read(texts: &StringArray, (to, pg_oid): (&DataType, u32), style: &Style) -> Result<ArrayRef> {
     Ok(match to {
+        DataType::Binary if pg_oid != oid::BYTEA => read_kept(texts, pg_oid, style)?,
         DataType::Boolean => Arc::new(booleans(texts)?),
         DataType::Int16 => whole::<Int16Type>(texts, oid::INT2)?,
         DataType::Int32 => whole::<Int32Type>(texts, oid::INT4)?,
@@ -136,8 +147,27 @@ fn read(texts: &StringArray, to: &DataType, style: &Style) -> Result<ArrayRef> {
                 datetime::timestamptz(text, style)
             })?
         }
-        _ => any(texts, to, style)?,
+        _ => any(texts, (to, pg_oid), style)?,
     })
+}
+
+/// Values of a type that Arrow lacks.
+///
+/// # Errors
+/// What PostgreSQL says of a text that is not of the type.
+pub(in crate::functions) fn read_kept(
+    texts: &StringArray,
+    pg_oid: u32,
+    style: &Style,
+) -> Result<ArrayRef> {
+    let mut values = BinaryBuilder::new();
+    for text in texts {
+        match text {
+            Some(text) => values.append_value(kept::from_text(text, pg_oid, style)?),
+            None => values.append_null(),
+        }
+    }
+    Ok(Arc::new(values.finish()))
 }
 
 /// The decimals of texts, of this precision and scale.
@@ -192,8 +222,7 @@ fn primitive<T: ArrowPrimitiveType>(
 }
 
 /// Values of types that are not as often read from text.
-fn any(texts: &StringArray, to: &DataType, style: &Style) -> Result<ArrayRef> {
-    let pg_oid = types::of_arrow(to).oid;
+fn any(texts: &StringArray, (to, pg_oid): (&DataType, u32), style: &Style) -> Result<ArrayRef> {
     let null = ScalarValue::try_from(to).map_err(Error::internal)?;
     if texts.is_empty() {
         return null.to_array_of_size(0).map_err(Error::internal);

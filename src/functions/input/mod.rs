@@ -12,12 +12,13 @@ mod scalar;
 use datafusion::common::ScalarValue;
 
 pub use array::{of_numerics, of_values};
-pub(super) use cast::decimals;
+pub(super) use cast::{decimals, read_kept};
 pub use cast::{input, reads};
 pub use number::Digits;
 pub(super) use scalar::uuid;
 
-pub use datetime::offset;
+pub use datetime::{Meaning as Abbreviation, is_plain_date, meaning as abbreviation, offset};
+pub(super) use datetime::{any_date, time_with_offset};
 pub use scalar::boolean;
 
 use super::output::Style;
@@ -59,7 +60,8 @@ pub fn is_text(pg_oid: u32) -> bool {
     )
 }
 
-fn name_of(pg_oid: u32) -> String {
+/// The type's name, for messages.
+pub(super) fn name_of(pg_oid: u32) -> String {
     format_type(pg_oid, -1).unwrap_or_else(|| format!("with OID {pg_oid}"))
 }
 

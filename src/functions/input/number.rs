@@ -5,6 +5,7 @@ use datafusion::common::ScalarValue;
 
 use super::invalid_text;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::kept;
 use crate::types::oid;
 
 /// Digits that a Decimal256 holds.
@@ -18,9 +19,12 @@ pub struct Digits {
     scale: usize,
 }
 
-/// As `numeric_in`.
+/// As `numeric_in`; what no decimal holds is kept in another way (`functions::kept`).
 pub(super) fn from_text(text: &str) -> Result<ScalarValue> {
-    Digits::of(text)?.into_scalar()
+    match kept::beyond_decimals(text) {
+        Some(kept) => kept.map(|kept| ScalarValue::Binary(Some(kept))),
+        None => Digits::of(text)?.into_scalar(),
+    }
 }
 
 impl Digits {

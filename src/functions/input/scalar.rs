@@ -5,8 +5,9 @@ use datafusion::common::ScalarValue;
 use super::{bytes, datetime, interval, invalid_text, is_text, name_of, number, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::json::{self, Flavour};
+use crate::functions::kept;
 use crate::functions::output::Style;
-use crate::types::oid;
+use crate::types::{self, oid};
 
 /// A value from its text.
 pub(super) fn value(text: &str, pg_oid: u32, style: &Style) -> Result<ScalarValue> {
@@ -20,6 +21,9 @@ pub(super) fn value(text: &str, pg_oid: u32, style: &Style) -> Result<ScalarValu
     }
     if is_text(pg_oid) {
         return Ok(ScalarValue::Utf8(Some(text.to_owned())));
+    }
+    if types::is_kept(pg_oid) {
+        return kept::from_text(text, pg_oid, style).map(|kept| ScalarValue::Binary(Some(kept)));
     }
     Ok(match pg_oid {
         oid::BOOL => match boolean(text) {
@@ -37,7 +41,10 @@ pub(super) fn value(text: &str, pg_oid: u32, style: &Style) -> Result<ScalarValu
         oid::NUMERIC => number::from_text(text)?,
         oid::BYTEA => ScalarValue::Binary(Some(bytes::from_text(text)?)),
         oid::UUID => ScalarValue::Utf8(Some(uuid(text)?)),
-        oid::DATE => ScalarValue::Date32(Some(datetime::date(text, style)?)),
+        oid::DATE => match datetime::any_date(text, style)? {
+            days if datetime::is_plain_date(days) => ScalarValue::Date32(Some(days)),
+            _ => ScalarValue::Binary(Some(kept::from_text(text, pg_oid, style)?)),
+        },
         oid::TIME => ScalarValue::Time64Microsecond(Some(datetime::time(text, style)?)),
         oid::TIMESTAMP => {
             ScalarValue::TimestampMicrosecond(Some(datetime::timestamp(text, style)?), None)

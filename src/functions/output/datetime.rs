@@ -27,7 +27,7 @@ struct Day {
 }
 
 /// Appends a date, given in days since 1970; the ends of the range are the infinities.
-pub(super) fn date(out: &mut BytesMut, days: i32, style: &Style) {
+pub(in crate::functions) fn date(out: &mut BytesMut, days: i32, style: &Style) {
     match days {
         i32::MAX => return out.put_slice(b"infinity"),
         i32::MIN => return out.put_slice(b"-infinity"),
@@ -57,7 +57,7 @@ pub fn date_binary(days: i32) -> Option<i32> {
 }
 
 /// Appends a time of day.
-pub(super) fn time(out: &mut BytesMut, micros: i64) {
+pub(in crate::functions) fn time(out: &mut BytesMut, micros: i64) {
     let seconds = micros.div_euclid(MICROS_PER_SECOND);
     two_digits(out, seconds / 3600);
     out.put_u8(b':');
@@ -68,7 +68,7 @@ pub(super) fn time(out: &mut BytesMut, micros: i64) {
 }
 
 /// Appends a timestamp, given in microseconds since 1970.
-pub(super) fn timestamp(out: &mut BytesMut, micros: i64, style: &Style) {
+pub(in crate::functions) fn timestamp(out: &mut BytesMut, micros: i64, style: &Style) {
     if infinite(out, micros) {
         return;
     }
@@ -77,7 +77,7 @@ pub(super) fn timestamp(out: &mut BytesMut, micros: i64, style: &Style) {
 }
 
 /// Appends an instant as the session's zone shows it.
-pub(super) fn timestamptz(out: &mut BytesMut, micros: i64, style: &Style) {
+pub(in crate::functions) fn timestamptz(out: &mut BytesMut, micros: i64, style: &Style) {
     if infinite(out, micros) {
         return;
     }
@@ -238,7 +238,7 @@ pub(super) fn fraction(out: &mut BytesMut, micros: i64) {
 }
 
 /// Appends seconds east of Greenwich, as `EncodeTimezone` does.
-pub(super) fn utc_offset(out: &mut BytesMut, seconds: i64) {
+pub(in crate::functions) fn utc_offset(out: &mut BytesMut, seconds: i64) {
     out.put_u8(if seconds < 0 { b'-' } else { b'+' });
     let seconds = seconds.abs();
     two_digits(out, seconds / 3600);

@@ -5,8 +5,9 @@ use bytes::{BufMut, BytesMut};
 use super::interval::Interval;
 use super::style::{BytesNotation, Style};
 use super::values::Values;
-use super::{array, datetime, interval, number, numeric};
+use super::{array, datetime, interval, number, numeric, record};
 use crate::error::Result;
+use crate::functions::kept;
 
 /// Appends a value that is not null, as PostgreSQL's output function does.
 ///
@@ -42,7 +43,9 @@ pub fn text_value(out: &mut BytesMut, values: &Values, row: usize, style: &Style
         Values::LargeBytes(array) => bytes(out, array.value(row), style),
         Values::BytesView(array) => bytes(out, array.value(row), style),
         Values::FixedBytes(array) => bytes(out, array.value(row), style),
+        Values::Kept(array, pg_oid) => kept::text(out, array.value(row), *pg_oid, style)?,
         Values::List(list) => array::text(out, list, row, style)?,
+        Values::Record(record) => record::text(out, record, row, style)?,
     }
     Ok(())
 }

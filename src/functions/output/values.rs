@@ -6,7 +6,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Date32Array,
     Decimal128Array, Decimal256Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int16Array,
     Int32Array, Int64Array, IntervalMonthDayNanoArray, LargeBinaryArray, LargeStringArray,
-    ListArray, StringArray, StringViewArray, UInt32Array,
+    ListArray, StringArray, StringViewArray, StructArray, UInt32Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
@@ -17,7 +17,7 @@ use arrow::datatypes::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{element_of, oid};
+use crate::types::{self, element_of, oid};
 
 /// The values of a column.
 #[derive(Debug)]
@@ -48,7 +48,19 @@ pub enum Values {
     LargeBytes(LargeBinaryArray),
     BytesView(BinaryViewArray),
     FixedBytes(FixedSizeBinaryArray),
+    /// Of types that Arrow lacks (`functions::kept`), and which of them.
+    Kept(BinaryArray, u32),
     List(Box<List>),
+    Record(Box<Record>),
+}
+
+/// The rows of a column of records.
+#[derive(Debug)]
+pub struct Record {
+    /// The rows, with their nulls.
+    pub rows: StructArray,
+    /// PostgreSQL's type and the values of each field.
+    pub fields: Vec<(u32, Values)>,
 }
 
 /// The lists of a column.
@@ -74,6 +86,15 @@ impl Values {
             return crate::functions::json::texts(array).map(Self::Text);
         }
         Ok(match array.data_type() {
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView
+                if pg_oid != oid::BYTEA =>
+            {
+                let kept = cast(array, &DataType::Binary)?;
+                Self::Kept(kept.as_binary().clone(), pg_oid)
+            }
+            DataType::Struct(_) if pg_oid == oid::RECORD => {
+                Self::Record(Box::new(Record::of(array)?))
+            }
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => Self::Int2(
@@ -210,8 +231,23 @@ impl Values {
             Self::LargeBytes(array) => array,
             Self::BytesView(array) => array,
             Self::FixedBytes(array) => array,
+            Self::Kept(array, _) => array,
             Self::List(list) => &list.lists,
+            Self::Record(record) => &record.rows,
         })
+    }
+}
+
+impl Record {
+    fn of(array: &ArrayRef) -> Result<Self> {
+        let rows = array.as_struct().clone();
+        let fields = rows.fields().iter().zip(rows.columns());
+        let fields = fields.map(|(field, values)| {
+            let pg_oid = types::of_field(field).oid;
+            Values::of(values, pg_oid).map(|values| (pg_oid, values))
+        });
+        let fields = fields.collect::<Result<_>>()?;
+        Ok(Self { rows, fields })
     }
 }
 

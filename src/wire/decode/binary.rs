@@ -5,9 +5,12 @@ use arrow::datatypes::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::functions::input::{Digits, is_text, null, of_numerics, of_values, unsupported};
+use crate::functions::input::{
+    Digits, is_plain_date, is_text, null, of_numerics, of_values, unsupported,
+};
 use crate::functions::json::{self, Flavour};
-use crate::types::{element_of, oid};
+use crate::functions::kept;
+use crate::types::{self, element_of, oid};
 use crate::wire::failure::Failure;
 use crate::wire::message::checked_utf8;
 
@@ -55,7 +58,10 @@ fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> 
         }
         oid::FLOAT4 => ScalarValue::Float32(Some(reader.take(4)?.get_f32())),
         oid::FLOAT8 => ScalarValue::Float64(Some(reader.take(8)?.get_f64())),
-        oid::NUMERIC => numeric(reader)?.into_scalar()?,
+        kept_oid if types::is_kept(kept_oid) => {
+            ScalarValue::Binary(Some(kept::receive(reader.rest(), kept_oid)?))
+        }
+        oid::NUMERIC => number(reader)?,
         oid::BYTEA => ScalarValue::Binary(Some(reader.rest().to_vec())),
         oid::UUID => ScalarValue::Utf8(Some(uuid(reader.take(16)?))),
         oid::JSONB => {
@@ -66,8 +72,12 @@ fn scalar(reader: &mut Reader<'_>, pg_oid: u32) -> Result<ScalarValue, Failure> 
             ScalarValue::Utf8(Some(text))
         }
         oid::DATE => {
-            let days = reader.take(4)?.get_i32().checked_add(EPOCH_DAYS);
-            ScalarValue::Date32(Some(days.ok_or_else(|| out_of_range("date"))?))
+            let bytes = reader.take(4)?;
+            let days = (&mut &*bytes).get_i32().checked_add(EPOCH_DAYS);
+            match days.filter(|days| is_plain_date(*days)) {
+                Some(days) => ScalarValue::Date32(Some(days)),
+                None => ScalarValue::Binary(Some(kept::receive(bytes, oid::DATE)?)),
+            }
         }
         oid::TIME => ScalarValue::Time64Microsecond(Some(reader.take(8)?.get_i64())),
         oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(instant(reader)?), None),
@@ -105,7 +115,20 @@ fn out_of_range(type_name: &str) -> Failure {
     .into()
 }
 
-/// As `numeric_recv`.
+/// A numeric as a decimal, if one holds it.
+fn number(reader: &mut Reader<'_>) -> Result<ScalarValue, Failure> {
+    let bytes = reader.rest();
+    let digits = match kept::is_number(bytes) {
+        true => numeric(&mut Reader(bytes))?.into_scalar().ok(),
+        false => None,
+    };
+    Ok(match digits {
+        Some(value) => value,
+        None => ScalarValue::Binary(Some(kept::receive(bytes, oid::NUMERIC)?)),
+    })
+}
+
+/// As `numeric_recv`, of numbers.
 fn numeric(reader: &mut Reader<'_>) -> Result<Digits, Failure> {
     let mut head = reader.take(8)?;
     let (n_groups, weight) = (head.get_u16(), head.get_i16());
@@ -115,9 +138,6 @@ fn numeric(reader: &mut Reader<'_>) -> Result<Digits, Failure> {
     let is_negative = match sign {
         0 => false,
         0x4000 => true,
-        0xC000 | 0xD000 | 0xF000 => {
-            return Err(Error::unsupported("numeric \"NaN\" or \"Infinity\"").into());
-        }
         _ => return Err(bad_numeric("sign")),
     };
     if !groups.iter().all(|group| (0..10_000).contains(group)) {
@@ -198,6 +218,7 @@ fn dimension(
         return Ok(of_values(&values, element)?);
     }
     let mut numerics = Vec::new();
+    let mut has_special = false;
     for _ in 0..*length {
         let bytes = match reader.take(4)?.get_i32() {
             -1 => None,
@@ -207,15 +228,24 @@ fn dimension(
             }
         };
         match (bytes, element) {
+            (Some(bytes), oid::NUMERIC) if !kept::is_number(bytes) => {
+                has_special = true;
+                values.push(number(&mut Reader(bytes))?);
+            }
             (bytes, oid::NUMERIC) => {
-                numerics.push(bytes.map(|bytes| numeric(&mut Reader(bytes))).transpose()?);
+                let digits = bytes.map(|bytes| numeric(&mut Reader(bytes))).transpose()?;
+                values.push(match bytes {
+                    Some(bytes) => number(&mut Reader(bytes))?,
+                    None => null(element)?,
+                });
+                numerics.push(digits);
             }
             (Some(bytes), _) => values.push(scalar(&mut Reader(bytes), element)?),
             (None, _) => values.push(null(element)?),
         }
     }
     Ok(match element {
-        oid::NUMERIC => of_numerics(numerics)?,
+        oid::NUMERIC if !has_special => of_numerics(numerics)?,
         _ => of_values(&values, element)?,
     })
 }

@@ -5,7 +5,10 @@ use bytes::{BufMut, BytesMut};
 
 use super::{array, numeric};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::output::{Interval, Values, date_binary, interval_of, timestamp_binary};
+use crate::functions::kept;
+use crate::functions::output::{
+    Interval, Record, Values, date_binary, interval_of, timestamp_binary,
+};
 use crate::types::oid;
 
 /// Appends what `write` writes, and its length before it.
@@ -65,7 +68,9 @@ pub(super) fn binary_value(
         Values::LargeBytes(array) => out.put_slice(array.value(row)),
         Values::BytesView(array) => out.put_slice(array.value(row)),
         Values::FixedBytes(array) => out.put_slice(array.value(row)),
+        Values::Kept(array, kept_oid) => kept::send(out, array.value(row), *kept_oid)?,
         Values::List(list) => array::binary(out, list, row)?,
+        Values::Record(fields) => record(out, fields, row)?,
     }
     Ok(())
 }
@@ -104,6 +109,19 @@ fn binary_text(out: &mut BytesMut, text: &str, pg_oid: u32) -> Result<()> {
             }
         }
         _ => out.put_slice(text.as_bytes()),
+    }
+    Ok(())
+}
+
+/// As `record_send`.
+fn record(out: &mut BytesMut, record: &Record, row: usize) -> Result<()> {
+    out.put_i32(i32::try_from(record.fields.len()).map_err(Error::internal)?);
+    for (pg_oid, values) in &record.fields {
+        out.put_u32(*pg_oid);
+        match values.is_null(row) {
+            true => out.put_i32(-1),
+            false => with_length(out, |out| binary_value(out, values, row, *pg_oid))?,
+        }
     }
     Ok(())
 }

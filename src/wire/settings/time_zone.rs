@@ -13,19 +13,32 @@ pub(super) fn canonical(value: &str) -> Option<String> {
         return Some(show_offset(offset));
     }
     // A POSIX zone without a name.
-    if input::offset(value).is_some_and(|seconds| seconds % 60 == 0) {
+    if unnamed(value).is_some_and(|seconds| seconds % 60 == 0) {
         return Some(value.to_owned());
     }
     if let Some(name) = iana_name(value) {
         return Some(name);
     }
-    posix(value).map(show_offset)
+    let seconds = posix(value)?;
+    Some(match value.contains(['+', '-']) {
+        true => show_offset(seconds),
+        // As pg_tzset in pgtz.c keeps it.
+        false => value.to_ascii_uppercase(),
+    })
+}
+
+/// `-02:00`, `12:00`: seconds, as they are written.
+fn unnamed(value: &str) -> Option<i32> {
+    match value.starts_with(|first: char| first.is_ascii_digit()) && value.contains(':') {
+        true => input::offset(&format!("+{value}")),
+        false => input::offset(value),
+    }
 }
 
 /// The zone as Arrow takes it: an IANA name or an offset.
 pub(in crate::wire) fn arrow_zone(kept: &str) -> String {
-    let posix = input::offset(kept).map(i32::wrapping_neg);
-    match shown_offset(kept).or(posix) {
+    let west = unnamed(kept).map(i32::wrapping_neg);
+    match shown_offset(kept).or(west).or_else(|| posix(kept)) {
         Some(seconds) => {
             let sign = if seconds < 0 { '-' } else { '+' };
             let minutes = seconds.abs() / 60;
@@ -43,15 +56,16 @@ fn numeric(hours: f64) -> Option<String> {
     (seconds.abs() < 86_400.0 && seconds % 60.0 == 0.0).then(|| show_offset(seconds as i32))
 }
 
-/// `GMT+2`, `<+02>-02`: the sign says how far Greenwich is, so it is turned round.
+/// `GMT+2`, `EST5`: the sign says how far Greenwich is, so it is turned round.
 fn posix(value: &str) -> Option<i32> {
-    let split = value.find(['+', '-'])?;
+    let split = value.find(|it: char| it.is_ascii_digit() || matches!(it, '+' | '-'))?;
     let (name, offset) = value.split_at(split);
     let is_abbreviation = name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphabetic());
-    is_abbreviation
-        .then(|| input::offset(offset))
-        .flatten()
-        .map(i32::wrapping_neg)
+    let offset = match offset.starts_with(['+', '-']) {
+        true => input::offset(offset),
+        false => input::offset(&format!("+{offset}")),
+    };
+    offset.filter(|_| is_abbreviation).map(i32::wrapping_neg)
 }
 
 /// `<+02>-02`, as [`show_offset`] writes it.
@@ -104,6 +118,9 @@ mod tests {
         check("-7.5", Some("<-07:30>+07:30"), "-07:30");
         check("GMT-2", Some("<+02>-02"), "+02:00");
         check("-02:00", Some("-02:00"), "+02:00");
+        check("12:00", Some("12:00"), "-12:00");
+        check("foobar0", Some("FOOBAR0"), "+00:00");
+        check("EST5", Some("EST5"), "-05:00");
         check("Mars/Olympus", None, "");
         check("", None, "");
     }

@@ -3,7 +3,7 @@
 
 /// What an abbreviation means.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Seconds east of Greenwich, summer time included.
     Offset(i32),
     /// What a zone has at the time it is used with: the abbreviation has meant several offsets.
@@ -11,7 +11,7 @@ pub(super) enum Meaning {
 }
 
 /// The meaning of a word in lower case.
-pub(super) fn meaning(word: &str) -> Option<Meaning> {
+pub fn meaning(word: &str) -> Option<Meaning> {
     let found = ABBREVIATIONS.binary_search_by_key(&word, |(name, _)| name);
     found.ok().map(|index| ABBREVIATIONS[index].1)
 }

@@ -7,6 +7,8 @@ mod parts;
 mod reader;
 mod words;
 
+pub use abbreviations::{Meaning, meaning};
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::output::Style;
 use crate::types::oid;
@@ -16,17 +18,36 @@ use reader::{Offset, Read, Wanted};
 /// The first day of a date, 4714-11-24 BC, and the last, 262142-12-31, in days since 1970. PostgreSQL's
 /// dates end in the year 5874897, but every date must be a timestamp too.
 const DATES: std::ops::RangeInclusive<i64> = -2_440_588..=95_026_236;
+/// Every date of PostgreSQL's, to 5874897-12-31.
+const ALL_DATES: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
 /// The first microsecond of a timestamp, 4714-11-24 BC, since 1970. The last is the last that counts
 /// from 1970 hold: 294247-01-10, some thirty years before PostgreSQL's.
 const FIRST_MICROSECOND: i64 = -2_440_588 * MICROS_PER_DAY;
 
-/// Days since 1970, as `date_in`. Infinity is refused: nothing that is computed with dates knows it.
+/// Days since 1970, as `date_in`, of a date that Arrow's can be computed with: the infinities are not.
 pub(super) fn date(text: &str, style: &Style) -> Result<i32> {
+    let days = any_date(text, style)?;
+    match is_plain_date(days) {
+        true => Ok(days),
+        false => Err(Error::unsupported(
+            "an infinite date, or one behind the last timestamp,",
+        )),
+    }
+}
+
+/// Whether a date, in days since 1970, is a timestamp as well.
+pub fn is_plain_date(days: i32) -> bool {
+    DATES.contains(&i64::from(days))
+}
+
+/// Days since 1970, as `date_in`; the infinities are the ends of the range.
+pub(in crate::functions) fn any_date(text: &str, style: &Style) -> Result<i32> {
     match read(text, oid::DATE, Wanted::Date, style)? {
-        Read::Infinity | Read::MinusInfinity => Err(Error::unsupported("an infinite date")),
+        Read::Infinity => Ok(i32::MAX),
+        Read::MinusInfinity => Ok(i32::MIN),
         Read::Epoch => Ok(0),
         Read::Parts(parts, _) => {
-            let days = Some(parts.days()).filter(|days| DATES.contains(days));
+            let days = Some(parts.days()).filter(|days| ALL_DATES.contains(days));
             days.and_then(|days| i32::try_from(days).ok())
                 .ok_or_else(|| {
                     let message = format!("date out of range: \"{text}\"");
@@ -42,6 +63,26 @@ pub(super) fn time(text: &str, style: &Style) -> Result<i64> {
         Read::Parts(parts, _) => Ok(parts.micros_of_day()),
         _ => Err(invalid(oid::TIME, text)),
     }
+}
+
+/// Microseconds of the day and the zone in seconds east of Greenwich, as `timetz_in`. Without a zone in the
+/// text it is the session's, as it is at the date in the text, or else now.
+pub(in crate::functions) fn time_with_offset(text: &str, style: &Style) -> Result<(i64, i64)> {
+    let Read::Parts(parts, zone) = read(text, oid::TIMETZ, Wanted::Time, style)? else {
+        return Err(invalid(oid::TIMETZ, text));
+    };
+    let has_date = parts.month > 0 && parts.day > 0;
+    let seconds = match zone.unwrap_or(Offset::Of(style.zone)) {
+        Offset::Seconds(seconds) => Some(seconds),
+        Offset::Of(zone) if has_date => {
+            let micros = parts.days().checked_mul(MICROS_PER_DAY);
+            let local = micros.and_then(|micros| micros.checked_add(parts.micros_of_day()));
+            local.and_then(|local| zone.offset_at_local(local))
+        }
+        Offset::Of(zone) => Some(zone.offset_seconds(chrono::Utc::now().timestamp_micros())),
+    };
+    let seconds = seconds.ok_or_else(|| invalid(oid::TIMETZ, text))?;
+    Ok((parts.micros_of_day(), seconds))
 }
 
 /// Microseconds since 1970, as `timestamp_in`; an offset in the text is not looked at.
@@ -120,6 +161,7 @@ fn invalid(pg_oid: u32, text: &str) -> Error {
     let name = match pg_oid {
         oid::DATE => "date",
         oid::TIME => "time",
+        oid::TIMETZ => "time with time zone",
         oid::TIMESTAMP => "timestamp",
         _ => "timestamp with time zone",
     };
