@@ -192,6 +192,15 @@ ROLE_STEPS = [
     (ROOT, "alter group rt_yy drop user rt_c"),
     (ROOT, "grant rt_e to rt_yy"),
     (ROOT, "revoke rt_b from rt_c granted by rt_a"),
+    # What was granted by way of the ADMIN option stays where GRANT takes the option back, and for good.
+    (ROOT, "grant rt_c to rt_d with admin true"),
+    (ROOT, "grant rt_c to rt_e granted by rt_d"),
+    (ROOT, "grant rt_c to rt_d with admin false"),
+    (ROOT, MEMBERS),
+    (ROOT, "revoke rt_c from rt_d"),
+    (ROOT, MEMBERS),
+    (ROOT, "revoke rt_c from rt_e granted by rt_d"),
+    (ROOT, MEMBERS),
     (ROOT, "drop role rt_yy"),
 ]
 
