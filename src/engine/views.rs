@@ -288,7 +288,9 @@ impl Inner {
             found.any(|found| matches!(found, Ok(Some(_))))
         };
         for action in &alter.actions {
-            let KeyAction::Add(key) = action else { continue };
+            let KeyAction::Add(key) = action else {
+                continue;
+            };
             let mut named = vec![(&alter.on, &key.columns)];
             let mut place = "named in key";
             if let KeyKindSpec::Foreign(to, columns) = &key.kind {

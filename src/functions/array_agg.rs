@@ -40,7 +40,9 @@ impl AggregateUDFImpl for ArrayAgg {
 
     fn return_field(&self, arguments: &[FieldRef]) -> Result<FieldRef> {
         let field = self.inner.return_field(arguments)?;
-        let named = arguments.first().filter(|element| element.metadata().contains_key(TYPE_KEY));
+        let named = arguments
+            .first()
+            .filter(|element| element.metadata().contains_key(TYPE_KEY));
         let array = named.and_then(|element| types::array_of(types::of_field(element).oid));
         Ok(match array {
             Some(array) => {
@@ -78,7 +80,10 @@ impl AggregateUDFImpl for ArrayAgg {
         self: Arc<Self>,
         beneficial_ordering: bool,
     ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
-        let inner = self.inner.clone().with_beneficial_ordering(beneficial_ordering)?;
+        let inner = self
+            .inner
+            .clone()
+            .with_beneficial_ordering(beneficial_ordering)?;
         Ok(inner.map(|inner| Arc::new(Self { inner }) as Arc<dyn AggregateUDFImpl>))
     }
 

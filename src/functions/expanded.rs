@@ -37,7 +37,10 @@ fn fields(element: &DataType) -> Fields {
 }
 
 fn item(element: &DataType) -> Arc<Field> {
-    Arc::new(Field::new_list_field(DataType::Struct(fields(element)), true))
+    Arc::new(Field::new_list_field(
+        DataType::Struct(fields(element)),
+        true,
+    ))
 }
 
 impl ScalarUDFImpl for Expanded {

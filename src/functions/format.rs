@@ -132,7 +132,9 @@ fn take<'a>(
 ) -> Result<Option<&'a str>> {
     let index = match at {
         Some(0) => {
-            return Err(invalid("format specifies argument 0, but arguments are numbered from 1"));
+            return Err(invalid(
+                "format specifies argument 0, but arguments are numbered from 1",
+            ));
         }
         Some(at) => at - 1,
         None => *next,
@@ -282,7 +284,11 @@ mod tests {
             &[Some("one"), Some("two"), Some("three")],
             "Testing one, two, three, %",
         );
-        check("%I %L", &[Some("Foo bar"), Some("O'Reilly")], "\"Foo bar\" 'O''Reilly'");
+        check(
+            "%I %L",
+            &[Some("Foo bar"), Some("O'Reilly")],
+            "\"Foo bar\" 'O''Reilly'",
+        );
         check("|%10s|", &[foo], "|       foo|");
         check("|%-10s|", &[foo], "|foo       |");
         check("|%*s|", &[Some("10"), foo], "|       foo|");

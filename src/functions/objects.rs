@@ -166,7 +166,9 @@ fn key_definitions(names: &Arc<Names>) -> [Arc<ScalarUDF>; 2] {
         let found = keys.find(|key| key.index() == Some(oid_of(&row[0])));
         // The second argument is the column, counted from 1; 0 asks for the whole.
         let column = row.get(1).map_or(0, number);
-        let column = usize::try_from(column).ok().and_then(|it| it.checked_sub(1));
+        let column = usize::try_from(column)
+            .ok()
+            .and_then(|it| it.checked_sub(1));
         Ok(ScalarValue::Utf8(
             found.map(|found| found.index_text(column)),
         ))

@@ -48,7 +48,8 @@ pub fn common_type(types: &[Option<u32>]) -> Option<u32> {
     let mut common = known.next()?;
     for next in known.filter(|next| *next != oid::UNKNOWN) {
         let is_preferred = PREFERRED.contains(&common);
-        if next != common && !is_preferred && turns_into(common, next) && !turns_into(next, common) {
+        if next != common && !is_preferred && turns_into(common, next) && !turns_into(next, common)
+        {
             common = next;
         }
     }

@@ -14,8 +14,8 @@ use super::respond;
 use super::session::Session;
 use super::sqlstate::WireCondition;
 use super::startup::{Identity, Opening, StartupPacket, open};
-use crate::catalog::SessionState;
 use crate::auth::{Actor, Authority, Object, Privilege, Role, Standing};
+use crate::catalog::SessionState;
 use crate::error::{Error, ErrorKind};
 
 /// A session, how it can be cancelled, and who came to begin it.

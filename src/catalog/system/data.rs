@@ -260,9 +260,7 @@ impl Rows<'_> {
     }
 
     fn int4(&self, name: &str) -> Option<&arrow::array::Int32Array> {
-        self.0
-            .column_by_name(name)?
-            .as_primitive_opt::<Int32Type>()
+        self.0.column_by_name(name)?.as_primitive_opt::<Int32Type>()
     }
 
     fn oid(&self, name: &str) -> Option<&arrow::array::UInt32Array> {

@@ -57,7 +57,11 @@ pub(super) fn pg_rewrite(_: &Builtin, view: &SystemView, table: &mut Table) -> R
 
 /// That views need what they read, their rules the views, and relations their schemas.
 pub(super) fn pg_depend(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    let catalog = |name| builtin.definition("pg_catalog", name).map_or(0, |it| it.oid);
+    let catalog = |name| {
+        builtin
+            .definition("pg_catalog", name)
+            .map_or(0, |it| it.oid)
+    };
     let (classes, rules) = (catalog("pg_class"), catalog("pg_rewrite"));
     let namespaces = catalog("pg_namespace");
     let mut push = |of: (u32, u32), on: (u32, u32), kind: &str| {

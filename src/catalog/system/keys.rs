@@ -166,7 +166,10 @@ pub(super) fn pg_constraint(_: &Builtin, view: &SystemView, table: &mut Table) -
             ("convalidated", false.into()),
             ("conrelid", key.relation.oid.into()),
             ("conindid", key.index().unwrap_or(index_of_other).into()),
-            ("confrelid", referenced.map_or(0, |to| to.relation.oid).into()),
+            (
+                "confrelid",
+                referenced.map_or(0, |to| to.relation.oid).into(),
+            ),
             ("confupdtype", action.into()),
             ("confdeltype", action.into()),
             ("confmatchtype", how.into()),
@@ -351,7 +354,10 @@ pub(super) fn referential_constraints(
             ("constraint_schema", key.relation.schema.as_str().into()),
             ("constraint_name", key.key.name.as_str().into()),
             ("unique_constraint_catalog", database.into()),
-            ("unique_constraint_schema", to.relation.schema.as_str().into()),
+            (
+                "unique_constraint_schema",
+                to.relation.schema.as_str().into(),
+            ),
             (
                 "unique_constraint_name",
                 to.key.map(|key| key.name.as_str()).into(),

@@ -253,12 +253,7 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         dependencies::pg_depend,
     ),
-    (
-        "pg_catalog",
-        "pg_index",
-        Needs::Inventory,
-        keys::pg_index,
-    ),
+    ("pg_catalog", "pg_index", Needs::Inventory, keys::pg_index),
     (
         "pg_catalog",
         "pg_indexes",

@@ -115,8 +115,10 @@ pub(super) fn of_spec(
     let kind = match &spec.kind {
         KeyKindSpec::Primary => {
             if own.iter().any(|key| key.kind == KeyKind::Primary) {
-                let message =
-                    format!("multiple primary keys for table \"{}\" are not allowed", on.1);
+                let message = format!(
+                    "multiple primary keys for table \"{}\" are not allowed",
+                    on.1
+                );
                 return Err(Error::new(ErrorKind::InvalidTableDefinition, message));
             }
             KeyKind::Primary
@@ -133,7 +135,10 @@ pub(super) fn of_spec(
         None => default_name(own, on, &spec.columns, &kind),
     };
     if own.iter().any(|key| key.name == name) {
-        let message = format!("constraint \"{name}\" for relation \"{}\" already exists", on.1);
+        let message = format!(
+            "constraint \"{name}\" for relation \"{}\" already exists",
+            on.1
+        );
         return Err(Error::new(ErrorKind::DuplicateObject, message));
     }
     Ok(Key {
@@ -205,9 +210,11 @@ impl Declared {
     pub(super) fn add(&mut self, alter: &AlterKeys, schema: &str) -> Result<()> {
         for action in &alter.actions {
             let KeyAction::Add(spec) = action else {
-                return Err(Error::unsupported("DROP CONSTRAINT in the views folder").with_hint(
-                    "A file says what there is; to take it away, take it out of the file.",
-                ));
+                return Err(
+                    Error::unsupported("DROP CONSTRAINT in the views folder").with_hint(
+                        "A file says what there is; to take it away, take it out of the file.",
+                    ),
+                );
             };
             let on = full(&alter.on, schema);
             self.said.push((on, spec.clone(), schema.to_owned()));
@@ -405,7 +412,9 @@ impl Editor<'_> {
             let mut has_changed = on.is_some();
             let mut keys = Vec::new();
             for action in &alter.actions {
-                let KeyAction::Add(key) = action else { continue };
+                let KeyAction::Add(key) = action else {
+                    continue;
+                };
                 let mut key = key.clone();
                 if let KeyKindSpec::Foreign(to, _) = &mut key.kind
                     && let Some(other) = renamed(to)

@@ -177,7 +177,9 @@ impl Reading {
                 }
                 let (line, column) = line_and_column(text, piece.position);
                 let place = (path.to_owned(), line, column);
-                self.key_places.entry(full(&alter.on, schema)).or_insert(place);
+                self.key_places
+                    .entry(full(&alter.on, schema))
+                    .or_insert(place);
             }
             Ok(other) => {
                 let what = format!("{} in the views folder", other.tag());

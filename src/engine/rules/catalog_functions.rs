@@ -7,11 +7,19 @@ use super::normalize::last_part;
 
 /// Functions without arguments, and the schema and name of the relation of their rows.
 const RELATIONS: &[(&str, &str, &str)] = &[
-    ("pg_available_extensions", "pg_catalog", "pg_available_extensions"),
+    (
+        "pg_available_extensions",
+        "pg_catalog",
+        "pg_available_extensions",
+    ),
     ("pg_cursor", "pg_catalog", "pg_cursors"),
     ("pg_get_keywords", "lakegate", "keywords"),
     ("pg_lock_status", "pg_catalog", "pg_locks"),
-    ("pg_prepared_statement", "pg_catalog", "pg_prepared_statements"),
+    (
+        "pg_prepared_statement",
+        "pg_catalog",
+        "pg_prepared_statements",
+    ),
     ("pg_show_all_settings", "pg_catalog", "pg_settings"),
     ("pg_timezone_abbrevs", "pg_catalog", "pg_timezone_abbrevs"),
     ("pg_timezone_names", "pg_catalog", "pg_timezone_names"),

@@ -99,7 +99,9 @@ fn of_union(union: Union) -> Result<Transformed<LogicalPlan>> {
     let columns: Vec<Vec<Choice>> = (0..n_columns)
         .map(|column| {
             let inputs = union.inputs.iter();
-            inputs.map(|input| Choice::of_column(input, column)).collect()
+            inputs
+                .map(|input| Choice::of_column(input, column))
+                .collect()
         })
         .collect();
     let found: Vec<Option<FieldRef>> = columns.iter().map(|of| common_field(of)).collect();
@@ -124,7 +126,11 @@ fn of_union(union: Union) -> Result<Transformed<LogicalPlan>> {
         });
         let projected: Vec<Expr> = projected.collect();
         let input = Arc::unwrap_or_clone(input);
-        Ok(Arc::new(LogicalPlanBuilder::from(input).project(projected)?.build()?))
+        Ok(Arc::new(
+            LogicalPlanBuilder::from(input)
+                .project(projected)?
+                .build()?,
+        ))
     });
     let inputs = inputs.collect::<Result<Vec<_>>>()?;
     let union = LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?);
@@ -210,7 +216,9 @@ fn common_field(choices: &[Choice]) -> Option<FieldRef> {
         .map(|choice| choice.field.data_type().clone())
         .or_else(|| types::arrow_type(common))?;
     let field = Field::new("", data_type, true);
-    Some(Arc::new(field.with_metadata(metadata.into_iter().collect())))
+    Some(Arc::new(
+        field.with_metadata(metadata.into_iter().collect()),
+    ))
 }
 
 fn named(expression: Expr, field: &FieldRef) -> Expr {

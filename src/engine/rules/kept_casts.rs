@@ -28,7 +28,11 @@ pub(in crate::engine) struct Session<'a> {
 }
 
 /// A cast from or to a kept type.
-pub(super) fn rewrite(cast: Cast, schema: &DFSchema, session: Session<'_>) -> Result<Transformed<Expr>> {
+pub(super) fn rewrite(
+    cast: Cast,
+    schema: &DFSchema,
+    session: Session<'_>,
+) -> Result<Transformed<Expr>> {
     let Session {
         style,
         functions: of_session,
