@@ -189,6 +189,11 @@ fn positional(given: &[FunctionArg]) -> Option<Expr> {
                 name,
                 arg: FunctionArgExpr::Expr(value),
                 ..
+            }
+            | FunctionArg::ExprNamed {
+                name: Expr::Identifier(name),
+                arg: FunctionArgExpr::Expr(value),
+                ..
             } => {
                 has_names = true;
                 let name = fold(name);

@@ -22,6 +22,8 @@ pub(super) struct Collected {
     hour: i64,
     is_afternoon: bool,
     has_half: bool,
+    /// Whether hours are counted from 1 to 12.
+    is_twelve_hours: bool,
     minute: i64,
     second: i64,
     seconds_of_day: i64,
@@ -90,6 +92,7 @@ impl Collected {
             return Err(conflicting("AM"));
         }
         self.has_half = true;
+        self.is_twelve_hours = true;
         self.is_afternoon = is_afternoon;
         Ok(())
     }
@@ -101,7 +104,7 @@ impl Collected {
         match key {
             // 12 hours are read as such where HH12 says so.
             Key::Hour12 => {
-                self.has_half = true;
+                self.is_twelve_hours = true;
                 self.set(Key::Hour24, value, name)
             }
             Key::Milliseconds => self.set(key, value * missing(3), name),
@@ -205,7 +208,7 @@ impl Collected {
                 *kept = read;
             }
         }
-        if self.has_half {
+        if self.is_twelve_hours {
             if !(1..=12).contains(&civil.hour) {
                 let message = format!("hour \"{}\" is invalid for the 12-hour clock", civil.hour);
                 return Err(Error::new(ErrorKind::InvalidDatetimeFormat, message)
