@@ -126,7 +126,7 @@ impl<'a> Writer<'a> {
         let numeral = self.numeral;
         if numeral.has_plus || numeral.has_minus {
             // MI, PL and SG write the sign themselves.
-            self.is_sign_written = !(numeral.has_plus && !numeral.has_minus);
+            self.is_sign_written = !numeral.has_plus || numeral.has_minus;
         } else {
             if !self.is_negative && numeral.is_filled {
                 self.has_brackets = false;
@@ -149,8 +149,8 @@ impl<'a> Writer<'a> {
     /// As `get_last_relevant_decnum`, but not before the last `0` of the pattern.
     fn relevant(&self) -> Option<usize> {
         let point = self.digits.iter().position(|digit| *digit == b'.')?;
-        let digits = self.digits.iter().enumerate().skip(point + 1);
-        let last = digits.filter(|(_, digit)| **digit != b'0').last();
+        let mut digits = self.digits.iter().enumerate().skip(point + 1);
+        let last = digits.rfind(|(_, digit)| **digit != b'0');
         let last = last.map_or(point, |(index, _)| index);
         match self.numeral.last_zero.checked_sub(self.leading) {
             Some(zero @ 1..) => Some(last.max(zero.min(self.digits.len() - 1))),
