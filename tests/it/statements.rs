@@ -22,8 +22,10 @@ fn tools_are_answered_as_by_postgres() {
     let folder = TempDir::new().expect("a temporary folder can be made");
     let theirs = postgres();
     let theirs = format!("host={} port={} user=postgres", theirs.ip(), theirs.port());
-    run(python("objects.py").arg(folder.path()).args([&theirs, DATABASE]))
-        .expect("the objects are made");
+    run(python("objects.py")
+        .arg(folder.path())
+        .args([&theirs, DATABASE]))
+    .expect("the objects are made");
     let views = folder.path().join("views");
     let views = views.to_str().expect("the path is text");
     let options = ["--views", views, "--database", DATABASE];
@@ -32,8 +34,14 @@ fn tools_are_answered_as_by_postgres() {
     let ours = format!("host={} port={} user=postgres", ours.ip(), ours.port());
     let mut compare = python("compare.py");
     compare
-        .args(["--ours", &format!("{ours} dbname={DATABASE} sslmode=disable")])
-        .args(["--theirs", &format!("{theirs} dbname={DATABASE} sslmode=disable")]);
+        .args([
+            "--ours",
+            &format!("{ours} dbname={DATABASE} sslmode=disable"),
+        ])
+        .args([
+            "--theirs",
+            &format!("{theirs} dbname={DATABASE} sslmode=disable"),
+        ]);
     if given_if_set("LAKEGATE_STATEMENTS_FILL").is_some() {
         compare.arg("--fill");
     }

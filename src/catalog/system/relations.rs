@@ -108,6 +108,11 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
             },
         )?;
     }
+    push_indexes(view, table)
+}
+
+/// The indexes below declared keys.
+fn push_indexes(view: &SystemView, table: &mut Table) -> Result<()> {
     for key in view.snapshot.keys() {
         let Some(oid) = key.index() else { continue };
         let object = Object::relation(&key.relation.schema, &key.relation.name);

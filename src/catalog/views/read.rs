@@ -10,7 +10,7 @@ use super::{
 };
 use crate::auth::{Authority, RoleChange};
 use crate::catalog::PUBLIC;
-use crate::catalog::sql::{Commented, CreateView, Definition, Name};
+use crate::catalog::sql::{AlterKeys, Commented, CreateView, Definition, Name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
 
@@ -132,37 +132,7 @@ impl Reading {
             Ok(said) if facts::is_fact(&said) => {
                 self.said(path, text, &said, piece.position);
             }
-            Ok(Definition::CreateView(CreateView {
-                name,
-                columns,
-                security_invoker,
-                query,
-                ..
-            })) => {
-                let (schema, name) = full(&name, schema);
-                let reads = match (self.references_of)(&query.text) {
-                    Ok(reads) => reads,
-                    Err(error) => {
-                        let inner = error.position().unwrap_or(1);
-                        self.problem(path, text, error.at(query.position + inner - 1));
-                        return;
-                    }
-                };
-                let place = Place::new(path, text, query.position, &query.text);
-                let view = View {
-                    schema,
-                    name,
-                    columns,
-                    security_invoker,
-                    query: query.text,
-                    place,
-                    reads,
-                    description: piece.comment,
-                };
-                let name = (view.schema.clone(), view.name.clone());
-                self.views.schemas.entry(name.0.clone()).or_default();
-                self.defined.entry(name).or_default().push(view);
-            }
+            Ok(Definition::CreateView(view)) => self.view(path, text, view, piece.comment),
             Ok(Definition::CreateSchema { name, .. }) => {
                 let described = self.views.schemas.entry(name).or_default();
                 if described.is_none() {
@@ -170,17 +140,7 @@ impl Reading {
                 }
             }
             Ok(Definition::Comment { on, text }) => self.comment(schema, on, text),
-            Ok(Definition::AlterKeys(alter)) => {
-                if let Err(error) = self.keys.add(&alter, schema) {
-                    self.problem(path, text, error.at(piece.position));
-                    return;
-                }
-                let (line, column) = line_and_column(text, piece.position);
-                let place = (path.to_owned(), line, column);
-                self.key_places
-                    .entry(full(&alter.on, schema))
-                    .or_insert(place);
-            }
+            Ok(Definition::AlterKeys(alter)) => self.alter_keys(path, text, &alter, piece.position),
             Ok(other) => {
                 let what = format!("{} in the views folder", other.tag());
                 let error = Error::unsupported(what).with_hint(
@@ -190,6 +150,45 @@ impl Reading {
             }
             Err(error) => self.problem(path, text, error),
         }
+    }
+
+    fn view(&mut self, path: &str, text: &str, view: CreateView, description: Option<String>) {
+        let CreateView { name, query, .. } = view;
+        let reads = match (self.references_of)(&query.text) {
+            Ok(reads) => reads,
+            Err(error) => {
+                let inner = error.position().unwrap_or(1);
+                self.problem(path, text, error.at(query.position + inner - 1));
+                return;
+            }
+        };
+        let name = full(&name, schema_of(path));
+        let view = View {
+            schema: name.0.clone(),
+            name: name.1.clone(),
+            columns: view.columns,
+            security_invoker: view.security_invoker,
+            place: Place::new(path, text, query.position, &query.text),
+            query: query.text,
+            reads,
+            description,
+        };
+        self.views.schemas.entry(name.0.clone()).or_default();
+        self.defined.entry(name).or_default().push(view);
+    }
+
+    /// Keeps declared keys until all of them are known.
+    fn alter_keys(&mut self, path: &str, text: &str, alter: &AlterKeys, position: usize) {
+        let schema = schema_of(path);
+        if let Err(error) = self.keys.add(alter, schema) {
+            self.problem(path, text, error.at(position));
+            return;
+        }
+        let (line, column) = line_and_column(text, position);
+        let place = (path.to_owned(), line, column);
+        self.key_places
+            .entry(full(&alter.on, schema))
+            .or_insert(place);
     }
 
     /// Roles stand in a folder of their own, so that none is overlooked in a file that cannot be
