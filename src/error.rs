@@ -9,6 +9,17 @@ use std::sync::Arc;
 /// A shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// A function that is not defined everywhere, and has an error of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mathematical {
+    /// `ln` and `log`.
+    Logarithm,
+    /// `power`.
+    Power,
+    /// `width_bucket`.
+    WidthBucket,
+}
+
 /// The kinds of failure a user can meet. Named after PostgreSQL's condition names
 /// (manual, appendix A) wherever it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,12 +122,8 @@ pub enum ErrorKind {
     UntranslatableCharacter,
     /// A number that does not fit its type.
     NumericValueOutOfRange,
-    /// A logarithm of zero or less.
-    InvalidArgumentForLogarithm,
-    /// A power that is no number.
-    InvalidArgumentForPowerFunction,
-    /// Buckets that there cannot be.
-    InvalidArgumentForWidthBucket,
+    /// An argument that a mathematical function has no value for.
+    InvalidArgumentFor(Mathematical),
     /// A division by zero.
     DivisionByZero,
     /// A value that a setting or function does not take.

@@ -21,7 +21,7 @@ pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
 use self::system::Builtin;
-pub use self::system::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
+pub use self::system::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::Result;

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
+use datafusion::datasource::empty::EmptyTable;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visit, Visitor};
 use futures::future::try_join_all;
 
@@ -290,12 +291,17 @@ async fn pin_one(
 
 fn rows_of(relation: &dyn SystemRelation, view: &SystemView) -> Result<PinnedRows> {
     let rows = relation.rows(view)?;
-    let table = MemTable::try_new(rows.schema(), vec![vec![rows]])
-        .map_err(|error| failure::from_datafusion(&error))?;
+    let provider: Arc<dyn TableProvider> = match rows.num_rows() {
+        0 => Arc::new(EmptyTable::new(rows.schema())),
+        _ => {
+            let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
+            Arc::new(table.map_err(|error| failure::from_datafusion(&error))?)
+        }
+    };
     Ok(PinnedRows {
         version: Version::None,
         changed: None,
-        provider: Arc::new(table),
+        provider,
     })
 }
 

@@ -298,7 +298,7 @@ mod tests {
         check(&[&[]], "true AND false");
         check(
             &[&["a = 1 -- one", "b"], &["c or d"]],
-            "true AND ((a = 1) OR (b)) AND ((c OR d))",
+            "true AND ((a = CAST(1 AS INT4)) OR (b)) AND ((c OR d))",
         );
     }
 

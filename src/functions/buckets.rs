@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::overloads::{Gives, Kind, Overloaded, float, integer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Mathematical, Result};
 
 /// The function of this file.
 pub(super) fn function() -> Arc<ScalarUDF> {
@@ -35,7 +35,10 @@ pub(super) fn function() -> Arc<ScalarUDF> {
 
 fn wrong(message: &str) -> Error {
     // 2201G of PostgreSQL belongs to this function alone.
-    Error::new(ErrorKind::InvalidArgumentForWidthBucket, message)
+    Error::new(
+        ErrorKind::InvalidArgumentFor(Mathematical::WidthBucket),
+        message,
+    )
 }
 
 fn out_of_range() -> Error {

@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::overloads::{Gives, Kind, Overloaded, float};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Mathematical, Result};
 
 /// The functions of this file.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
@@ -49,7 +49,10 @@ fn gives() -> Gives {
 fn logarithm(value: f64, compute: fn(f64) -> f64) -> Result<f64> {
     let wrong = |of: &str| {
         let message = format!("cannot take logarithm of {of}");
-        Err(Error::new(ErrorKind::InvalidArgumentForLogarithm, message))
+        Err(Error::new(
+            ErrorKind::InvalidArgumentFor(Mathematical::Logarithm),
+            message,
+        ))
     };
     match value {
         0.0 => wrong("zero"),
@@ -61,7 +64,7 @@ fn logarithm(value: f64, compute: fn(f64) -> f64) -> Result<f64> {
 /// As `dpow` in float.c.
 fn raised(base: f64, exponent: f64) -> Result<f64> {
     let wrong = |message: &str| {
-        let kind = ErrorKind::InvalidArgumentForPowerFunction;
+        let kind = ErrorKind::InvalidArgumentFor(Mathematical::Power);
         Err(Error::new(kind, message))
     };
     if base == 0.0 && exponent < 0.0 {

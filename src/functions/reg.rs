@@ -18,8 +18,6 @@ use crate::catalog::sql::identifier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{element_of, oid};
 
-/// The OID of type `regrole`.
-const REGROLE: u32 = 4096;
 /// The OID of type `regprocedure`.
 const REGPROCEDURE: u32 = 2202;
 
@@ -92,7 +90,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         functions: ["regrole", "to_regrole", "regrole_out"],
-        type_oid: REGROLE,
+        type_oid: oid::REGROLE,
         find: |names, text| Ok(single(text)?.and_then(|name| names.role_oid(&name))),
         spell: |names, oid| {
             let name = names.role(oid);

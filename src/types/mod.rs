@@ -3,7 +3,7 @@
 //! A relation's schema holds only the Arrow types of [`of_field`]'s table. Unsigned integers of
 //! files are widened before they get here ([`lake_type`]), so that `UInt32` can mean `oid`.
 
-mod common;
+mod choice;
 mod encoding;
 mod quantity;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 
-pub use common::common_type;
+pub use choice::common_type;
 pub use encoding::Encoding;
 pub use quantity::{BYTES, DURATION, KILOBYTES, Units};
 
@@ -72,6 +72,7 @@ pub mod oid {
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
     pub const REGNAMESPACE: u32 = 4089;
+    pub const REGROLE: u32 = 4096;
     pub const CIDR: u32 = 650;
     pub const MACADDR8: u32 = 774;
     pub const MACADDR: u32 = 829;
@@ -126,6 +127,7 @@ const TYPES: &[(u32, u32, i16, &str)] = &[
     (oid::UUID, 2951, 16, "uuid"),
     (oid::JSONB, 3807, -1, "jsonb"),
     (oid::REGNAMESPACE, 4090, 4, "regnamespace"),
+    (oid::REGROLE, 4097, 4, "regrole"),
     (oid::CIDR, 651, -1, "cidr"),
     (oid::MACADDR8, 775, 8, "macaddr8"),
     (oid::MACADDR, 1040, 6, "macaddr"),
@@ -334,9 +336,13 @@ pub fn arrow_type(oid: u32) -> Option<DataType> {
         oid::INT2 => DataType::Int16,
         oid::INT4 => DataType::Int32,
         oid::INT8 => DataType::Int64,
-        oid::OID | oid::XID | oid::REGPROC | oid::REGCLASS | oid::REGTYPE | oid::REGNAMESPACE => {
-            DataType::UInt32
-        }
+        oid::OID
+        | oid::XID
+        | oid::REGPROC
+        | oid::REGCLASS
+        | oid::REGTYPE
+        | oid::REGNAMESPACE
+        | oid::REGROLE => DataType::UInt32,
         oid::FLOAT4 => DataType::Float32,
         oid::FLOAT8 => DataType::Float64,
         // A parameter's own digits decide precision and scale when its value arrives.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::Utc;
 
 use crate::catalog::sql::{may_hold_secrets, without_secrets};
-use crate::catalog::{SessionRow, SessionState};
+use crate::catalog::{BackendState, SessionRow};
 use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::types::oid;
@@ -26,7 +26,7 @@ pub(super) struct Activity {
 
 #[derive(Debug)]
 struct Now {
-    state: SessionState,
+    state: BackendState,
     query: Arc<str>,
     query_at: Option<i64>,
     transaction_at: Option<i64>,
@@ -52,7 +52,7 @@ impl Activity {
             client,
             began_at: now,
             now: Mutex::new(Now {
-                state: SessionState::Idle,
+                state: BackendState::Idle,
                 query: "".into(),
                 query_at: None,
                 transaction_at: None,
@@ -70,7 +70,7 @@ impl Activity {
     pub(super) fn runs(&self, text: &str) {
         let at = Utc::now().timestamp_micros();
         let mut now = self.lock();
-        now.state = SessionState::Active;
+        now.state = BackendState::Active;
         now.query = shown(text);
         now.query_at = Some(at);
         now.transaction_at.get_or_insert(at);
@@ -78,11 +78,11 @@ impl Activity {
     }
 
     /// The session waits for its client.
-    pub(super) fn rests(&self, state: SessionState, application: &str) {
+    pub(super) fn rests(&self, state: BackendState, application: &str) {
         let mut now = self.lock();
         now.state = state;
         now.changed_at = Utc::now().timestamp_micros();
-        if state == SessionState::Idle {
+        if state == BackendState::Idle {
             now.transaction_at = None;
         }
         if now.application.as_ref() != application {

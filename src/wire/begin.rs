@@ -15,7 +15,7 @@ use super::session::Session;
 use super::sqlstate::WireCondition;
 use super::startup::{Identity, Opening, StartupPacket, open};
 use crate::auth::{Actor, Authority, Object, Privilege, Role, Standing};
-use crate::catalog::SessionState;
+use crate::catalog::BackendState;
 use crate::error::{Error, ErrorKind};
 
 /// A session, how it can be cancelled, and who came to begin it.
@@ -122,7 +122,7 @@ async fn session_of(
     client.flush().await?;
     let application = session.settings.values().get("application_name");
     let application = application.map(String::as_str).unwrap_or_default();
-    key.activity.rests(SessionState::Idle, application);
+    key.activity.rests(BackendState::Idle, application);
     Ok((session, registration))
 }
 

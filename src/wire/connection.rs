@@ -24,7 +24,7 @@ use super::respond;
 use super::session::Session;
 use super::sqlstate::{Condition, WireCondition};
 use super::watch::{Watch, panicked};
-use crate::catalog::SessionState;
+use crate::catalog::BackendState;
 use crate::engine::{Parsed, Statement};
 use crate::error::{Error, ErrorKind};
 
@@ -268,9 +268,9 @@ impl Connection {
     fn rest(&self) {
         let transaction = &self.session.transaction;
         let state = match (transaction.in_block(), transaction.has_failed()) {
-            (false, _) => SessionState::Idle,
-            (true, false) => SessionState::InTransaction,
-            (true, true) => SessionState::InFailedTransaction,
+            (false, _) => BackendState::Idle,
+            (true, false) => BackendState::InTransaction,
+            (true, true) => BackendState::InFailedTransaction,
         };
         let settings = self.session.settings.values();
         let application = settings.get("application_name");

@@ -1,7 +1,7 @@
 //! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
 //! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Mathematical};
 
 /// What the door itself has to say, and the engine never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,9 +105,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::CharacterNotInRepertoire => "22021",
         ErrorKind::UntranslatableCharacter => "22P05",
         ErrorKind::NumericValueOutOfRange => "22003",
-        ErrorKind::InvalidArgumentForLogarithm => "2201E",
-        ErrorKind::InvalidArgumentForPowerFunction => "2201F",
-        ErrorKind::InvalidArgumentForWidthBucket => "2201G",
+        ErrorKind::InvalidArgumentFor(function) => of_mathematical(function),
         ErrorKind::DivisionByZero => "22012",
         ErrorKind::InvalidParameterValue => "22023",
         ErrorKind::InvalidRowData | ErrorKind::DataException => "22000",
@@ -124,6 +122,14 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::ConfigurationLimitExceeded => "53400",
         ErrorKind::AdminShutdown => "57P01",
         ErrorKind::InternalError => "XX000",
+    }
+}
+
+fn of_mathematical(function: Mathematical) -> &'static str {
+    match function {
+        Mathematical::Logarithm => "2201E",
+        Mathematical::Power => "2201F",
+        Mathematical::WidthBucket => "2201G",
     }
 }
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use crate::gateway::{Gateway, postgres};
 use crate::wire::Wire;
 
-/// Sessions that look on.
+/// Sessions that look on; PostgreSQL has other guests as well.
 const N_SESSIONS: usize = 100;
+const N_OF_POSTGRES: usize = 20;
 
 /// What shows the settings: themselves, and what they do to values and names.
 const SHOWN: &str = "select current_setting('timezone'), current_setting('search_path'), \
@@ -28,8 +29,8 @@ fn shown(wire: &mut Wire) -> Vec<Option<String>> {
 }
 
 /// Changes one session of many, and gives what it showed after each step.
-fn check(address: SocketAddr) -> Vec<Vec<Option<String>>> {
-    let mut others: Vec<Wire> = (0..N_SESSIONS).map(|_| Wire::connect(address)).collect();
+fn check(address: SocketAddr, n_sessions: usize) -> Vec<Vec<Option<String>>> {
+    let mut others: Vec<Wire> = (0..n_sessions).map(|_| Wire::connect(address)).collect();
     let mut one = Wire::connect(address);
     let before = shown(&mut one);
     let mut steps = vec![before.clone()];
@@ -64,6 +65,9 @@ fn check(address: SocketAddr) -> Vec<Vec<Option<String>>> {
 #[test]
 fn settings_of_one_session_are_seen_by_no_other() {
     let gateway = Gateway::of_test_lake();
-    let (ours, theirs) = (check(gateway.address()), check(postgres()));
+    let (ours, theirs) = (
+        check(gateway.address(), N_SESSIONS),
+        check(postgres(), N_OF_POSTGRES),
+    );
     assert_eq!(ours, theirs);
 }

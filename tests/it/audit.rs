@@ -75,15 +75,6 @@ fn who_did_what_is_told_and_no_secret_is() {
         let ends = told(&path, "session_end");
         ends.iter().any(|line| line["user"] == "bi")
     });
-    let defined: Vec<(String, String)> = told(&path, "definition")
-        .iter()
-        .map(|line| {
-            (
-                line["command"].as_str().unwrap_or_default().to_owned(),
-                line["object"].as_str().unwrap_or_default().to_owned(),
-            )
-        })
-        .collect();
     let expected = [
         ("CREATE ROLE", "ada"),
         ("CREATE ROLE", "bi"),
@@ -95,7 +86,7 @@ fn who_did_what_is_told_and_no_secret_is() {
     let expected: Vec<_> = expected
         .map(|(command, object)| (command.to_owned(), object.to_owned()))
         .into();
-    assert_eq!(defined, expected);
+    assert_eq!(defined(&path), expected);
     let refused = told(&path, "refused");
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert_eq!(refused[0]["user"], "bi");
@@ -109,6 +100,16 @@ fn who_did_what_is_told_and_no_secret_is() {
     );
     assert_eq!(refused[1]["command"], "CREATE ROLE");
     no_canary(&gateway, folder.path());
+}
+
+/// The commands that defined something, and what they were about.
+fn defined(path: &Path) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let lines = told(path, "definition");
+    let lines = lines.iter();
+    lines
+        .map(|line| (text(&line["command"]), text(&line["object"])))
+        .collect()
 }
 
 /// Nothing that was written or can be seen of the process holds a canary.
@@ -176,23 +177,7 @@ fn who_came_in_and_who_did_not() {
         assert_eq!(report.message(), message);
         assert_eq!(report.field('D'), "", "the client does not learn why");
     }
-    // Half a proof, and something else in its place.
-    let mut stream = plain(&gateway);
-    stream.start("ada");
-    stream.send(&initial("SCRAM-SHA-256", b"n,,n=,r=canary-4"));
-    stream.read().expect("the server challenges");
-    stream.send(&message(b'p', b"c=biws,r=canary-4,p=canary-5"));
-    stream.read_all();
-    let mut stream = plain(&gateway);
-    stream.send(&startup(&[
-        ("user", "ada"),
-        ("database", "elsewhere"),
-        ("application_name", "tool"),
-    ]));
-    stream.read().expect("the server asks for a proof");
-    let (proof, _) = stream.prove("canary-1");
-    stream.send(&proof);
-    stream.expect_refusal("3D000", "database \"elsewhere\" does not exist");
+    fail_by_hand(&gateway);
     gateway.wait_until(|| told(&path, "log_in_failed").len() == 8);
     let failed = told(&path, "log_in_failed");
     let reasons: Vec<&str> = failed
@@ -228,6 +213,27 @@ fn who_came_in_and_who_did_not() {
     let ends = told(&path, "session_end");
     assert!(ends.iter().all(|line| line["seconds"].as_f64().is_some()));
     no_canary(&gateway, folder.path());
+}
+
+/// Two failures that no driver makes: half a proof, and a database that is not there.
+fn fail_by_hand(gateway: &Gateway) {
+    // Half a proof, and something else in its place.
+    let mut stream = plain(gateway);
+    stream.start("ada");
+    stream.send(&initial("SCRAM-SHA-256", b"n,,n=,r=canary-4"));
+    stream.read().expect("the server challenges");
+    stream.send(&message(b'p', b"c=biws,r=canary-4,p=canary-5"));
+    stream.read_all();
+    let mut stream = plain(gateway);
+    stream.send(&startup(&[
+        ("user", "ada"),
+        ("database", "elsewhere"),
+        ("application_name", "tool"),
+    ]));
+    stream.read().expect("the server asks for a proof");
+    let (proof, _) = stream.prove("canary-1");
+    stream.send(&proof);
+    stream.expect_refusal("3D000", "database \"elsewhere\" does not exist");
 }
 
 #[test]

@@ -111,7 +111,8 @@ fn a_proxy_that_strips_scram_gains_nothing() {
     secrets.write_users(&[("ada", "geheim")]);
     let users = secrets.argument("users.txt");
     let gateway = Gateway::start(&test_lake(), &["--auth-file", &users]);
-    let direct = "user=ada password=geheim require_auth=scram-sha-256";
+    let direct =
+        "sslmode=disable gssencmode=disable user=ada password=geheim require_auth=scram-sha-256";
     for instead in [
         Instead::NoMechanism,
         Instead::Other,
@@ -121,9 +122,9 @@ fn a_proxy_that_strips_scram_gains_nothing() {
         let asked = Asked::default();
         let proxy = proxy(gateway.address(), instead, &asked);
         let through = [
-            "user=ada password=geheim",
+            "sslmode=disable gssencmode=disable user=ada password=geheim",
             direct,
-            "user=ada password=geheim require_auth=password,md5",
+            "sslmode=disable gssencmode=disable user=ada password=geheim require_auth=password,md5",
         ];
         for (conninfo, got) in through.iter().zip(attempts_at(proxy, &through)) {
             assert!(got["error"].is_string(), "{instead:?}, {conninfo}: {got}");

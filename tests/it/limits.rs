@@ -138,7 +138,7 @@ fn a_statement_over_its_limits_fails_and_says_which() {
     let (gateway, mut ada) = with_roles(&state);
     run(
         &mut ada,
-        "alter role bi set lakegate.statement_memory = '24MB'",
+        "alter role bi set lakegate.statement_memory = '40MB'",
     );
     run(
         &mut ada,
@@ -147,7 +147,7 @@ fn a_statement_over_its_limits_fails_and_says_which() {
     run(&mut ada, "alter role bi set temp_file_limit = '2GB'");
     let mut bi = log_in(&gateway, "bi", "geheim").expect("the password is right");
     let hungry = "select count(*) from (select distinct repeat(n::text, 9) from generate_series(1, 500000) as g(n)) as d";
-    let texts = "(select repeat(n::text, 9) as t from generate_series(1, 500000) as g(n))";
+    let texts = "(select repeat(n::text, 9) as t from generate_series(1, 2000000) as g(n))";
     let join = &format!("select count(*) from {texts} as a join {texts} as b on a.t = b.t");
     let report = refused(&mut bi, join, "53200", "out of memory");
     assert!(

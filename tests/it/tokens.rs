@@ -233,6 +233,11 @@ fn what_is_wrong_with_a_token_nobody_is_told() {
     for garbage in ["", "geheim", "..", "a.b.c", most, &"x.y.".repeat(15_000)] {
         scene.refused(ADA, garbage, "it is no token");
     }
+}
+
+#[test]
+fn names_and_lengths_of_tokens() {
+    let scene = Scene::new(SigningKey::curve("k"), None);
     for (user, reason) in [
         ("nobody@example.com", "there is no such role"),
         ("off@example.com", "the role may not log in"),
@@ -537,15 +542,15 @@ fn challenge(message: &Message) -> String {
     String::from_utf8_lossy(&message.body[4..]).into_owned()
 }
 
+/// The first message of OAUTHBEARER with a token.
+fn bearer(token: &str) -> Vec<u8> {
+    let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
+    initial("OAUTHBEARER", first.as_bytes())
+}
+
 #[test]
 fn oauthbearer_is_spoken_as_postgres_18_speaks_it() {
     let scene = Scene::new(SigningKey::curve("k"), None);
-    let bearer = |token: &str| {
-        initial(
-            "OAUTHBEARER",
-            format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}").as_bytes(),
-        )
-    };
     let plain_token = scene.key.sign("ES256", &claims("plain", &json!({})));
     let begin = || scene.asked("plain").0;
     let mut stream = begin();
@@ -608,6 +613,15 @@ fn oauthbearer_is_spoken_as_postgres_18_speaks_it() {
             "it is no token"
         ]
     );
+}
+
+#[test]
+fn malformed_oauthbearer_messages_are_refused() {
+    let scene = Scene::new(SigningKey::curve("k"), None);
+    let begin = || scene.asked("plain").0;
+    let expired = scene
+        .key
+        .sign("ES256", &claims("plain", &json!({"exp": 1})));
     let mut stream = begin();
     stream.send(&bearer(&expired));
     stream.read().expect("it is told where");
@@ -625,7 +639,7 @@ fn oauthbearer_is_spoken_as_postgres_18_speaks_it() {
     // It is no way to send a token in plain text.
     let mut stream = plain(&scene.gateway);
     stream.start("plain");
-    stream.send(&bearer(&plain_token));
+    stream.send(&bearer(&expired));
     stream.expect_refusal(
         "08P01",
         "client selected an invalid SASL authentication mechanism",

@@ -800,14 +800,6 @@ select $1 * 1000 + $2
 select pg_sleep(3)
 ;;
 
--- cancel / statement timeout / abandoned reader [extended]
-select g, repeat('x', 200) from generate_series(1, 5000000) g
-;;
-
--- cancel / statement timeout / abandoned reader [extended]
-select g, repeat('x', 50) from generate_series(1, 300000) g
-;;
-
 -- pool / misc [extended]
 set application_name = 'changed'
 ;;

@@ -33,7 +33,7 @@ pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
-pub use sessions::{CursorRow, Held, PreparedRow, SessionRow, SessionState, SessionsSeen};
+pub use sessions::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};

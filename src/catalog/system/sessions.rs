@@ -15,7 +15,7 @@ const HIDDEN: &str = "<insufficient privilege>";
 
 /// What a session is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionState {
+pub enum BackendState {
     /// It runs a statement.
     Active,
     /// It waits for its client, outside of a transaction.
@@ -26,7 +26,7 @@ pub enum SessionState {
     InFailedTransaction,
 }
 
-impl SessionState {
+impl BackendState {
     fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -54,7 +54,7 @@ pub struct SessionRow {
     pub transaction_at: Option<i64>,
     pub query_at: Option<i64>,
     pub changed_at: i64,
-    pub state: SessionState,
+    pub state: BackendState,
     pub query: Arc<str>,
 }
 
@@ -149,7 +149,7 @@ fn push_session(view: &SystemView, session: &SessionRow, table: &mut Table) -> R
     let began_at = moment(Some(session.began_at));
     let (transaction_at, query_at) = (moment(session.transaction_at), moment(session.query_at));
     let changed_at = moment(Some(session.changed_at));
-    let rests = is_seen && session.state != SessionState::Active;
+    let rests = is_seen && session.state != BackendState::Active;
     let seen = |text: &'static str| is_seen.then_some(text);
     table.push(&[
         ("datid", DATABASE_OID.into()),

@@ -100,11 +100,7 @@ fn numerics_keep_their_own_digits() {
         "123456789012345678901234567890123456789",
         "Decimal256(Some(123456789012345678901234567890123456789),39,0)",
     );
-    check(
-        oid::NUMERIC,
-        "1e400",
-        "error: value has more than 76 digits",
-    );
+    check(oid::NUMERIC, "1e400", "Binary(\"3,128,0,1,145,11,0\")");
     check(
         oid::NUMERIC,
         "1.2.3",
@@ -195,7 +191,7 @@ fn arrays_from_text() {
     check(
         1007,
         "[0:1]={1,2}",
-        "error: an array literal with bounds is not supported",
+        "error: an array whose bounds do not begin with 1 is not supported",
     );
     check(1231, "{1.5,2}", "List([1.5, 2.0])");
 }

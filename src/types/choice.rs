@@ -29,6 +29,8 @@ const IMPLICIT: &[(u32, u32)] = &[
     (oid::OID, oid::REGTYPE),
     (oid::REGPROC, oid::OID),
     (oid::OID, oid::REGPROC),
+    (oid::REGROLE, oid::OID),
+    (oid::OID, oid::REGROLE),
     (oid::REGNAMESPACE, oid::OID),
     (oid::OID, oid::REGNAMESPACE),
 ];

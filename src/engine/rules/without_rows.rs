@@ -1,0 +1,63 @@
+//! What reads a relation of the catalog that has no rows gives none, whatever it would compute of
+//! them: tools ask of each relation for what few have (policies, triggers, partitions), in
+//! subqueries that DataFusion does not plan.
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::Transformed;
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{EmptyRelation, JoinType, LogicalPlan};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+/// Runs first, so that nothing is planned in vain.
+#[derive(Debug)]
+pub(super) struct WithoutRows;
+
+impl AnalyzerRule for WithoutRows {
+    fn name(&self) -> &'static str {
+        "postgres_without_rows"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let rewritten = plan.transform_up_with_subqueries(|plan| {
+            if !has_none(&plan) {
+                return Ok(Transformed::no(plan));
+            }
+            Ok(Transformed::yes(LogicalPlan::EmptyRelation(
+                EmptyRelation {
+                    produce_one_row: false,
+                    schema: Arc::clone(plan.schema()),
+                },
+            )))
+        })?;
+        Ok(rewritten.data)
+    }
+}
+
+/// Whether a plan has no rows because what it reads has none.
+fn has_none(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
+            .is_ok_and(|provider| provider.downcast_ref::<EmptyTable>().is_some()),
+        LogicalPlan::Projection(it) => is_empty(&it.input),
+        LogicalPlan::Filter(it) => is_empty(&it.input),
+        LogicalPlan::Sort(it) => is_empty(&it.input),
+        LogicalPlan::Limit(it) => is_empty(&it.input),
+        LogicalPlan::SubqueryAlias(it) => is_empty(&it.input),
+        LogicalPlan::Distinct(it) => is_empty(it.input()),
+        LogicalPlan::Join(join) => match join.join_type {
+            JoinType::Inner => is_empty(&join.left) || is_empty(&join.right),
+            JoinType::Left => is_empty(&join.left),
+            JoinType::Right => is_empty(&join.right),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_empty(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row)
+}
