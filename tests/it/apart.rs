@@ -7,7 +7,7 @@ use crate::wire::Wire;
 
 /// Sessions that look on; PostgreSQL has other guests as well.
 const N_SESSIONS: usize = 100;
-const N_OF_POSTGRES: usize = 20;
+const N_OF_POSTGRES: usize = 3;
 
 /// What shows the settings: themselves, and what they do to values and names.
 const SHOWN: &str = "select current_setting('timezone'), current_setting('search_path'), \

@@ -9,7 +9,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{EmptyRelation, JoinType, LogicalPlan};
+use datafusion::logical_expr::{EmptyRelation, Expr, JoinType, LogicalPlan};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 /// Runs first, so that nothing is planned in vain.
@@ -42,7 +42,10 @@ fn has_none(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
             .is_ok_and(|provider| provider.downcast_ref::<EmptyTable>().is_some()),
-        LogicalPlan::Projection(it) => is_empty(&it.input),
+        // A scalar subquery must be a projection; one is left where it can be planned.
+        LogicalPlan::Projection(it) => {
+            is_empty(&it.input) && it.expr.iter().any(Expr::contains_scalar_subquery)
+        }
         LogicalPlan::Filter(it) => is_empty(&it.input),
         LogicalPlan::Sort(it) => is_empty(&it.input),
         LogicalPlan::Limit(it) => is_empty(&it.input),
