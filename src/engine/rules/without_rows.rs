@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
+use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{EmptyRelation, Expr, JoinType, LogicalPlan};
+use datafusion::logical_expr::{EmptyRelation, Expr, JoinType, LogicalPlan, Projection};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 /// Runs first, so that nothing is planned in vain.
@@ -26,15 +26,25 @@ impl AnalyzerRule for WithoutRows {
             if !has_none(&plan) {
                 return Ok(Transformed::no(plan));
             }
-            Ok(Transformed::yes(LogicalPlan::EmptyRelation(
-                EmptyRelation {
-                    produce_one_row: false,
-                    schema: Arc::clone(plan.schema()),
-                },
-            )))
+            Ok(Transformed::yes(none(plan.schema())?))
         })?;
         Ok(rewritten.data)
     }
+}
+
+/// No rows of a schema. A scalar subquery must be a projection, so that is what it is.
+fn none(schema: &DFSchemaRef) -> Result<LogicalPlan> {
+    let nulls = schema.iter().map(|(qualifier, field)| {
+        let null = ScalarValue::try_new_null(field.data_type())?;
+        Ok(Expr::Literal(null, None).alias_qualified(qualifier.cloned(), field.name()))
+    });
+    let input = LogicalPlan::EmptyRelation(EmptyRelation {
+        produce_one_row: false,
+        schema: Arc::new(DFSchema::empty()),
+    });
+    let nulls = nulls.collect::<Result<Vec<_>>>()?;
+    let none = Projection::try_new_with_schema(nulls, Arc::new(input), Arc::clone(schema))?;
+    Ok(LogicalPlan::Projection(none))
 }
 
 /// Whether a plan has no rows because what it reads has none.
@@ -42,10 +52,7 @@ fn has_none(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => source_as_provider(&scan.source)
             .is_ok_and(|provider| provider.downcast_ref::<EmptyTable>().is_some()),
-        // A scalar subquery must be a projection; one is left where it can be planned.
-        LogicalPlan::Projection(it) => {
-            is_empty(&it.input) && it.expr.iter().any(Expr::contains_scalar_subquery)
-        }
+        LogicalPlan::Projection(it) => is_empty(&it.input),
         LogicalPlan::Filter(it) => is_empty(&it.input),
         LogicalPlan::Sort(it) => is_empty(&it.input),
         LogicalPlan::Limit(it) => is_empty(&it.input),
@@ -62,5 +69,8 @@ fn has_none(plan: &LogicalPlan) -> bool {
 }
 
 fn is_empty(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::EmptyRelation(empty) if !empty.produce_one_row)
+    let LogicalPlan::Projection(projection) = plan else {
+        return false;
+    };
+    matches!(projection.input.as_ref(), LogicalPlan::EmptyRelation(it) if !it.produce_one_row)
 }
