@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::gateway::{Gateway, postgres};
+use crate::gateway::{Gateway, postgres, test_lake};
 use crate::wire::Wire;
 
 /// Sessions that look on; PostgreSQL has other guests as well.
@@ -64,7 +64,7 @@ fn check(address: SocketAddr, n_sessions: usize) -> Vec<Vec<Option<String>>> {
 
 #[test]
 fn settings_of_one_session_are_seen_by_no_other() {
-    let gateway = Gateway::of_test_lake();
+    let gateway = Gateway::start(&test_lake(), &["--connections", "200"]);
     let (ours, theirs) = (
         check(gateway.address(), N_SESSIONS),
         check(postgres(), N_OF_POSTGRES),

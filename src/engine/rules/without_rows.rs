@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
@@ -36,7 +37,8 @@ impl AnalyzerRule for WithoutRows {
 fn none(schema: &DFSchemaRef) -> Result<LogicalPlan> {
     let nulls = schema.iter().map(|(qualifier, field)| {
         let null = ScalarValue::try_new_null(field.data_type())?;
-        Ok(Expr::Literal(null, None).alias_qualified(qualifier.cloned(), field.name()))
+        let named = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(field));
+        Ok(Expr::Literal(null, named).alias_qualified(qualifier.cloned(), field.name()))
     });
     let input = LogicalPlan::EmptyRelation(EmptyRelation {
         produce_one_row: false,
