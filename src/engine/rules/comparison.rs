@@ -211,7 +211,7 @@ fn common(types: &[DataType]) -> Option<DataType> {
     None
 }
 
-fn is_comparison(operator: Operator) -> bool {
+pub(super) fn is_comparison(operator: Operator) -> bool {
     matches!(
         operator,
         Operator::Eq

@@ -11,6 +11,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 
+use super::comparison::is_comparison;
 use super::kept_casts::{self, Session};
 use super::named_types::{Aligned, aligned, is_kept, is_open};
 use crate::error::{Error, ErrorKind};
@@ -149,18 +150,7 @@ fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<E
     let is_record = [&left, &right].into_iter().any(|operand| {
         field_of(operand, schema).is_some_and(|of| types::of_field(&of).oid == oid::RECORD)
     });
-    let compares = matches!(
-        op,
-        Operator::Eq
-            | Operator::NotEq
-            | Operator::Lt
-            | Operator::LtEq
-            | Operator::Gt
-            | Operator::GtEq
-            | Operator::IsDistinctFrom
-            | Operator::IsNotDistinctFrom
-    );
-    if is_record || (is_any_kept && !compares) {
+    if is_record || (is_any_kept && !is_comparison(op)) {
         let of = [&left, &right].map(|operand| field_of(operand, schema));
         let of = of.into_iter().flatten();
         let of = of.map(|field| name_of(&field)).collect::<Vec<_>>();
