@@ -3,7 +3,7 @@
 //!
 //! Works on the tree, before planning: only here is it still known which names were quoted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
@@ -19,6 +19,7 @@ use super::scope::{
     Item, Scope, Unfolded, expand, is_wildcard, joined, matches_qualifier, merging, unfold,
     unfold_item,
 };
+use super::system_columns;
 
 /// Ends a name that was made distinct; what follows is left out of the answer. No name in SQL
 /// text holds it, for PostgreSQL's lexer takes no control characters in names.
@@ -27,10 +28,12 @@ const MARK: char = '\u{1}';
 /// The columns of each table of a statement, by the reference as written.
 pub(super) type TableColumns = HashMap<TableReference, Vec<String>>;
 
-/// Binds the names of a query whose tables have these columns.
-pub(super) fn bind(query: &mut Query, tables: &TableColumns) {
+/// Binds the names of a query whose tables have these columns; `views` are those that are none.
+pub(super) fn bind(query: &mut Query, tables: &TableColumns, views: &HashSet<TableReference>) {
     let mut binder = Binder {
         tables,
+        views,
+        names_system_columns: system_columns::are_named(query),
         ctes: Vec::new(),
         scopes: Vec::new(),
     };
@@ -74,6 +77,9 @@ pub(super) fn reference(name: &ObjectName) -> Option<TableReference> {
 
 struct Binder<'a> {
     tables: &'a TableColumns,
+    /// Those of the tables that have no system columns.
+    views: &'a HashSet<TableReference>,
+    names_system_columns: bool,
     ctes: Vec<HashMap<String, Option<Vec<String>>>>,
     scopes: Vec<Scope>,
 }
@@ -102,14 +108,20 @@ impl VisitorMut for Binder<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+        if self.names_system_columns && system_columns::are_named(select) {
+            system_columns::name_tables(select, &|name| self.has_system_columns(name));
+        }
         let scope = self.scope(&select.from);
         self.scopes.push(scope);
         self.bind_list(select);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Infallible> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
         self.scopes.pop();
+        if self.names_system_columns && system_columns::are_named(select) {
+            system_columns::provide(select, &|name| self.has_system_columns(name));
+        }
         ControlFlow::Continue(())
     }
 
@@ -205,7 +217,9 @@ impl Binder<'_> {
             .any(|item| matches!(item, SelectItem::QualifiedWildcard(..)));
         let before = names.clone();
         distinct(&mut names);
-        if wildcards && (before != names || scope.merges || of_relation) {
+        if wildcards
+            && (before != names || scope.merges || of_relation || self.names_system_columns)
+        {
             select.projection = expand(&select.projection, scope);
         } else if wildcards {
             return;
@@ -371,6 +385,15 @@ impl Binder<'_> {
         let unfolded = unfold_item(&item);
         scope.items.push(item);
         unfolded
+    }
+
+    fn has_system_columns(&self, name: &ObjectName) -> bool {
+        let columns = reference(name).filter(|reference| {
+            let is_cte = |table| self.ctes.iter().any(|level| level.contains_key(table));
+            !self.views.contains(reference) && !(name.0.len() == 1 && is_cte(reference.table()))
+        });
+        let columns = columns.and_then(|reference| self.tables.get(&reference));
+        columns.is_some_and(|columns| !columns.iter().any(|name| name == system_columns::TABLEOID))
     }
 
     fn table_columns(&self, name: &ObjectName) -> Option<Vec<String>> {

@@ -44,6 +44,7 @@ mod session_style;
 mod spelled;
 mod statement;
 mod stoppable;
+mod system_columns;
 mod table_arguments;
 mod temporary;
 mod type_planner;

@@ -164,7 +164,12 @@ impl<'a> Planning<'a> {
         }
         let mut query = query.clone();
         let (written, tables) = (query.clone(), columns(&providers));
-        bind::bind(&mut query, &tables);
+        let views = relations
+            .iter()
+            .filter(|(_, relation)| matches!(relation.unprotected(), PinnedRelation::View(_)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        bind::bind(&mut query, &tables, &views);
         let names = Names {
             state: self.state,
             functions: &self.functions,

@@ -1,5 +1,6 @@
 //! PostgreSQL's functions, operators and types that DataFusion lacks or means otherwise.
 
+mod acl;
 mod aggregates;
 mod array_bounds;
 mod bits;
@@ -51,6 +52,7 @@ use crate::auth::Actor;
 use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
+pub use acl::ROW_LISTS;
 pub use bits::BITS_AS_BIGINT;
 pub use expanded::EXPANDED_LIST;
 pub use kept::{makes_ranges, range_taken_by, row};
@@ -119,6 +121,7 @@ pub fn of_session(
 ) -> Vec<Arc<ScalarUDF>> {
     let names = Arc::new(Names::new(facts, snapshot, builtin, inventory));
     let mut functions = session::functions(&names);
+    functions.extend(acl::functions(&names));
     functions.extend(objects::functions(&names));
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));

@@ -14,8 +14,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::normalize::{arguments, function, last_part};
 use crate::engine::output_name::fold;
 use crate::error::{Error, Result};
-use crate::functions::SERIES_LIST;
 use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
+use crate::functions::{ROW_LISTS, SERIES_LIST};
 
 /// The column of the functions on JSON arrays: the name of their OUT parameter.
 const VALUE: &str = "value";
@@ -136,6 +136,17 @@ fn called(
             with_ordinality: false,
         }));
     }
+    let known = ROW_LISTS.iter().find(|(known, ..)| *known == function_name);
+    if let Some((_, list, columns)) = known {
+        let rows = quoted_call("unnest", quoted_call(list, argument.clone()));
+        let name = Ident::with_quote('"', function_name);
+        return Ok(Some(TableFactor::Derived {
+            lateral: true,
+            subquery: fields_of(rows, columns)?,
+            alias: Some(alias.cloned().unwrap_or_else(|| alias_of(name))),
+            sample: None,
+        }));
+    }
     let known = ELEMENTS.iter().find(|(known, _)| *known == function_name);
     let Some((elements, row)) = known else {
         return value(name, given, alias).map(Some);
@@ -198,6 +209,25 @@ fn quoted_call(name: &str, argument: Expr) -> Expr {
     let mut call: Function = function(name, arguments(vec![argument]));
     call.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
     Expr::Function(call)
+}
+
+/// The fields of records as columns.
+fn fields_of(records: Expr, columns: &[&str]) -> Result<Box<Query>> {
+    let fields = columns
+        .iter()
+        .map(|column| format!("get_field(r, '{column}') AS {column}"));
+    let fields = fields.collect::<Vec<_>>().join(", ");
+    let mut query = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(&format!("SELECT {fields} FROM (SELECT 1) AS r"))
+        .and_then(|mut parser| parser.parse_query())
+        .map_err(Error::internal)?;
+    if let SetExpr::Select(select) = query.body.as_mut()
+        && let Some(from) = select.from.first_mut()
+        && let TableFactor::Derived { subquery, .. } = &mut from.relation
+    {
+        *subquery = select_of(records, "r")?;
+    }
+    Ok(query)
 }
 
 fn select_of(value: Expr, name: &str) -> Result<Box<Query>> {

@@ -29,9 +29,11 @@ pub(in crate::engine) mod normalize;
 mod null_aware_in;
 mod numbers;
 pub(in crate::engine) mod rows_in_lists;
+mod schemas;
 mod single_value;
 mod subquery_array;
 mod uncorrelated_scalar;
+mod unnesting;
 mod values_casts;
 mod without_rows;
 mod yielding;
@@ -73,9 +75,12 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(null_aware_in::NullAwareIn));
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
+    state.add_analyzer_rule(Arc::new(unnesting::Unnesting));
     state.add_analyzer_rule(Arc::new(uncorrelated_scalar::UncorrelatedScalar));
     state.add_analyzer_rule(Arc::new(input::Input));
     state.add_analyzer_rule(Arc::new(numbers::Numbers));
+    // Last, for the others change what a plan knows of its columns.
+    state.add_analyzer_rule(Arc::new(schemas::Schemas));
     Ok(state)
 }
 
