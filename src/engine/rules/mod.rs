@@ -22,6 +22,7 @@ pub(in crate::engine) mod kept_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
+mod lookup;
 mod named_types;
 pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
