@@ -427,8 +427,9 @@ def random_privilege_step(random_, step):
     if kind < 0.8:
         return user, random_grant(random_, step)
     view, role, user = random_.choice(VIEWS), random_.choice(NAMES), random_.choice(NAMES)
-    # What an owner has cannot be revoked here, and so not by default.
-    other = random_.choice([name for name in NAMES if name != user])
+    # What an owner has cannot be revoked here, and so not by default: the owner is whom the session runs as.
+    [(owner,)] = step(user, "select current_user")
+    other = random_.choice([name for name in NAMES if name != owner])
     return user, random_.choice([
         f"create view {view} as select a, b from {random_.choice(['rt_s1.t1', 'rt_s1.t2'])}",
         f"create view {view} with (security_invoker = true) as select a from {random_.choice(list(TABLES))}",
