@@ -40,7 +40,7 @@ impl AnalyzerRule for CorrelatedScalar {
             LogicalPlan::Filter(filter) if is_rewritable(&filter.predicate) => {
                 in_filter(filter, &names)
             }
-            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_rewritable) => {
+            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_correlated) => {
                 in_aggregate(aggregate, &names)
             }
             other => Ok(Transformed::no(other)),
@@ -110,22 +110,53 @@ fn in_filter(filter: Filter, names: &Names) -> Result<Transformed<LogicalPlan>> 
     Ok(Transformed::yes(plan))
 }
 
-/// What an aggregate takes is looked up below it.
+/// Whether a scalar subquery of the row around it is in an expression.
+fn is_correlated(expression: &Expr) -> bool {
+    let found = expression.exists(|expression| {
+        Ok(match expression {
+            Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
+            _ => false,
+        })
+    });
+    found.unwrap_or(false)
+}
+
+/// What an aggregate takes of subqueries is a column of the rows below it: nothing plans subqueries
+/// in the aggregate itself.
 fn in_aggregate(aggregate: Aggregate, names: &Names) -> Result<Transformed<LogicalPlan>> {
-    let expressions = [
+    let all = [
         aggregate.group_expr.as_slice(),
         aggregate.aggr_expr.as_slice(),
     ];
-    let columns = columns_of(&expressions.concat(), aggregate.input.schema())?;
-    let mut lookups = Vec::new();
+    let columns = columns_of(&all.concat(), aggregate.input.schema())?;
+    let (mut lookups, mut moved) = (Vec::new(), Vec::new());
     let preserver = NamePreserver::new_for_projection();
     let calls = aggregate.aggr_expr.into_iter().map(|call| {
         let name = preserver.save(&call);
-        Ok(name.restore(extract(call, names, &mut lookups)?))
+        let call = extract(call, names, &mut lookups)?;
+        // What DataFusion plans by itself, it plans in a select list.
+        let call = call.transform_down(|expression| match expression {
+            Expr::ScalarSubquery(_) if is_correlated(&expression) => {
+                let name = names.next();
+                moved.push(expression.alias(name.as_str()));
+                let column = Expr::Column(Column::new_unqualified(name));
+                Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(name.restore(call.data))
     });
     let calls = calls.collect::<Result<Vec<Expr>>>()?;
-    let input = look_up(aggregate.input.as_ref().clone(), columns, lookups, names)?;
-    let aggregate = Aggregate::try_new(Arc::new(input), aggregate.group_expr, calls)?;
+    let mut below = aggregate.input.as_ref().clone();
+    if !lookups.is_empty() {
+        below = look_up(below, columns, lookups, names)?;
+    }
+    if !moved.is_empty() {
+        let kept = below.schema().iter().map(Expr::from);
+        let selected = kept.chain(moved).collect();
+        below = LogicalPlan::Projection(Projection::try_new(selected, Arc::new(below))?);
+    }
+    let aggregate = Aggregate::try_new(Arc::new(below), aggregate.group_expr, calls)?;
     Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
 }
 

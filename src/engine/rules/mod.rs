@@ -34,6 +34,7 @@ mod single_value;
 mod subquery_array;
 mod uncorrelated_scalar;
 mod values_casts;
+mod values_subqueries;
 mod without_rows;
 mod yielding;
 
@@ -55,10 +56,11 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     // First, for the joins are made of what the text says; and before types are fitted.
     let mut analyzer = Analyzer::new().rules;
     analyzer.insert(0, Arc::new(without_rows::WithoutRows));
-    analyzer.insert(1, Arc::new(lateral::Lateral));
-    analyzer.insert(2, Arc::new(division::Division));
-    analyzer.insert(3, Arc::new(comparison::Comparison));
-    analyzer.insert(4, Arc::new(chosen::Chosen));
+    analyzer.insert(1, Arc::new(values_subqueries::ValuesSubqueries));
+    analyzer.insert(2, Arc::new(lateral::Lateral));
+    analyzer.insert(3, Arc::new(division::Division));
+    analyzer.insert(4, Arc::new(comparison::Comparison));
+    analyzer.insert(5, Arc::new(chosen::Chosen));
     let mut builder = builder;
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.
