@@ -11,6 +11,7 @@ import argparse
 import random
 import re
 import sys
+from collections import Counter
 
 import psycopg
 
@@ -49,6 +50,8 @@ class Server:
             with session.cursor() as cursor:
                 cursor.execute(sql)
                 rows = cursor.fetchall() if cursor.description else []
+            # The settings of a role come in any order.
+            rows = [[sorted(value) if isinstance(value, list) else value for value in row] for row in rows]
             return sorted(tuple(OWNERS.sub("owner", str(value)) for value in row) for row in rows)
         except psycopg.Error as error:
             return f"{error.sqlstate}"
@@ -75,7 +78,8 @@ class Both:
     def tell(self, what, theirs, ours):
         """Keeps a difference: of two lists of rows what only one of them has."""
         if isinstance(theirs, list) and isinstance(ours, list) and theirs != ours:
-            theirs, ours = [row for row in theirs if row not in ours], [row for row in ours if row not in theirs]
+            theirs, ours = Counter(theirs), Counter(ours)
+            theirs, ours = list((theirs - ours).elements()), list((ours - theirs).elements())
         self.differences.append(f"{what}\n  PostgreSQL {theirs}\n  Lakegate   {ours}")
 
     def close(self, user):

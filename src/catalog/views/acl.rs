@@ -152,3 +152,100 @@ impl<'a> Acl<'a> {
         grants.position(|it| it.grantee.as_deref() == grantee && it.grantor == grantor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::auth::{Membership, OWNER, Role};
+
+    /// Grants as `grantor>grantee`, with `*` behind who has the grant option.
+    fn facts(grants: &[&str]) -> BTreeSet<Fact> {
+        let grant = |text: &&str| {
+            let (grantor, grantee) = text.split_once('>').expect("it has a grantor");
+            Fact::Grant(Grant {
+                object: Object::schema("s"),
+                grantee: Some(grantee.trim_end_matches('*').to_owned()),
+                grantor: grantor.to_owned(),
+                privilege: Privilege::Usage,
+                has_option: grantee.ends_with('*'),
+            })
+        };
+        grants.iter().map(grant).collect()
+    }
+
+    /// Roles `a` to `d`, of which `b` is a member of `a`.
+    fn authority() -> Authority {
+        let roles = ["a", "b", "c", "d"];
+        Authority {
+            is_enforced: true,
+            roles: roles
+                .map(|name| (name.to_owned(), Arc::new(Role::new(name))))
+                .into(),
+            facts: BTreeSet::from([Fact::Membership(Membership {
+                role: "a".to_owned(),
+                member: "b".to_owned(),
+                grantor: OWNER.to_owned(),
+                has_admin: false,
+                inherits: true,
+                can_set: true,
+            })]),
+        }
+    }
+
+    fn check(
+        before: &[&str],
+        change: impl FnOnce(&mut Acl<'_>) -> Result<()>,
+        after: std::result::Result<&[&str], ErrorKind>,
+    ) {
+        let (mut changed, authority, object) = (facts(before), authority(), Object::schema("s"));
+        let mut acl = Acl::of(&changed, &authority, &object, Privilege::Usage);
+        match (change(&mut acl), after) {
+            (Ok(()), Ok(after)) => {
+                acl.keep(&mut changed);
+                assert_eq!(changed, facts(after), "{before:?}");
+            }
+            (Err(error), Err(kind)) => assert_eq!(error.kind(), kind, "{before:?}"),
+            (done, _) => panic!("{before:?}: {done:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_granted_on_ends_with_the_option() {
+        let chain = ["lakegate>c*", "c>d*", "d>a"];
+        let revoke =
+            |cascade| move |acl: &mut Acl<'_>| acl.revoke(Some("c"), OWNER, false, cascade);
+        check(&chain, revoke(true), Ok(&[]));
+        check(
+            &chain,
+            revoke(false),
+            Err(ErrorKind::DependentObjectsStillExist),
+        );
+        let option = |acl: &mut Acl<'_>| acl.revoke(Some("c"), OWNER, true, true);
+        check(&chain, option, Ok(&["lakegate>c"]));
+        // What never was granted, or without the option, takes nothing with it.
+        check(&["lakegate>c", "c>d"], revoke(false), Ok(&["c>d"]));
+        check(&["c>d"], revoke(false), Ok(&["c>d"]));
+    }
+
+    #[test]
+    fn a_grantor_keeps_the_option_by_a_membership() {
+        let both = ["lakegate>a*", "lakegate>b*", "b>c"];
+        let revoke = |acl: &mut Acl<'_>| acl.revoke(Some("b"), OWNER, false, false);
+        check(&both, revoke, Ok(&["lakegate>a*", "b>c"]));
+    }
+
+    #[test]
+    fn nobody_grants_the_option_back() {
+        let back = |acl: &mut Acl<'_>| acl.grant(Some("c"), "d", true);
+        let chain = ["lakegate>c*", "c>d*"];
+        check(&chain, back, Err(ErrorKind::InvalidGrantOperation));
+        let two = ["lakegate>c*", "lakegate>d*", "c>d*"];
+        let after = ["lakegate>c*", "lakegate>d*", "c>d*", "d>c*"];
+        check(&two, back, Ok(&after));
+        // By way of a role that holds it, one may have it from oneself.
+        let own = |acl: &mut Acl<'_>| acl.grant(Some("b"), "b", true);
+        check(&["lakegate>a*"], own, Ok(&["lakegate>a*", "b>b*"]));
+    }
+}

@@ -141,7 +141,7 @@ impl Editor<'_> {
                 };
                 match grant.is_grant {
                     true => self.add_grant(facts, &one, grant.option)?,
-                    false => self.remove_grant(facts, &one, grant, object)?,
+                    false => self.remove_grant(facts, &one, grant)?,
                 }
             }
         }
@@ -169,14 +169,10 @@ impl Editor<'_> {
         facts: &mut BTreeSet<Fact>,
         one: &One<'_>,
         grant: &GrantPrivilege,
-        named: &Object,
     ) -> Result<()> {
         let authority = &self.views.authority;
         if one.is_of_owner(authority) {
-            return match one.on == named {
-                true => Err(Error::unsupported("REVOKE of what the owner has")),
-                false => Ok(()),
-            };
+            return Err(Error::unsupported("REVOKE of what the owner has"));
         }
         if one.is_built_in() && !grant.option {
             facts.insert(Fact::Withdrawn(one.on.clone(), one.privilege));
@@ -206,8 +202,8 @@ impl Editor<'_> {
         }
     }
 
-    /// As `select_best_grantor` in acl.c: the owner, whoever acts for it; else the role that may grant
-    /// the most of what is asked, and what that is.
+    /// As `select_best_grantor` in acl.c: the owner or a superuser grants as the owner; else it is the
+    /// role that may grant the most of what is asked, the user itself first. And what that is.
     fn best_grantor(
         &self,
         asked: &BTreeSet<Privilege>,
@@ -216,14 +212,18 @@ impl Editor<'_> {
         let authority = &self.views.authority;
         let rights = self.rights();
         let user = self.surroundings.actor.user.as_str();
-        if rights.own(object) {
-            let all = asked.iter().copied().collect();
-            return (authority.owner_of(object).to_owned(), all);
+        let owner = authority.owner_of(object);
+        let all = || asked.iter().copied().collect();
+        if user == owner || rights.are_everything() {
+            return (owner.to_owned(), all());
         }
         let is_option =
             |it: &&Grant| it.has_option && (it.object == *object || it.object == object.owned());
         let options: Vec<&Grant> = authority.grants().filter(is_option).collect();
         let held = |holder: &str| -> Vec<Privilege> {
+            if holder == owner {
+                return all();
+            }
             let held = asked.iter().filter(|privilege| {
                 let mut options = options.iter();
                 options
@@ -232,7 +232,8 @@ impl Editor<'_> {
             held.copied().collect()
         };
         let mut best = (user.to_owned(), held(user));
-        for holder in options.iter().filter_map(|it| it.grantee.as_deref()) {
+        let holders = options.iter().filter_map(|it| it.grantee.as_deref());
+        for holder in holders.chain([owner]) {
             let more = held(holder);
             if rights.include(holder) && more.len() > best.1.len() {
                 best = (holder.to_owned(), more);
@@ -277,10 +278,11 @@ impl One<'_> {
         self.grantee.is_none() && self.on.of_public().contains(&self.privilege)
     }
 
-    /// Whether it is what the owner of the object has by being it.
+    /// Whether it is what the owner of the object has by being it. Nobody has a column by that.
     fn is_of_owner(&self, authority: &Authority) -> bool {
         let owner = authority.owner_of(self.on);
-        self.grantee == Some(owner) && self.grantor == owner
+        let is_column = matches!(self.on, Object::Column(..));
+        !is_column && self.grantee == Some(owner) && self.grantor == owner
     }
 }
 

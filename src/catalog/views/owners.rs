@@ -216,7 +216,9 @@ impl Editor<'_> {
                     grant.grantee = Some(to.to_owned());
                 }
                 // What the owner has by being it is said by no grant.
-                let is_own = grant.grantor == to && grant.grantee.as_deref() == Some(to);
+                let is_own = !matches!(grant.object, Object::Column(..))
+                    && grant.grantor == to
+                    && grant.grantee.as_deref() == Some(to);
                 (!is_own).then_some(Fact::Grant(grant))
             }
             other => Some(other),
