@@ -189,14 +189,12 @@ impl Place {
                     role == "ada",
                     &case,
                 );
-                if ["begin", "set ", "prepare", "create "]
-                    .iter()
-                    .any(|it| sql.contains(it))
-                {
-                    answers(
-                        &mut stream,
-                        "rollback; reset all; reset role; deallocate all",
-                    );
+                let leaves = |words: &[&str]| words.iter().any(|word| sql.contains(word));
+                if leaves(&["begin", "set ", "prepare"]) {
+                    let reset = "rollback; reset all; reset role; deallocate all";
+                    answers(&mut stream, reset);
+                }
+                if leaves(&["create "]) {
                     answers(&mut stream, "drop view if exists open.mine");
                 }
             }
