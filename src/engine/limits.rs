@@ -24,6 +24,12 @@ use super::temporary::TemporaryFiles;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::BYTES;
 
+/// Bytes of a wide row, for which batches are made small enough.
+const ROW_BYTES: usize = 2048;
+
+/// Rows of the smallest batch: below it, what is done for each batch takes longer than for its rows.
+const BATCH_ROWS_MIN: usize = 64;
+
 /// What one statement may take; `None` for whatever all of them together may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatementLimits {
@@ -57,22 +63,27 @@ impl StatementLimits {
             share = share.with_disk_manager_builder(manager);
         }
         let share = share.build_arc().map_err(Error::internal)?;
-        let task = TaskContext::from(state).with_runtime(share);
-        let config = self.sorting_config(task.session_config());
-        Ok(Arc::new(task.with_session_config(config)))
+        Ok(Arc::new(TaskContext::from(state).with_runtime(share)))
     }
 
+    /// The options of a statement: they leave its sorts room in the memory that it may take.
+    ///
     /// Sorts keep memory back for merging what they spilled: no more of it than leaves them some to
-    /// sort in.
-    fn sorting_config(&self, config: &SessionConfig) -> SessionConfig {
-        let mut config = config.clone();
-        if let Some(bytes_max) = self.memory_bytes_max {
-            let n_sorts = config.target_partitions().max(1);
-            let execution = &mut config.options_mut().execution;
-            let kept = execution.sort_spill_reservation_bytes;
-            execution.sort_spill_reservation_bytes = kept.min(bytes_max / 8 / n_sorts);
-        }
-        config
+    /// sort in. A sort holds two batches at least, each with the copy of its keys: fewer rows are in
+    /// a batch where little memory is. It is planned and run with the same.
+    pub(super) fn fit(&self, config: &mut SessionConfig) {
+        let Some(bytes_max) = self.memory_bytes_max else {
+            return;
+        };
+        let n_sorts = config.target_partitions().max(1);
+        let execution = &mut config.options_mut().execution;
+        let kept = execution.sort_spill_reservation_bytes;
+        execution.sort_spill_reservation_bytes = kept.min(bytes_max / 8 / n_sorts);
+        // What can spill has half of the memory, and beside each sort stands what feeds it.
+        let share = bytes_max / 2 / (2 * n_sorts);
+        let n_rows = share / (2 * 2 * ROW_BYTES);
+        let n_rows = n_rows.clamp(BATCH_ROWS_MIN, config.batch_size());
+        *config = config.clone().with_batch_size(n_rows);
     }
 
     /// Refuses a plan that reads too much, before it reads anything. A file counts whole, or as much of
@@ -135,10 +146,13 @@ fn scanned(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Scanned> {
 /// The memory of one statement, which is also counted with that of all.
 ///
 /// What can spill shares half of it, and spills before it takes more: else sorts would leave
-/// nothing to those that merge their rows, which cannot spill.
+/// nothing to those that merge their rows, which cannot spill. A sort that merges what it spilled
+/// takes all that it gets, and with less it merges in more steps: all of them share half of it, too.
 #[derive(Debug)]
 struct StatementPool {
     spilling: FairSpillPool,
+    /// How many sorts there are.
+    n_merging: AtomicUsize,
     n_bytes: AtomicUsize,
     bytes_max: usize,
     all: Arc<dyn MemoryPool>,
@@ -148,14 +162,25 @@ impl StatementPool {
     fn new(bytes_max: usize, all: Arc<dyn MemoryPool>) -> Self {
         Self {
             spilling: FairSpillPool::new(bytes_max / 2),
+            n_merging: AtomicUsize::new(0),
             n_bytes: AtomicUsize::new(0),
             bytes_max,
             all,
         }
     }
 
+    /// Whether a sort that merges would have more than its share.
+    fn is_over_share(&self, reservation: &MemoryReservation, additional: usize) -> bool {
+        let n_merging = self.n_merging.load(Ordering::Relaxed).max(1);
+        let wanted = reservation.size().saturating_add(additional);
+        merges(reservation.consumer()) && wanted > self.bytes_max / 2 / n_merging
+    }
+
     /// Takes of the statement's own share; whether there was so much.
     fn take(&self, reservation: &MemoryReservation, additional: usize) -> bool {
+        if self.is_over_share(reservation, additional) {
+            return false;
+        }
         let can_spill = reservation.consumer().can_spill();
         if can_spill && self.spilling.try_grow(reservation, additional).is_err() {
             return false;
@@ -178,6 +203,11 @@ impl StatementPool {
     }
 }
 
+/// Whether it is the part of a sort that merges, by the name that DataFusion's `ExternalSorter` gives it.
+fn merges(consumer: &MemoryConsumer) -> bool {
+    consumer.name().starts_with("ExternalSorterMerge")
+}
+
 impl fmt::Display for StatementPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "statement({} bytes)", self.bytes_max)
@@ -190,11 +220,15 @@ impl MemoryPool for StatementPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
+        self.n_merging
+            .fetch_add(usize::from(merges(consumer)), Ordering::Relaxed);
         self.spilling.register(consumer);
         self.all.register(consumer);
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
+        self.n_merging
+            .fetch_sub(usize::from(merges(consumer)), Ordering::Relaxed);
         self.spilling.unregister(consumer);
         self.all.unregister(consumer);
     }

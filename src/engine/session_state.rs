@@ -77,6 +77,7 @@ pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> S
     let options = state.config_mut().options_mut();
     options.execution.time_zone = Some(zone);
     session_style::put(options, context.facts.style);
+    context.limits.fit(state.config_mut());
     state.mark_start_execution();
     state
 }

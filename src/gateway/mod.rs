@@ -80,6 +80,7 @@ fn serve_with(
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+        let hangup = signal(SignalKind::hangup()).map_err(Error::internal)?;
         let shown = &parts.catalog.lake().lake().shown;
         let guarded = security.shown();
         writeln!(
@@ -92,7 +93,7 @@ fn serve_with(
         let watching = views::watch(Arc::clone(&parts.engine), Arc::clone(&parts.catalog));
         let guard = Arc::clone(&security.guard);
         let config = Arc::new(config.clone());
-        let door = Door::new(listener, parts.engine, config, guard, audit);
+        let door = Door::new(listener, parts.engine, config, guard, Arc::clone(&audit));
         let serving = door.run(stop.clone());
         let stopping = async {
             tokio::select! {
@@ -105,6 +106,7 @@ fn serve_with(
             ((), ()) = async { tokio::join!(serving, stopping) } => {}
             () = watching => {}
             () = security.watch() => {}
+            () = security::reopen_audit(&audit, hangup) => {}
         }
         Ok(())
     });

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::Signal;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::keys::Issuer;
@@ -27,6 +28,19 @@ pub(super) fn audit(config: &Config) -> Result<Audit> {
             Error::new(ErrorKind::IoError, message).with_cause(error)
         }),
     }
+}
+
+/// Opens the file of the audit once more at every SIGHUP, as `man logrotate` has daemons do it.
+pub(super) async fn reopen_audit(audit: &Audit, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match audit.reopen() {
+            Ok(true) => tracing::info!("SIGHUP: the audit's file is opened again"),
+            Ok(false) => tracing::info!("SIGHUP: there is no audit's file to open again"),
+            Err(error) => tracing::error!(%error, "open the audit's file again"),
+        }
+    }
+    // The signal comes no more; what runs beside this goes on.
+    std::future::pending().await
 }
 
 /// How often the files are looked at.

@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -21,7 +21,7 @@ pub struct Audit {
 #[derive(Debug)]
 enum Sink {
     StandardError,
-    File(File),
+    File { path: PathBuf, file: File },
 }
 
 /// What happened.
@@ -142,13 +142,28 @@ impl Audit {
     /// # Errors
     /// It cannot be opened to be written.
     pub fn to_file(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let (path, file) = (path.to_owned(), open(path)?);
         Ok(Self {
-            sink: Some(Mutex::new(Sink::File(options.open(path)?))),
+            sink: Some(Mutex::new(Sink::File { path, file })),
         })
+    }
+
+    /// Opens the file by its path once more: whoever rotates it has given it another name. Until it
+    /// can be opened, lines go where they went. Whether lines go to a file.
+    ///
+    /// # Errors
+    /// It cannot be opened to be written.
+    pub fn reopen(&self) -> io::Result<bool> {
+        let Some(sink) = &self.sink else {
+            return Ok(false);
+        };
+        match &mut *sink.lock().unwrap_or_else(PoisonError::into_inner) {
+            Sink::StandardError => Ok(false),
+            Sink::File { path, file } => {
+                *file = open(path)?;
+                Ok(true)
+            }
+        }
     }
 
     /// Whether anybody wants to know.
@@ -172,12 +187,20 @@ impl Audit {
         let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
         let written = match &mut *sink {
             Sink::StandardError => io::stderr().write_all(&bytes),
-            Sink::File(file) => file.write_all(&bytes),
+            Sink::File { file, .. } => file.write_all(&bytes),
         };
         if let Err(error) = written {
             tracing::error!(%error, "write the audit");
         }
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ import argparse
 import random
 import re
 import sys
+from collections import Counter
 
 import psycopg
 
@@ -49,6 +50,8 @@ class Server:
             with session.cursor() as cursor:
                 cursor.execute(sql)
                 rows = cursor.fetchall() if cursor.description else []
+            # The settings of a role come in any order.
+            rows = [[sorted(value) if isinstance(value, list) else value for value in row] for row in rows]
             return sorted(tuple(OWNERS.sub("owner", str(value)) for value in row) for row in rows)
         except psycopg.Error as error:
             return f"{error.sqlstate}"
@@ -75,7 +78,8 @@ class Both:
     def tell(self, what, theirs, ours):
         """Keeps a difference: of two lists of rows what only one of them has."""
         if isinstance(theirs, list) and isinstance(ours, list) and theirs != ours:
-            theirs, ours = [row for row in theirs if row not in ours], [row for row in ours if row not in theirs]
+            theirs, ours = Counter(theirs), Counter(ours)
+            theirs, ours = list((theirs - ours).elements()), list((ours - theirs).elements())
         self.differences.append(f"{what}\n  PostgreSQL {theirs}\n  Lakegate   {ours}")
 
     def close(self, user):
@@ -427,8 +431,9 @@ def random_privilege_step(random_, step):
     if kind < 0.8:
         return user, random_grant(random_, step)
     view, role, user = random_.choice(VIEWS), random_.choice(NAMES), random_.choice(NAMES)
-    # What an owner has cannot be revoked here, and so not by default.
-    other = random_.choice([name for name in NAMES if name != user])
+    # What an owner has cannot be revoked here, and so not by default: the owner is whom the session runs as.
+    [(owner,)] = step(user, "select current_user")
+    other = random_.choice([name for name in NAMES if name != owner])
     return user, random_.choice([
         f"create view {view} as select a, b from {random_.choice(['rt_s1.t1', 'rt_s1.t2'])}",
         f"create view {view} with (security_invoker = true) as select a from {random_.choice(list(TABLES))}",

@@ -254,3 +254,32 @@ fn an_audit_that_cannot_be_written_stops_the_start() {
         "{said}"
     );
 }
+
+#[test]
+fn a_rotated_file_is_opened_again_at_sighup() {
+    let folder = TempDir::new().expect("a temporary folder can be made");
+    let (gateway, path) = start(&folder);
+    let said = || drop(Wire::connect(gateway.address()));
+    let log_ins = |path: &Path| told(path, "log_in").len();
+    said();
+    gateway.wait_until(|| log_ins(&path) == 1);
+    let rotated = folder.path().join("audit.json.1");
+    fs::rename(&path, &rotated).expect("it can be renamed");
+    // Without the signal lines go on to the file, whatever its name is.
+    said();
+    gateway.wait_until(|| log_ins(&rotated) == 2);
+    assert!(!path.exists());
+    gateway.signal("HUP");
+    gateway.wait_until(|| path.exists());
+    said();
+    gateway.wait_until(|| log_ins(&path) == 1);
+    assert_eq!(log_ins(&rotated), 2);
+    // Where it cannot be opened, nothing is lost, and the log says why.
+    fs::rename(&path, &rotated).expect("it can be renamed");
+    fs::create_dir(&path).expect("a folder can be made");
+    gateway.signal("HUP");
+    let problem = "open the audit's file again";
+    gateway.wait_until(|| gateway.log().contains(problem));
+    said();
+    gateway.wait_until(|| log_ins(&rotated) == 2);
+}

@@ -187,6 +187,36 @@ fn a_statement_over_its_limits_fails_and_says_which() {
 }
 
 #[test]
+fn a_sort_spills_instead_of_failing() {
+    let state = folder();
+    let (_gateway, mut ada) = with_roles(&state);
+    for (memory, n_times, n_rows) in [
+        ("8MB", 9, 200_000),
+        ("8MB", 60, 60_000),
+        ("16MB", 60, 60_000),
+        // Rows of 1.8 kB, more of them than there is memory for all.
+        ("16MB", 300, 20_000),
+        ("40MB", 300, 60_000),
+        ("100MB", 300, 80_000),
+    ] {
+        run(
+            &mut ada,
+            &format!("set lakegate.statement_memory = '{memory}'"),
+        );
+        let rows = format!(
+            "select repeat(n::text, {n_times}) as t from generate_series(1, {n_rows}) as g(n)"
+        );
+        let sorted = format!(
+            "select count(*), count(*) filter (where t < before) from \
+             (select t, lag(t) over (order by t) as before from ({rows} order by t offset 1) as s) as w"
+        );
+        let expected = format!("{}", n_rows - 1);
+        let found = run(&mut ada, &sorted);
+        assert_eq!(found.first(), Some(&expected), "{memory}: {sorted}");
+    }
+}
+
+#[test]
 fn the_limit_of_connections_holds_for_who_logged_in() {
     let state = folder();
     let (gateway, mut ada) = with_roles(&state);

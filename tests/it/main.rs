@@ -5,6 +5,7 @@ mod gateway;
 mod issuer;
 mod login;
 mod wire;
+mod world;
 
 mod apart;
 mod audit;
@@ -13,6 +14,7 @@ mod broken;
 mod clients;
 mod downgrade;
 mod encodings;
+mod every_right;
 mod garbage;
 mod hidden_rows;
 mod limits;

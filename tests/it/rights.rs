@@ -96,7 +96,7 @@ const WAYS_TO_COME: &[&str] = &[
 ];
 
 /// What tells of a relation without its rows; none may hold a row's value.
-const LOOKS: &[&str] = &[
+pub(crate) const LOOKS: &[&str] = &[
     "select * from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema')",
     "select * from information_schema.columns where table_schema not in ('pg_catalog', 'information_schema')",
     "select * from information_schema.views where table_schema not in ('pg_catalog', 'information_schema')",

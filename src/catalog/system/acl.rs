@@ -140,8 +140,8 @@ fn grants<'a>(authority: &'a Authority, object: &Object) -> Vec<Item<'a>> {
     items
 }
 
-/// A grant as `information_schema` lists it: grantor, grantee, privilege, and whether it may be
-/// granted on.
+/// A grant as `information_schema` lists it: grantor, grantee, privilege, and whether it was granted
+/// with the grant option.
 pub(super) type Listed<'a> = (&'a str, &'a str, Privilege, bool);
 
 /// The privileges on an object that are, or were, of somebody whom a session may know of: granted
@@ -163,7 +163,6 @@ pub(super) fn listed<'a>(view: &'a SystemView, object: &Object) -> Vec<Listed<'a
             privileges: object.privileges().iter().map(|it| (*it, false)).collect(),
         });
     }
-    let owner = authority.owner_of(object);
     let known = items.into_iter().filter(|item| {
         let grantee = item.grantee;
         grantee.is_none_or(|grantee| rights.include(grantee)) || rights.include(item.grantor)
@@ -171,13 +170,23 @@ pub(super) fn listed<'a>(view: &'a SystemView, object: &Object) -> Vec<Listed<'a
     known
         .flat_map(|item| {
             let grantee = item.grantee.unwrap_or("PUBLIC");
-            let is_owner = grantee == owner;
             let listed = item.privileges.into_iter();
-            listed.map(move |(privilege, has_option)| {
-                (item.grantor, grantee, privilege, has_option || is_owner)
-            })
+            listed
+                .map(move |(privilege, has_option)| (item.grantor, grantee, privilege, has_option))
         })
         .collect()
+}
+
+/// Whether a privilege that is listed may be granted on: with the option, or by whoever has the
+/// privileges of the object's owner (`information_schema.sql` of PostgreSQL asks `pg_has_role`).
+pub(super) fn is_grantable(view: &SystemView, object: &Object, listed: &Listed<'_>) -> bool {
+    let (_, grantee, _, has_option) = listed;
+    let authority = view.snapshot.views.authority.as_ref();
+    let acts_for_owner = || {
+        let rights = authority.rights_of_role(grantee);
+        rights.include(authority.owner_of(object))
+    };
+    *has_option || acts_for_owner()
 }
 
 /// What ALTER DEFAULT PRIVILEGES said.

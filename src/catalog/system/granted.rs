@@ -1,7 +1,7 @@
 //! The views of `information_schema` about roles and privileges.
 
 use super::SystemView;
-use super::acl::{Listed, listed};
+use super::acl::{Listed, is_grantable, listed};
 use super::data::Builtin;
 use super::relations::lake_relations;
 use super::table::Table;
@@ -77,7 +77,8 @@ pub(super) fn role_table_grants(_: &Builtin, view: &SystemView, table: &mut Tabl
 fn on_tables(view: &SystemView, table: &mut Table, with_public: bool) -> Result<()> {
     for (_, relation) in lake_relations(view) {
         let object = Object::relation(&relation.schema, &relation.name);
-        for (grantor, grantee, privilege, is_grantable) in listed(view, &object) {
+        for listed in listed(view, &object) {
+            let (grantor, grantee, privilege, _) = listed;
             if grantee == "PUBLIC" && !with_public {
                 continue;
             }
@@ -89,7 +90,10 @@ fn on_tables(view: &SystemView, table: &mut Table, with_public: bool) -> Result<
                 ("table_schema", relation.schema.as_str().into()),
                 ("table_name", relation.name.as_str().into()),
                 ("privilege_type", privilege.word().into()),
-                ("is_grantable", yes(is_grantable).into()),
+                (
+                    "is_grantable",
+                    yes(is_grantable(view, &object, &listed)).into(),
+                ),
                 ("with_hierarchy", yes(with_hierarchy).into()),
             ])?;
         }
@@ -124,7 +128,8 @@ fn on_columns(view: &SystemView, table: &mut Table, with_public: bool) -> Result
             all.extend(own);
             all.sort_unstable();
             all.dedup();
-            for (grantor, grantee, privilege, is_grantable) in all {
+            for listed in all {
+                let (grantor, grantee, privilege, _) = listed;
                 if grantee == "PUBLIC" && !with_public {
                     continue;
                 }
@@ -136,7 +141,10 @@ fn on_columns(view: &SystemView, table: &mut Table, with_public: bool) -> Result
                     ("table_name", name.as_str().into()),
                     ("column_name", field.name().as_str().into()),
                     ("privilege_type", privilege.word().into()),
-                    ("is_grantable", yes(is_grantable).into()),
+                    (
+                        "is_grantable",
+                        yes(is_grantable(view, &column, &listed)).into(),
+                    ),
                 ])?;
             }
         }

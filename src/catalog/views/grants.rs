@@ -1,7 +1,8 @@
 //! GRANT and REVOKE of privileges, and ALTER DEFAULT PRIVILEGES, as PostgreSQL's aclchk.c.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::acl::Acl;
 use super::edit::Editor;
 use super::look_up::Found;
 use super::names::no_relation;
@@ -28,8 +29,9 @@ impl Editor<'_> {
         }
         let mut facts = self.facts();
         for object in self.objects(&grant.on)? {
-            let asked = asked(grant, &object)?;
-            self.grant_on(&mut facts, grant, &object, &asked, &grantees)?;
+            for (on, privileges) in meant(&facts, grant, &object)? {
+                self.grant_on(&mut facts, grant, (&object, &on), &privileges, &grantees)?;
+            }
         }
         self.change_facts(facts)
     }
@@ -91,65 +93,102 @@ impl Editor<'_> {
         }
     }
 
-    /// As `restrict_and_check_grant` in aclchk.c: what may not be granted is warned of.
+    /// As `restrict_and_check_grant` in aclchk.c: what may not be granted is warned of. `on` is the
+    /// object that was named, or a column of it.
     fn grant_on(
         &mut self,
         facts: &mut BTreeSet<Fact>,
         grant: &GrantPrivilege,
-        object: &Object,
-        asked: &[(Privilege, Object)],
+        (object, on): (&Object, &Object),
+        privileges: &BTreeSet<Privilege>,
         grantees: &[Option<String>],
     ) -> Result<()> {
         let rights = self.rights();
-        let (kind, name) = self.kind_and_name(object);
-        let mut may = Vec::new();
-        for (privilege, on) in asked {
-            let (grantor, held) = self.best_grantor(asked, on);
-            let mut known = on.privileges().iter();
-            let has_any = known.any(|it| rights.may(*it, on) || rights.may(*it, object));
-            if !has_any && held.is_empty() {
-                return Err(permission_denied(kind, &name));
-            }
-            if held.contains(privilege) {
-                may.push((*privilege, on.clone(), grantor));
-            }
+        let (kind, name) = self.kind_and_name(on);
+        let (grantor, may) = self.best_grantor(privileges, on);
+        let mut known = on.privileges().iter();
+        let has_any = known.any(|it| rights.may(*it, on) || rights.may(*it, object));
+        if !has_any && may.is_empty() {
+            return Err(permission_denied(kind, &name));
         }
         if grant.is_grant && grant.option && grantees.contains(&None) {
             return Err(impossible("grant options can only be granted to roles"));
         }
-        let is_all = matches!(grant.privileges, Privileges::All(_));
-        if may.is_empty() || (may.len() < asked.len() && !is_all) {
+        let is_all = match on {
+            Object::Column(..) => privileges.len() == on.privileges().len(),
+            _ => matches!(grant.privileges, Privileges::All(_)),
+        };
+        if may.is_empty() || (may.len() < privileges.len() && !is_all) {
             let all = if may.is_empty() { "no" } else { "not all" };
             let done = match (grant.is_grant, may.is_empty()) {
                 (true, _) => "were granted",
                 (false, _) => "could be revoked",
             };
-            let warning = format!("{all} privileges {done} for \"{name}\"");
+            let shown = match on {
+                Object::Column(..) => format!("column {name}"),
+                _ => format!("\"{name}\""),
+            };
+            let warning = format!("{all} privileges {done} for {shown}");
             self.edited.warnings.push(warning);
         }
-        for (privilege, on, grantor) in may {
+        for privilege in may {
             for grantee in grantees {
                 let one = One {
-                    object: &on,
+                    on,
+                    privilege,
                     grantee: grantee.as_deref(),
                     grantor: &grantor,
-                    privilege,
                 };
                 match grant.is_grant {
                     true => self.add_grant(facts, &one, grant.option)?,
-                    false => self.remove_grant(facts, &one, grant.option)?,
+                    false => self.remove_grant(facts, &one, grant)?,
                 }
             }
-            end_dependents(facts, &self.views.authority, &on, privilege, grant)?;
         }
         Ok(())
     }
 
+    fn add_grant(&self, facts: &mut BTreeSet<Fact>, one: &One<'_>, option: bool) -> Result<()> {
+        let authority = &self.views.authority;
+        if one.is_of_owner(authority) {
+            // The owner has all of it anyway.
+            return Ok(());
+        }
+        if one.is_built_in() {
+            facts.remove(&Fact::Withdrawn(one.on.clone(), one.privilege));
+            return Ok(());
+        }
+        let mut acl = Acl::of(facts, authority, one.on, one.privilege);
+        acl.grant(one.grantee, one.grantor, option)?;
+        acl.keep(facts);
+        Ok(())
+    }
+
+    fn remove_grant(
+        &self,
+        facts: &mut BTreeSet<Fact>,
+        one: &One<'_>,
+        grant: &GrantPrivilege,
+    ) -> Result<()> {
+        let authority = &self.views.authority;
+        if one.is_of_owner(authority) {
+            return Err(Error::unsupported("REVOKE of what the owner has"));
+        }
+        if one.is_built_in() && !grant.option {
+            facts.insert(Fact::Withdrawn(one.on.clone(), one.privilege));
+        }
+        let mut acl = Acl::of(facts, authority, one.on, one.privilege);
+        acl.revoke(one.grantee, one.grantor, grant.option, grant.cascade)?;
+        acl.keep(facts);
+        self.refuse_if_it_stays(one)
+    }
+
+    /// What kind of object it is, and its name, as a message has them (`aclcheck_error`).
     fn kind_and_name(&self, object: &Object) -> (&'static str, String) {
         match object {
             Object::Database => ("database", self.surroundings.database.to_owned()),
             Object::Schema(name) => ("schema", name.clone()),
-            Object::Relation(schema, name) | Object::Column(schema, name, _) => {
+            Object::Relation(schema, name) => {
                 let full = (schema.clone(), name.clone());
                 let kind = match self.views.views.contains_key(&full) {
                     true => "view",
@@ -157,28 +196,34 @@ impl Editor<'_> {
                 };
                 (kind, name.clone())
             }
+            Object::Column(_, relation, column) => {
+                ("column", format!("\"{column}\" of relation \"{relation}\""))
+            }
         }
     }
 
-    /// As `select_best_grantor` in acl.c: the owner, whoever acts for it; else the role that may grant
-    /// the most of what is asked, and what that is.
+    /// As `select_best_grantor` in acl.c: the owner or a superuser grants as the owner; else it is the
+    /// role that may grant the most of what is asked, the user itself first. And what that is.
     fn best_grantor(
         &self,
-        asked: &[(Privilege, Object)],
+        asked: &BTreeSet<Privilege>,
         object: &Object,
     ) -> (String, Vec<Privilege>) {
         let authority = &self.views.authority;
         let rights = self.rights();
         let user = self.surroundings.actor.user.as_str();
-        let asked = asked.iter().filter(|(_, on)| on == object);
-        let asked: Vec<Privilege> = asked.map(|(privilege, _)| *privilege).collect();
-        if rights.own(object) {
-            return (authority.owner_of(object).to_owned(), asked);
+        let owner = authority.owner_of(object);
+        let all = || asked.iter().copied().collect();
+        if user == owner || rights.are_everything() {
+            return (owner.to_owned(), all());
         }
         let is_option =
             |it: &&Grant| it.has_option && (it.object == *object || it.object == object.owned());
         let options: Vec<&Grant> = authority.grants().filter(is_option).collect();
         let held = |holder: &str| -> Vec<Privilege> {
+            if holder == owner {
+                return all();
+            }
             let held = asked.iter().filter(|privilege| {
                 let mut options = options.iter();
                 options
@@ -187,7 +232,8 @@ impl Editor<'_> {
             held.copied().collect()
         };
         let mut best = (user.to_owned(), held(user));
-        for holder in options.iter().filter_map(|it| it.grantee.as_deref()) {
+        let holders = options.iter().filter_map(|it| it.grantee.as_deref());
+        for holder in holders.chain([owner]) {
             let more = held(holder);
             if rights.include(holder) && more.len() > best.1.len() {
                 best = (holder.to_owned(), more);
@@ -196,72 +242,13 @@ impl Editor<'_> {
         best
     }
 
-    fn add_grant(&self, facts: &mut BTreeSet<Fact>, one: &One<'_>, option: bool) -> Result<()> {
+    /// Refuses to revoke on one table what is granted on all of them.
+    fn refuse_if_it_stays(&self, one: &One<'_>) -> Result<()> {
         let authority = &self.views.authority;
-        let owner = authority.owner_of(one.object);
-        if one.grantee == Some(owner) {
-            return Ok(());
-        }
-        let is_built_in = one.grantee.is_none() && one.object.of_public().contains(&one.privilege);
-        if is_built_in {
-            facts.remove(&Fact::Withdrawn(one.object.clone(), one.privilege));
-            return Ok(());
-        }
-        if option && one.grantor != owner && holds_only_by(facts, one) {
-            return Err(impossible(
-                "grant options cannot be granted back to your own grantor",
-            ));
-        }
-        let had = one.take(facts).is_some_and(|before| before.has_option);
-        facts.insert(Fact::Grant(Grant {
-            object: one.object.clone(),
-            grantee: one.grantee.map(str::to_owned),
-            grantor: one.grantor.to_owned(),
-            privilege: one.privilege,
-            has_option: option || had,
-        }));
-        Ok(())
-    }
-
-    fn remove_grant(
-        &self,
-        facts: &mut BTreeSet<Fact>,
-        one: &One<'_>,
-        option_alone: bool,
-    ) -> Result<()> {
-        let authority = &self.views.authority;
-        if one.grantee == Some(authority.owner_of(one.object)) {
-            return Err(Error::unsupported("REVOKE of what the owner has"));
-        }
-        let is_built_in = one.grantee.is_none() && one.object.of_public().contains(&one.privilege);
-        if is_built_in && !option_alone {
-            facts.insert(Fact::Withdrawn(one.object.clone(), one.privilege));
-        }
-        if let Some(before) = one.take(facts)
-            && option_alone
-        {
-            facts.insert(Fact::Grant(Grant {
-                has_option: false,
-                ..before
-            }));
-        }
-        if let Object::Relation(schema, name) = one.object {
-            // As ExecGrant_Relation: with a table's privilege those of its columns go.
-            facts.retain(|fact| match fact {
-                Fact::Grant(it) => {
-                    !matches!(&it.object, Object::Column(of, relation, _)
-                        if of == schema && relation == name)
-                        || it.privilege != one.privilege
-                        || it.grantee.as_deref() != one.grantee
-                        || option_alone
-                }
-                _ => true,
-            });
-        }
         let stays = authority.default_grants().any(|it| {
             it.grantee.as_deref() == one.grantee
                 && it.privilege == one.privilege
-                && it.reaches(authority, one.object)
+                && it.reaches(authority, one.on)
         });
         match stays {
             true => Err(impossible(format!(
@@ -278,29 +265,53 @@ impl Editor<'_> {
 
 /// A privilege as one role grants it to another.
 struct One<'a> {
-    object: &'a Object,
+    on: &'a Object,
+    privilege: Privilege,
     /// `None` is PUBLIC.
     grantee: Option<&'a str>,
     grantor: &'a str,
-    privilege: Privilege,
 }
 
 impl One<'_> {
-    fn take(&self, facts: &mut BTreeSet<Fact>) -> Option<Grant> {
-        let found = facts.iter().find_map(|fact| match fact {
-            Fact::Grant(it)
-                if it.object == *self.object
-                    && it.grantee.as_deref() == self.grantee
-                    && it.grantor == self.grantor
-                    && it.privilege == self.privilege =>
-            {
-                Some(it.clone())
-            }
-            _ => None,
-        })?;
-        facts.remove(&Fact::Grant(found.clone()));
-        Some(found)
+    /// Whether it is what PUBLIC has without a grant.
+    fn is_built_in(&self) -> bool {
+        self.grantee.is_none() && self.on.of_public().contains(&self.privilege)
     }
+
+    /// Whether it is what the owner of the object has by being it. Nobody has a column by that.
+    fn is_of_owner(&self, authority: &Authority) -> bool {
+        let owner = authority.owner_of(self.on);
+        let is_column = matches!(self.on, Object::Column(..));
+        !is_column && self.grantee == Some(owner) && self.grantor == owner
+    }
+}
+
+/// The privileges that a statement means, by what they are on: the object first, then its columns.
+/// As `expand_all_col_privileges` in aclchk.c: with a table's privilege, REVOKE takes those of its
+/// columns.
+fn meant(
+    facts: &BTreeSet<Fact>,
+    grant: &GrantPrivilege,
+    object: &Object,
+) -> Result<BTreeMap<Object, BTreeSet<Privilege>>> {
+    let mut meant: BTreeMap<Object, BTreeSet<Privilege>> = BTreeMap::new();
+    for (privilege, on) in asked(grant, object)? {
+        meant.entry(on).or_default().insert(privilege);
+    }
+    let whole = meant.get(object).filter(|_| !grant.is_grant).cloned();
+    for privilege in whole.into_iter().flatten() {
+        for fact in facts {
+            if let Fact::Grant(it) = fact
+                && it.object != *object
+                && it.object.owned() == *object
+                && it.privilege == privilege
+            {
+                let on = meant.entry(it.object.clone()).or_default();
+                on.insert(privilege);
+            }
+        }
+    }
+    Ok(meant)
 }
 
 /// The privileges that a statement names, each with the object or the column it is on.
@@ -350,95 +361,4 @@ pub(super) fn invalid(privilege: Privilege, object: &Object) -> Error {
         "invalid privilege type {} for {kind}",
         privilege.word()
     ))
-}
-
-fn has_option(facts: &BTreeSet<Fact>, one: &One<'_>, holder: &str) -> bool {
-    let whole = One {
-        object: &one.object.owned(),
-        ..*one
-    };
-    has_own_option(facts, one, holder) || has_own_option(facts, &whole, holder)
-}
-
-/// The same by a grant on the object itself: for a column, not one on its relation.
-fn has_own_option(facts: &BTreeSet<Fact>, one: &One<'_>, holder: &str) -> bool {
-    facts.iter().any(|fact| match fact {
-        Fact::Grant(it) => it.has_option && is_granted_to(fact, one, holder),
-        _ => false,
-    })
-}
-
-/// Whether a grantor holds the option by the grantee alone. As `check_circularity` in acl.c, which looks at
-/// what is granted on a column itself alone.
-fn holds_only_by(facts: &BTreeSet<Fact>, one: &One<'_>) -> bool {
-    let mut without = facts.clone();
-    without.retain(|fact| match fact {
-        Fact::Grant(it) => {
-            it.object != *one.object
-                || it.privilege != one.privilege
-                || it.grantee.as_deref() != one.grantee
-        }
-        _ => true,
-    });
-    loop {
-        let lost = without.iter().find(|fact| match fact {
-            Fact::Grant(it) => {
-                it.object == *one.object
-                    && it.privilege == one.privilege
-                    && facts
-                        .iter()
-                        .any(|fact| is_granted_to(fact, one, &it.grantor))
-                    && !has_own_option(&without, one, &it.grantor)
-            }
-            _ => false,
-        });
-        let Some(lost) = lost.cloned() else {
-            return !has_own_option(&without, one, one.grantor);
-        };
-        without.remove(&lost);
-    }
-}
-
-fn is_granted_to(fact: &Fact, one: &One<'_>, holder: &str) -> bool {
-    matches!(fact, Fact::Grant(it) if it.object == *one.object
-        && it.privilege == one.privilege
-        && it.grantee.as_deref() == Some(holder))
-}
-
-/// As `recursive_revoke` in acl.c: what was granted by whoever has no option any more ends, or
-/// nothing does.
-fn end_dependents(
-    facts: &mut BTreeSet<Fact>,
-    authority: &Authority,
-    object: &Object,
-    privilege: Privilege,
-    grant: &GrantPrivilege,
-) -> Result<()> {
-    let owner = authority.owner_of(object);
-    let one = One {
-        object,
-        grantee: None,
-        grantor: owner,
-        privilege,
-    };
-    loop {
-        let lost = facts.iter().find(|fact| match fact {
-            Fact::Grant(it) => {
-                it.object == *object
-                    && it.privilege == privilege
-                    && it.grantor != owner
-                    && !has_option(facts, &one, &it.grantor)
-            }
-            _ => false,
-        });
-        let Some(lost) = lost.cloned() else {
-            return Ok(());
-        };
-        if !grant.cascade {
-            let message = "dependent privileges exist";
-            return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
-                .with_hint("Use CASCADE to revoke them too."));
-        }
-        facts.remove(&lost);
-    }
 }

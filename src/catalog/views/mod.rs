@@ -3,6 +3,7 @@
 //! Files are the truth. [`Views`] is what they mean at one moment: it is made of them whole, and
 //! a statement that defines something makes other files, of which other views are made.
 
+mod acl;
 mod comment;
 mod defaults;
 mod draft;

@@ -202,7 +202,8 @@ impl Editor<'_> {
         self.change_facts(facts)
     }
 
-    /// As aclnewowner in acl.c: what the owner granted is the new owner's grant.
+    /// As aclnewowner in acl.c: what the owner granted is the new owner's grant, and what was granted
+    /// to the owner, too.
     fn owned_by(&self, facts: BTreeSet<Fact>, object: &Object, to: &str) -> BTreeSet<Fact> {
         let before = self.views.authority.owner_of(object).to_owned();
         let changed = facts.into_iter().filter_map(|fact| match fact {
@@ -211,12 +212,32 @@ impl Editor<'_> {
                 if grant.grantor == before {
                     to.clone_into(&mut grant.grantor);
                 }
-                // The owner has all of it anyway.
-                (grant.grantee.as_deref() != Some(to)).then_some(Fact::Grant(grant))
+                if grant.grantee.as_ref() == Some(&before) {
+                    grant.grantee = Some(to.to_owned());
+                }
+                // What the owner has by being it is said by no grant.
+                let is_own = !matches!(grant.object, Object::Column(..))
+                    && grant.grantor == to
+                    && grant.grantee.as_deref() == Some(to);
+                (!is_own).then_some(Fact::Grant(grant))
             }
             other => Some(other),
         });
         let mut changed: BTreeSet<Fact> = changed.collect();
+        let with_option: Vec<Grant> = changed
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Grant(it) if it.has_option => Some(it.clone()),
+                _ => None,
+            })
+            .collect();
+        for grant in with_option {
+            // Two that have become one grant: the option counts.
+            changed.remove(&Fact::Grant(Grant {
+                has_option: false,
+                ..grant
+            }));
+        }
         if to != OWNER {
             changed.insert(Fact::Owner(object.clone(), to.to_owned()));
         }

@@ -1,9 +1,11 @@
-//! Plans correlated scalar subqueries that do not aggregate, which DataFusion refuses.
+//! Plans correlated scalar subqueries that DataFusion refuses: those that do not aggregate, and
+//! aggregates of rows that are told by more than what equals something of the outer row.
 //!
 //! `SELECT (SELECT i.x FROM i WHERE c(i, o)) FROM o` becomes
 //! `SELECT single_value(i.x) FROM (o, numbered) LEFT JOIN i ON c(i, o) GROUP BY number, o.*`:
 //! the number tells apart rows that are equal, and `single_value` fails on a second match. Behind
-//! `ORDER BY y LIMIT 1` it is `first_value(i.x ORDER BY i.y)` instead.
+//! `ORDER BY y LIMIT 1` it is `first_value(i.x ORDER BY i.y)` instead, and an aggregate is itself,
+//! over the rows that were joined.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -12,18 +14,14 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::config::ConfigOptions;
-use datafusion::functions_aggregate::first_last::first_value;
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison, Sort as SortExpr};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::logical_plan::{
-    FetchType, Filter, Limit, Projection, SkipType, Sort, Subquery,
-};
+use datafusion::logical_expr::logical_plan::{Aggregate, Filter, Projection};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, JoinType, LogicalPlan, LogicalPlanBuilder, lit, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::AnalyzerRule;
 
-use super::single_value::single_value;
+use super::lookup::{Lookup, subquery_of};
 
 /// Begins the names that this rule makes.
 const PREFIX: &str = "__single_value";
@@ -41,6 +39,9 @@ impl AnalyzerRule for CorrelatedScalar {
             }
             LogicalPlan::Filter(filter) if is_rewritable(&filter.predicate) => {
                 in_filter(filter, &names)
+            }
+            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_correlated) => {
+                in_aggregate(aggregate, &names)
             }
             other => Ok(Transformed::no(other)),
         })?;
@@ -70,210 +71,6 @@ fn is_rewritable(expression: &Expr) -> bool {
         })
     });
     found.unwrap_or(false)
-}
-
-/// The rows of a scalar subquery.
-struct Rows<'a> {
-    filter: &'a Filter,
-    /// What it gives for a row.
-    value: Expr,
-    /// The order by which it takes the first row, behind `LIMIT 1`; `None` if it may have but one.
-    first_by: Option<Vec<SortExpr>>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(plan: &'a LogicalPlan) -> Option<Self> {
-        match plan {
-            LogicalPlan::Projection(projection) => Self::of_projection(projection, None),
-            LogicalPlan::Limit(limit) if takes_one(limit) => match limit.input.as_ref() {
-                LogicalPlan::Sort(sort) => Self::sorted(sort, |inner| inner.expr.first().cloned()),
-                // Columns of ORDER BY that are not in the select list are taken off above the sort.
-                LogicalPlan::Projection(top) => match (top.expr.as_slice(), top.input.as_ref()) {
-                    ([value], LogicalPlan::Sort(sort)) => {
-                        Self::sorted(sort, |inner| through(value, inner))
-                    }
-                    _ => Self::of_projection(top, Some(Vec::new())),
-                },
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    fn of_projection(projection: &'a Projection, first_by: Option<Vec<SortExpr>>) -> Option<Self> {
-        match (projection.expr.as_slice(), projection.input.as_ref()) {
-            ([value], LogicalPlan::Filter(filter)) => Some(Self {
-                filter,
-                value: value.clone().unalias(),
-                first_by,
-            }),
-            _ => None,
-        }
-    }
-
-    fn sorted(sort: &'a Sort, value: impl Fn(&Projection) -> Option<Expr>) -> Option<Self> {
-        let LogicalPlan::Projection(inner) = sort.input.as_ref() else {
-            return None;
-        };
-        let LogicalPlan::Filter(filter) = inner.input.as_ref() else {
-            return None;
-        };
-        let order = sort.expr.iter().map(|by| {
-            let expression = through(&by.expr, inner)?;
-            (!has_subquery(&expression)).then(|| by.with_expr(expression))
-        });
-        Some(Self {
-            filter,
-            value: value(inner)?.unalias(),
-            first_by: Some(order.collect::<Option<Vec<SortExpr>>>()?),
-        })
-    }
-}
-
-/// `LIMIT 1` without OFFSET.
-fn takes_one(limit: &Limit) -> bool {
-    let skips = limit.get_skip_type();
-    let fetches = limit.get_fetch_type();
-    matches!(skips, Ok(SkipType::Literal(0))) && matches!(fetches, Ok(FetchType::Literal(Some(1))))
-}
-
-/// An expression over a projection as one over the projection's input.
-fn through(expression: &Expr, projection: &Projection) -> Option<Expr> {
-    let replaced = expression.clone().transform_up(|expression| {
-        let Expr::Column(column) = &expression else {
-            return Ok(Transformed::no(expression));
-        };
-        let index = projection.schema.index_of_column(column)?;
-        Ok(Transformed::yes(projection.expr[index].clone().unalias()))
-    });
-    Some(replaced.ok()?.data)
-}
-
-/// A scalar subquery taken apart.
-struct Lookup {
-    /// What it reads.
-    source: LogicalPlan,
-    /// The conditions that mention the outer row.
-    correlated: Vec<Expr>,
-    /// What it gives for a row.
-    value: Expr,
-    /// As in [`Rows`].
-    first_by: Option<Vec<SortExpr>>,
-    /// The name of its relation, and of its value.
-    name: String,
-}
-
-impl Lookup {
-    /// `None` for subqueries of another shape, and those that give at most one row by themselves.
-    fn of(subquery: &Subquery) -> Option<Self> {
-        let plan = subquery.subquery.as_ref();
-        let Rows {
-            filter,
-            value,
-            first_by,
-        } = Rows::of(plan)?;
-        let single = plan.max_rows().is_some_and(|n_rows| n_rows <= 1) && first_by.is_none();
-        if single || subquery.outer_ref_columns.is_empty() {
-            return None;
-        }
-        let deeper = filter
-            .input
-            .exists(|node| Ok(node.contains_outer_reference()));
-        let grouped = matches!(filter.input.as_ref(), LogicalPlan::Aggregate(_));
-        if grouped || deeper.unwrap_or(true) || has_subquery(&value) {
-            return None;
-        }
-        let (correlated, own): (Vec<Expr>, Vec<Expr>) =
-            split_conjunction_owned(filter.predicate.clone())
-                .into_iter()
-                .partition(Expr::contains_outer);
-        if correlated.iter().any(has_subquery) {
-            return None;
-        }
-        let source = match conjunction(own) {
-            Some(own) => LogicalPlan::Filter(Filter::try_new(own, Arc::clone(&filter.input)).ok()?),
-            None => filter.input.as_ref().clone(),
-        };
-        Some(Self {
-            source,
-            correlated,
-            value,
-            first_by,
-            name: String::new(),
-        })
-    }
-
-    /// Joins the rows of the subquery to `outer`; the second result is its value, aggregated over
-    /// the rows that were joined to one of `outer`.
-    fn join(self, outer: LogicalPlan) -> Result<(LogicalPlan, Expr)> {
-        let mut columns: Vec<Column> = Vec::new();
-        let order = self.first_by.iter().flatten().map(|by| &by.expr);
-        for expression in self.correlated.iter().chain([&self.value]).chain(order) {
-            for column in expression.column_refs() {
-                if !columns.contains(column) {
-                    columns.push(column.clone());
-                }
-            }
-        }
-        let named = |index: usize| format!("column_{index}");
-        let matched = Column::new(Some(self.name.as_str()), "matched");
-        let outside = |expression: Expr| {
-            expression.transform(|expression| match expression {
-                Expr::Column(column) => {
-                    let index = columns.iter().position(|known| *known == column);
-                    let index = index.expect("all columns were collected above");
-                    let column = Column::new(Some(self.name.as_str()), named(index));
-                    Ok(Transformed::yes(Expr::Column(column)))
-                }
-                Expr::OuterReferenceColumn(_, column) => Ok(Transformed::yes(Expr::Column(column))),
-                other => Ok(Transformed::no(other)),
-            })
-        };
-        let on = self.correlated.iter().cloned();
-        let on = on.map(|condition| Ok(outside(condition)?.data));
-        let on = on.collect::<Result<Vec<Expr>>>()?;
-        let value = outside(self.value.clone())?.data;
-        let value = match value {
-            Expr::Column(_) => value,
-            // Without a match the value is NULL, whatever its expression gives for NULLs.
-            other => when(Expr::Column(matched), other).end()?,
-        };
-        let value = match &self.first_by {
-            None => single_value(value),
-            Some(first_by) => {
-                let order = first_by.iter().map(|by| {
-                    let expression = outside(by.expr.clone())?.data;
-                    Ok(by.with_expr(expression))
-                });
-                first_value(value, order.collect::<Result<Vec<SortExpr>>>()?)
-            }
-        };
-        let kept = columns.iter().enumerate();
-        let kept = kept.map(|(index, column)| Expr::Column(column.clone()).alias(named(index)));
-        let inner = LogicalPlanBuilder::from(self.source)
-            .project(kept.chain([lit(true).alias("matched")]))?
-            .alias(self.name.as_str())?
-            .build()?;
-        let joined = LogicalPlanBuilder::from(outer)
-            .join_on(inner, JoinType::Left, on)?
-            .build()?;
-        Ok((joined, value))
-    }
-}
-
-fn has_subquery(expression: &Expr) -> bool {
-    let found = expression.exists(|expression| Ok(subquery_of(expression).is_some()));
-    found.unwrap_or(true)
-}
-
-fn subquery_of(expression: &Expr) -> Option<&Subquery> {
-    match expression {
-        Expr::ScalarSubquery(subquery)
-        | Expr::Exists(Exists { subquery, .. })
-        | Expr::InSubquery(InSubquery { subquery, .. })
-        | Expr::SetComparison(SetComparison { subquery, .. }) => Some(subquery),
-        _ => None,
-    }
 }
 
 fn in_projection(projection: Projection, names: &Names) -> Result<Transformed<LogicalPlan>> {
@@ -311,6 +108,56 @@ fn in_filter(filter: Filter, names: &Names) -> Result<Transformed<LogicalPlan>> 
         .project(columns)?
         .build()?;
     Ok(Transformed::yes(plan))
+}
+
+/// Whether a scalar subquery of the row around it is in an expression.
+fn is_correlated(expression: &Expr) -> bool {
+    let found = expression.exists(|expression| {
+        Ok(match expression {
+            Expr::ScalarSubquery(subquery) => !subquery.outer_ref_columns.is_empty(),
+            _ => false,
+        })
+    });
+    found.unwrap_or(false)
+}
+
+/// What an aggregate takes of subqueries is a column of the rows below it: nothing plans subqueries
+/// in the aggregate itself.
+fn in_aggregate(aggregate: Aggregate, names: &Names) -> Result<Transformed<LogicalPlan>> {
+    let all = [
+        aggregate.group_expr.as_slice(),
+        aggregate.aggr_expr.as_slice(),
+    ];
+    let columns = columns_of(&all.concat(), aggregate.input.schema())?;
+    let (mut lookups, mut moved) = (Vec::new(), Vec::new());
+    let preserver = NamePreserver::new_for_projection();
+    let calls = aggregate.aggr_expr.into_iter().map(|call| {
+        let name = preserver.save(&call);
+        let call = extract(call, names, &mut lookups)?;
+        // What DataFusion plans by itself, it plans in a select list.
+        let call = call.transform_down(|expression| match expression {
+            Expr::ScalarSubquery(_) if is_correlated(&expression) => {
+                let name = names.next();
+                moved.push(expression.alias(name.as_str()));
+                let column = Expr::Column(Column::new_unqualified(name));
+                Ok(Transformed::new(column, true, TreeNodeRecursion::Jump))
+            }
+            other => Ok(Transformed::no(other)),
+        })?;
+        Ok(name.restore(call.data))
+    });
+    let calls = calls.collect::<Result<Vec<Expr>>>()?;
+    let mut below = aggregate.input.as_ref().clone();
+    if !lookups.is_empty() {
+        below = look_up(below, columns, lookups, names)?;
+    }
+    if !moved.is_empty() {
+        let kept = below.schema().iter().map(Expr::from);
+        let selected = kept.chain(moved).collect();
+        below = LogicalPlan::Projection(Projection::try_new(selected, Arc::new(below))?);
+    }
+    let aggregate = Aggregate::try_new(Arc::new(below), aggregate.group_expr, calls)?;
+    Ok(Transformed::yes(LogicalPlan::Aggregate(aggregate)))
 }
 
 /// The columns that expressions read, those that their subqueries read of the outer row included.
@@ -356,25 +203,45 @@ fn extract(expression: Expr, names: &Names, lookups: &mut Vec<Lookup>) -> Result
 /// The rows of `input` with `columns`, and the value of each lookup under its name.
 fn look_up(
     input: LogicalPlan,
-    columns: Vec<Expr>,
+    mut columns: Vec<Expr>,
     lookups: Vec<Lookup>,
     names: &Names,
 ) -> Result<LogicalPlan> {
     let number = names.next();
+    let (input, above) = match input {
+        // Within another subquery: what correlates that one stays above what is looked up, where
+        // it is found when its turn comes.
+        LogicalPlan::Filter(filter) if lookups.iter().all(Lookup::never_fails) => {
+            let conditions = split_conjunction_owned(filter.predicate).into_iter();
+            let (above, own): (Vec<Expr>, Vec<Expr>) = conditions.partition(Expr::contains_outer);
+            let input = LogicalPlanBuilder::from(filter.input.as_ref().clone());
+            let input = match conjunction(own) {
+                Some(own) => input.filter(own)?,
+                None => input,
+            };
+            (input.build()?, above)
+        }
+        other => (other, Vec::new()),
+    };
+    for column in columns_of(&above, input.schema())? {
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    }
     let mut plan = LogicalPlanBuilder::from(input)
         .project(columns.clone())?
         .window([row_number().alias(number.as_str())])?
         .build()?;
-    let mut values = Vec::with_capacity(lookups.len());
-    for lookup in lookups {
-        let name = lookup.name.clone();
-        let (joined, value) = lookup.join(plan)?;
-        values.push(value.alias(name));
-        plan = joined;
-    }
     let number = Expr::Column(Column::new_unqualified(number));
-    let keys = [number].into_iter().chain(columns);
-    LogicalPlanBuilder::from(plan)
-        .aggregate(keys, values)?
-        .build()
+    let mut keys: Vec<Expr> = [number].into_iter().chain(columns).collect();
+    for lookup in lookups {
+        // One after the other: the rows that one joins are not there for the next.
+        let value = Expr::Column(Column::new_unqualified(lookup.name.as_str()));
+        plan = lookup.look_up(plan, &keys)?;
+        keys.push(value);
+    }
+    match conjunction(above) {
+        Some(above) => LogicalPlanBuilder::from(plan).filter(above)?.build(),
+        None => Ok(plan),
+    }
 }

@@ -22,6 +22,7 @@ pub(in crate::engine) mod kept_uses;
 pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
+mod lookup;
 mod named_types;
 pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
@@ -35,6 +36,7 @@ mod subquery_array;
 mod uncorrelated_scalar;
 mod unnesting;
 mod values_casts;
+mod values_subqueries;
 mod without_rows;
 mod yielding;
 
@@ -56,10 +58,11 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     // First, for the joins are made of what the text says; and before types are fitted.
     let mut analyzer = Analyzer::new().rules;
     analyzer.insert(0, Arc::new(without_rows::WithoutRows));
-    analyzer.insert(1, Arc::new(lateral::Lateral));
-    analyzer.insert(2, Arc::new(division::Division));
-    analyzer.insert(3, Arc::new(comparison::Comparison));
-    analyzer.insert(4, Arc::new(chosen::Chosen));
+    analyzer.insert(1, Arc::new(values_subqueries::ValuesSubqueries));
+    analyzer.insert(2, Arc::new(lateral::Lateral));
+    analyzer.insert(3, Arc::new(division::Division));
+    analyzer.insert(4, Arc::new(comparison::Comparison));
+    analyzer.insert(5, Arc::new(chosen::Chosen));
     let mut builder = builder;
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.

@@ -92,7 +92,7 @@ fn is_aggregated(select: &Select) -> bool {
 }
 
 /// Aggregates inside of a subquery are the subquery's.
-fn without_subqueries(expression: &Expr) -> Expr {
+pub(super) fn without_subqueries(expression: &Expr) -> Expr {
     let mut expression = expression.clone();
     let _ = expression.visit(&mut Nulls);
     expression

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::never_run::calls_aggregate;
+use super::never_run::{calls_aggregate, without_subqueries};
 use super::normalize::{arguments, call, function, last_part};
 use crate::error::{Error, Result};
 
@@ -64,7 +64,8 @@ fn plain(query: &Query) -> Option<(&Select, &Expr)> {
     else {
         return None;
     };
-    (!reduced && !calls_aggregate(item)).then_some((select, item))
+    let aggregates = calls_aggregate(&without_subqueries(item));
+    (!reduced && !aggregates).then_some((select, item))
 }
 
 /// `ARRAY(SELECT f(x) FROM unnest(list) x)` is `array_transform(list, x -> f(x))`.
@@ -210,6 +211,11 @@ mod tests {
         check(
             "ARRAY(SELECT 'a' || x FROM unnest(list) x)",
             Some("coalesce(array_transform(list, x -> 'a' || x), ARRAY[])"),
+        );
+        // The aggregate is the inner array's: this one once was taken for one of a single row.
+        check(
+            "ARRAY(SELECT x || (SELECT max(y) FROM u) FROM t)",
+            Some("coalesce((SELECT array_agg(x || (SELECT max(y) FROM u)) FROM t), ARRAY[])"),
         );
         check("ARRAY(SELECT x FROM t ORDER BY x LIMIT 2)", None);
     }

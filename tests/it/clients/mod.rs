@@ -5,6 +5,7 @@ mod peers;
 mod pgbench;
 mod programs;
 mod psql;
+mod psql_policies;
 mod secured;
 mod tokio_postgres;
 
