@@ -134,6 +134,12 @@ pub enum ErrorKind {
     ProtocolViolation,
     /// A row of a file that does not fit the table's columns.
     InvalidRowData,
+    /// A query that reads itself where none may.
+    InvalidRecursion,
+    /// A regular expression that is none.
+    InvalidRegularExpression,
+    /// A value that no type holds: the letter of number 0.
+    ProgramLimitExceeded,
     /// A scalar subquery with more than one row.
     CardinalityViolation,
     /// A statement the planner refuses for a reason of its own.

@@ -164,7 +164,7 @@ impl<'a> Planning<'a> {
         }
         let mut query = query.clone();
         let (written, tables) = (query.clone(), columns(&providers));
-        bind::bind(&mut query, &tables);
+        bind::bind(&mut query, &tables)?;
         let names = Names {
             state: self.state,
             functions: &self.functions,

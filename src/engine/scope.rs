@@ -2,11 +2,12 @@
 //! stands for among them.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind,
+    Expr, Ident, JoinConstraint, SelectItem, SelectItemQualifiedWildcardKind,
     WildcardAdditionalOptions,
 };
 
 use super::bind::shown;
+use super::merged::{Side, merged, merged_names};
 use super::output_name::fold;
 
 /// One relation of a FROM.
@@ -27,6 +28,8 @@ pub(super) struct Scope {
     pub(super) given: Vec<String>,
     /// Whether `*` leaves out or moves columns that a join merged.
     pub(super) merges: bool,
+    /// The columns that joins merged, where they are not simply the left side's.
+    pub(super) merged: Vec<Unfolded>,
     /// What `*` stands for; `None` if not all of it is known.
     pub(super) star: Option<Vec<Unfolded>>,
 }
@@ -49,46 +52,22 @@ pub(super) fn is_wildcard(item: &SelectItem) -> bool {
     )
 }
 
-/// The constraint of a join that makes one column of two. Outer joins to the right are refused
-/// with it (`refuse.rs`): the one column is always the left side's.
-pub(super) fn merging(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => Some(constraint).filter(|constraint| {
-            matches!(
-                constraint,
-                JoinConstraint::Using(_) | JoinConstraint::Natural
-            )
-        }),
-        _ => None,
-    }
-}
-
 /// What `*` stands for in a join: the merged columns first, in their order in USING or on the left
 /// (manual, section 7.2.1.1), then the others of the left, then those of the right.
 pub(super) fn joined(
     left: Vec<Unfolded>,
     right: Vec<Unfolded>,
-    constraint: Option<&JoinConstraint>,
+    merging: Option<(&JoinConstraint, Side)>,
 ) -> Option<Vec<Unfolded>> {
-    let merged: Vec<String> = match constraint {
-        None => Vec::new(),
-        Some(JoinConstraint::Using(names)) => names
-            .iter()
-            .map(|name| name.0.last().and_then(|part| part.as_ident()).map(fold))
-            .collect::<Option<_>>()?,
-        Some(_) => left
-            .iter()
-            .filter(|column| right.iter().any(|other| other.name == column.name))
-            .map(|column| column.name.clone())
-            .collect(),
+    let Some((constraint, side)) = merging else {
+        return Some(left.into_iter().chain(right).collect());
     };
-    let is_merged = |column: &Unfolded| merged.contains(&column.name);
+    let names = merged_names(constraint, &left, &right)?;
+    let is_merged = |column: &Unfolded| names.contains(&column.name);
     let mut columns = Vec::with_capacity(left.len() + right.len());
-    for name in &merged {
-        columns.push(left.iter().find(|column| column.name == *name)?.clone());
+    for name in &names {
+        let of = |columns: &[Unfolded]| columns.iter().find(|it| it.name == *name).cloned();
+        columns.push(merged(&of(&left)?, &of(&right)?, side));
     }
     columns.extend(left.into_iter().filter(|column| !is_merged(column)));
     columns.extend(right.into_iter().filter(|column| !is_merged(column)));

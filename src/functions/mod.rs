@@ -8,6 +8,7 @@ mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
+mod checked_floats;
 mod coalesce;
 mod datetime;
 mod encoding;
@@ -16,6 +17,7 @@ mod format;
 mod format_type;
 pub mod input;
 pub mod integers;
+mod interval_fields;
 pub mod intervals;
 pub mod json;
 pub mod kept;
@@ -37,9 +39,11 @@ mod session;
 mod signal;
 mod similar;
 pub mod spans;
+mod ties;
 mod type_of;
 mod waiting;
 mod whole;
+mod whole_numbers;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -55,12 +59,14 @@ pub use bits::BITS_AS_BIGINT;
 pub use expanded::EXPANDED_LIST;
 pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
+pub use interval_fields::INTERVAL_OF_FIELDS;
 use names::Names;
 pub use objects::ANCESTORS_LIST;
 use output::Style;
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};
 pub use similar::SIMILAR_TO_ESCAPE;
+pub use ties::WITH_TIES;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -126,6 +132,7 @@ pub fn of_session(
     functions.extend(datetime::functions(facts.style));
     functions.extend(patterns::functions(facts.style));
     functions.push(format::function(facts.style));
+    functions.push(interval_fields::function(facts.style));
     functions
 }
 
@@ -161,9 +168,12 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(kept::functions());
     functions.push(similar::function());
     functions.push(bits::function());
+    functions.push(ties::function());
     functions.push(buckets::function());
     functions.extend(logarithms::functions());
     functions.extend(whole::functions());
+    functions.extend(whole_numbers::functions());
+    functions.extend(checked_floats::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

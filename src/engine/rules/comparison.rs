@@ -3,12 +3,16 @@
 //! decimals, which make 0.1 + 0.2 equal to 0.3, and nanoseconds, which end in the year 2262.
 //! <https://www.postgresql.org/docs/16/typeconv-oper.html>
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, cast,
+};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
@@ -35,6 +39,10 @@ impl AnalyzerRule for Comparison {
 }
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let expression = match expression {
+        Expr::InSubquery(within) => return in_subquery(within, schema),
+        other => other,
+    };
     let is_compared = matches!(
         expression,
         Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_)
@@ -95,6 +103,32 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
     }
     Ok(Transformed::yes(expression))
+}
+
+/// `x IN (SELECT y ..)` compares x and y.
+fn in_subquery(within: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rows = Arc::clone(&within.subquery.subquery);
+    let (qualifier, field) = rows.schema().qualified_field(0);
+    let of_rows = field.data_type().clone();
+    let Ok(of_value) = within.expr.get_type(schema) else {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    };
+    let Some(common) = common(&[of_value.clone(), of_rows.clone()]) else {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    };
+    let mut within = within;
+    if of_value != common {
+        within.expr = Box::new(cast(*within.expr, common.clone()));
+    }
+    if of_rows != common {
+        let name = field.name().clone();
+        let column = Expr::Column(Column::new(qualifier.cloned(), &name));
+        let fitted = LogicalPlanBuilder::from(rows.as_ref().clone())
+            .project(vec![cast(column, common).alias(name)])?
+            .build()?;
+        within.subquery = within.subquery.with_plan(Arc::new(fitted));
+    }
+    Ok(Transformed::yes(Expr::InSubquery(within)))
 }
 
 /// Intervals are compared by their length: a month is 30 days.
