@@ -8,15 +8,16 @@ use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, VisitMut, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
+    VisitMut, VisitorMut,
 };
 
+use super::merged::{self, has_others, is_named, merged_names, merging};
 use super::output_name::{fold, of};
 use super::rules::elements;
-use super::merged::{self, has_others, is_named, merged_names, merging};
 use super::scope::{
-    Item, Scope, Unfolded, expand, is_wildcard, joined, matches_qualifier, unfold, unfold_item,
+    Item, Scope, Unfolded, expand, given_names, is_wildcard, joined, matches_qualifier,
+    plain_column, renamed, unfold, unfold_item,
 };
 use crate::error::{Error, Result};
 
@@ -473,45 +474,5 @@ impl Binder<'_> {
             }
         }
         self.tables.get(&reference).cloned()
-    }
-}
-
-/// Column names after `AS alias (a, b)`.
-fn renamed(columns: Option<Vec<String>>, alias: Option<&TableAlias>) -> Option<Vec<String>> {
-    let given: Vec<String> = alias
-        .iter()
-        .flat_map(|alias| &alias.columns)
-        .map(|column| fold(&column.name))
-        .collect();
-    match columns {
-        Some(mut columns) => {
-            columns
-                .iter_mut()
-                .zip(given)
-                .for_each(|(column, name)| *column = name);
-            Some(columns)
-        }
-        None if given.is_empty() => None,
-        None => Some(given),
-    }
-}
-
-fn given_names(select: &Select) -> Vec<String> {
-    select
-        .projection
-        .iter()
-        .filter_map(|item| match item {
-            SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
-            SelectItem::UnnamedExpr(expression) => Some(of(expression)),
-            _ => None,
-        })
-        .collect()
-}
-
-fn plain_column(expression: &Expr) -> Option<&[Ident]> {
-    match expression {
-        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
-        Expr::CompoundIdentifier(parts) => Some(parts),
-        _ => None,
     }
 }

@@ -45,9 +45,8 @@ pub(super) fn merging(operator: &JoinOperator) -> Option<(&JoinConstraint, Side)
 
 /// Whether a merged column of these joins is not simply the left side's.
 pub(super) fn has_others(tables: &TableWithJoins) -> bool {
-    let is_other = |operator: &JoinOperator| {
-        merging(operator).is_some_and(|(_, side)| side != Side::Left)
-    };
+    let is_other =
+        |operator: &JoinOperator| merging(operator).is_some_and(|(_, side)| side != Side::Left);
     let in_factor = |factor: &TableFactor| match factor {
         TableFactor::NestedJoin {
             table_with_joins, ..
@@ -146,12 +145,14 @@ fn only<'a>(columns: &'a [Unfolded], name: &str, side: &str) -> Result<&'a Unfol
     match (found.next(), found.next()) {
         (Some(column), None) => Ok(column),
         (None, _) => {
-            let message =
-                format!("column \"{name}\" specified in USING clause does not exist in {side} table");
+            let message = format!(
+                "column \"{name}\" specified in USING clause does not exist in {side} table"
+            );
             Err(Error::new(ErrorKind::UndefinedColumn, message))
         }
         (Some(_), Some(_)) => {
-            let message = format!("common column name \"{name}\" appears more than once in {side} table");
+            let message =
+                format!("common column name \"{name}\" appears more than once in {side} table");
             Err(Error::new(ErrorKind::AmbiguousColumn, message))
         }
     }

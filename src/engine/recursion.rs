@@ -109,18 +109,45 @@ fn in_place(name: &str, place: &str) -> String {
 
 /// How often a part of a statement reads a relation of this name.
 fn count(name: &str, of: &impl Visit) -> usize {
-    struct Counter<'a>(&'a str, usize);
-    impl Visitor for Counter<'_> {
-        type Break = ();
-
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-            self.1 += usize::from(reads(factor, self.0));
-            ControlFlow::Continue(())
-        }
-    }
-    let mut counter = Counter(name, 0);
+    let mut counter = Counter {
+        name,
+        n_hidden: 0,
+        count: 0,
+    };
     let _: ControlFlow<()> = of.visit(&mut counter);
-    counter.1
+    counter.count
+}
+
+struct Counter<'a> {
+    name: &'a str,
+    /// Queries around that have another relation of the name.
+    n_hidden: usize,
+    count: usize,
+}
+
+/// Whether a query has another relation of the name.
+fn hides(query: &Query, name: &str) -> bool {
+    let mut own = query.with.iter().flat_map(|with| &with.cte_tables);
+    own.any(|cte| fold(&cte.alias.name) == name)
+}
+
+impl Visitor for Counter<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.n_hidden += usize::from(hides(query, self.name));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.n_hidden -= usize::from(hides(query, self.name));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        self.count += usize::from(self.n_hidden == 0 && reads(factor, self.name));
+        ControlFlow::Continue(())
+    }
 }
 
 fn reads(factor: &TableFactor, wanted: &str) -> bool {
@@ -149,6 +176,7 @@ impl Term<'_> {
     fn body(&mut self, body: &SetExpr, place: Place) -> Result<()> {
         match body {
             SetExpr::Select(select) => self.select(select, place),
+            SetExpr::Query(query) if hides(query, self.name) => Ok(()),
             SetExpr::Query(query) => {
                 for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
                     self.body(&cte.query.body, place)?;
@@ -218,6 +246,7 @@ impl Term<'_> {
 
     fn factor(&mut self, factor: &TableFactor, place: Place) -> Result<()> {
         match factor {
+            TableFactor::Derived { subquery, .. } if hides(subquery, self.name) => Ok(()),
             TableFactor::Derived { subquery, .. } => self.body(&subquery.body, place),
             TableFactor::NestedJoin {
                 table_with_joins, ..

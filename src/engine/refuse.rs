@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinOperator,
-    GroupByExpr, Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, JoinOperator,
+    Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -193,8 +193,7 @@ fn groups_one_expression_twice(select: &Select) -> bool {
     let means = |leaf: &Expr| -> Option<Expr> {
         select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias } => {
-                let is_named =
-                    matches!(leaf, Expr::Identifier(name) if fold(name) == fold(alias));
+                let is_named = matches!(leaf, Expr::Identifier(name) if fold(name) == fold(alias));
                 is_named.then(|| expr.clone())
             }
             _ => None,
@@ -248,6 +247,8 @@ const SET_RETURNING: &[&str] = &[
     "jsonb_array_elements",
     "jsonb_array_elements_text",
     "range",
+    "regexp_matches",
+    "regexp_split_to_table",
 ];
 
 fn function(function: &Function) -> ControlFlow<Error> {

@@ -2,13 +2,13 @@
 //! stands for among them.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, SelectItem, SelectItemQualifiedWildcardKind,
+    Expr, Ident, JoinConstraint, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias,
     WildcardAdditionalOptions,
 };
 
 use super::bind::shown;
 use super::merged::{Side, merged, merged_names};
-use super::output_name::fold;
+use super::output_name::{fold, of};
 
 /// One relation of a FROM.
 #[derive(Clone)]
@@ -145,4 +145,47 @@ pub(super) fn expand(list: &[SelectItem], scope: &Scope) -> Vec<SelectItem> {
             _ => vec![item.clone()],
         })
         .collect()
+}
+
+/// Column names after `AS alias (a, b)`.
+pub(super) fn renamed(
+    columns: Option<Vec<String>>,
+    alias: Option<&TableAlias>,
+) -> Option<Vec<String>> {
+    let given: Vec<String> = alias
+        .iter()
+        .flat_map(|alias| &alias.columns)
+        .map(|column| fold(&column.name))
+        .collect();
+    match columns {
+        Some(mut columns) => {
+            columns
+                .iter_mut()
+                .zip(given)
+                .for_each(|(column, name)| *column = name);
+            Some(columns)
+        }
+        None if given.is_empty() => None,
+        None => Some(given),
+    }
+}
+
+pub(super) fn given_names(select: &Select) -> Vec<String> {
+    select
+        .projection
+        .iter()
+        .filter_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
+            SelectItem::UnnamedExpr(expression) => Some(of(expression)),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn plain_column(expression: &Expr) -> Option<&[Ident]> {
+    match expression {
+        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
+        Expr::CompoundIdentifier(parts) => Some(parts),
+        _ => None,
+    }
 }

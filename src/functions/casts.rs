@@ -35,7 +35,11 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
 /// As `charin` and then `charout` in char.c: the first byte, or the one that three octal digits behind
 /// a backslash name; bytes that are no ASCII are written as such, and the byte 0 as nothing.
 fn one_byte(text: &str) -> String {
-    let octal = |digit: u8| (b'0'..=b'7').contains(&digit).then(|| u32::from(digit - b'0'));
+    let octal = |digit: u8| {
+        (b'0'..=b'7')
+            .contains(&digit)
+            .then(|| u32::from(digit - b'0'))
+    };
     let byte = match text.as_bytes() {
         [b'\\', first, second, third] => {
             let digits = (octal(*first), octal(*second), octal(*third));

@@ -27,7 +27,9 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 move |row| {
                     let value = compute(integer(&row[0]).into(), integer(&row[1]).into());
                     let value = value.and_then(|value| i32::try_from(value).ok());
-                    value.map(ScalarValue::from).ok_or_else(|| out_of_range("integer"))
+                    value
+                        .map(ScalarValue::from)
+                        .ok_or_else(|| out_of_range("integer"))
                 },
             )
             .with(
@@ -36,7 +38,9 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
                 move |row| {
                     let value = compute(integer(&row[0]).into(), integer(&row[1]).into());
                     let value = value.and_then(|value| i64::try_from(value).ok());
-                    value.map(ScalarValue::from).ok_or_else(|| out_of_range("bigint"))
+                    value
+                        .map(ScalarValue::from)
+                        .ok_or_else(|| out_of_range("bigint"))
                 },
             )
             .udf()

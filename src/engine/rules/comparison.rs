@@ -9,7 +9,9 @@ use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction};
+use datafusion::logical_expr::expr::{
+    Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction,
+};
 use datafusion::logical_expr::{
     Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, cast,
 };
@@ -17,7 +19,7 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
 use crate::error::{Error, ErrorKind};
-use crate::functions::spans;
+use crate::functions::{input, spans};
 use crate::types::{self, oid};
 
 /// Functions that choose among their arguments, and the one that lists them.
@@ -92,7 +94,12 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Some(common) = common(&types).or_else(|| read_as(&types)) else {
         return Ok(Transformed::new_transformed(expression, has_changed));
     };
+    let are_uuids = types.contains(&DataType::FixedSizeBinary(UUID_BYTES));
     for (operand, of) in operands.iter_mut().zip(&types) {
+        if are_uuids && let Some(bytes) = uuid_bytes(operand) {
+            **operand = cast(bytes, common.clone());
+            continue;
+        }
         let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
         if *of != common && !of.is_null() && (is_open || !is_text(of)) {
             let mut inner = std::mem::take(*operand);
@@ -218,6 +225,22 @@ fn read_as(types: &[DataType]) -> Option<DataType> {
         _ => return None,
     };
     (others.all(|other| other == first) && types.iter().any(is_text)).then_some(read)
+}
+
+/// Bytes of a UUID, which Parquet files have as bytes of a fixed length.
+const UUID_BYTES: i32 = 16;
+
+/// The bytes of a quoted UUID; `None` of everything else.
+fn uuid_bytes(operand: &Expr) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = operand else {
+        return None;
+    };
+    let digits: String = input::uuid(text).ok()?.replace('-', "");
+    let bytes: Option<Vec<u8>> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+        .collect();
+    Some(Expr::Literal(ScalarValue::Binary(Some(bytes?)), None))
 }
 
 /// Where types meet; `None` where DataFusion finds the same.

@@ -46,10 +46,7 @@ impl ExprPlanner for IntervalOperators {
 }
 
 /// Two times have no sum: it would be one of a time and an interval, and either could be that.
-fn not_of_times(
-    binary: RawBinaryExpr,
-    schema: &DFSchema,
-) -> Result<PlannerResult<RawBinaryExpr>> {
+fn not_of_times(binary: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
     let is_time = |operand: &Expr| {
         let of = operand.get_type(schema);
         of.is_ok_and(|of| matches!(of, DataType::Time64(_)))

@@ -32,6 +32,7 @@ pub(in crate::engine) mod normalize;
 mod null_aware_in;
 mod numbers;
 mod numeric_literals;
+mod ordinality;
 pub(in crate::engine) mod rows_in_lists;
 mod single_value;
 mod subquery_array;

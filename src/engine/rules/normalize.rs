@@ -5,16 +5,16 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 
 use super::calls::{
     bits_as_number, called_without_parentheses, keywords, ntile, ordered_if_distinct, other_call,
 };
 use super::{
-    array_casts, catalog_functions, characters, interval_literals, numeric_literals, subquery_array,
-    values_casts,
+    array_casts, catalog_functions, characters, interval_literals, numeric_literals,
+    subquery_array, values_casts,
 };
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};

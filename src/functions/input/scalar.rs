@@ -141,7 +141,10 @@ pub(super) fn float<T: std::str::FromStr + Copy + Into<f64>>(
 }
 
 /// In PostgreSQL's own spelling, so that equal ones are equal texts.
-pub(in crate::functions) fn uuid(text: &str) -> Result<String> {
+///
+/// # Errors
+/// The text is no UUID.
+pub fn uuid(text: &str) -> Result<String> {
     let inner = text
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'))

@@ -205,7 +205,8 @@ impl Writer<'_> {
                 Err(invalid("quantifier operand invalid"))
             }
             Some(other) => {
-                self.out.push_str(&regex::escape(other.encode_utf8(&mut [0; 4])));
+                self.out
+                    .push_str(&regex::escape(other.encode_utf8(&mut [0; 4])));
                 Ok((None, false))
             }
             None => Ok((None, false)),
@@ -336,10 +337,13 @@ impl Writer<'_> {
             return Ok(false);
         }
         if matches!(letter, '1'..='9') {
-            return Err(Error::unsupported("a back reference in a regular expression"));
+            return Err(Error::unsupported(
+                "a back reference in a regular expression",
+            ));
         }
         let character = self.character(letter)?;
-        self.out.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
+        self.out
+            .push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
         Ok(false)
     }
 
@@ -394,7 +398,8 @@ impl Writer<'_> {
                 Some('-') => {
                     // Of a range, or itself at an end.
                     let is_last = self.peek() == Some(']');
-                    self.out.push_str(if is_first || is_last { "\\-" } else { "-" });
+                    self.out
+                        .push_str(if is_first || is_last { "\\-" } else { "-" });
                 }
                 Some('\\') => match self.next() {
                     Some(class @ ('d' | 's' | 'w')) => {
@@ -452,38 +457,4 @@ impl Writer<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(pattern: &str, expected: &str, is_greedy: bool) {
-        let flags = Flags::of("").expect("no letter is wrong");
-        let written = written(pattern, &flags).expect("the pattern is one");
-        assert_eq!((written.text.as_str(), written.is_greedy), (expected, is_greedy));
-    }
-
-    #[test]
-    fn patterns_are_written_in_the_other_syntax() {
-        check("a.c", "(?s)a.c", true);
-        check("(b[^b]+)", "(?s)(b(?:[^b])+)", true);
-        check("x*?y+", "(?s)(?:x)*?(?:y)+", false);
-        check("x*?|y", "(?s)(?:x)*?|y", true);
-        check("\\mfoo\\M", "(?s)\\b{start}foo\\b{end}", true);
-        check("a{2}b", "(?s)(?:a){2}b", true);
-        check("[]a-]{", "(?s)[\\]a\\-]\\{", true);
-    }
-
-    #[test]
-    fn what_is_none_is_refused() {
-        let flags = Flags::of("").expect("no letter is wrong");
-        let wrong = ["(a", "a)", "[a", "a{2,1}", "*a", "a**", "\\q", "^*", "[[:nothing:]]"];
-        for wrong in wrong {
-            let error = written(wrong, &flags).expect_err("it is wrong");
-            assert_eq!(error.kind(), ErrorKind::InvalidRegularExpression, "{wrong}");
-        }
-        for refused in ["(.)\\1", "a(?=b)", "(a*?)*", "***=x"] {
-            let error = written(refused, &flags).expect_err("it is refused");
-            assert_eq!(error.kind(), ErrorKind::FeatureNotSupported, "{refused}");
-        }
-        assert!(Flags::of("z").is_err());
-    }
-}
+mod tests;
