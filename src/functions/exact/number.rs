@@ -3,6 +3,8 @@
 //! Each result has the scale that numeric.c chooses for it (at least 16 significant digits), and is
 //! rounded there once, from a value with many more digits.
 
+use std::f64::consts::{LN_10, LOG10_E};
+
 use num_bigint::{BigInt, Sign};
 
 /// Significant digits that a result has at least (`NUMERIC_MIN_SIG_DIGITS`).
@@ -15,9 +17,6 @@ const GUARD_DIGITS: i64 = 25;
 pub(super) const DIGITS_MAX: i64 = 76;
 /// Decimal digits of a digit of PostgreSQL's numerics (`DEC_DIGITS`).
 const GROUP_DIGITS: i64 = 4;
-/// The decimal logarithm of e.
-const LOG10_E: f64 = 0.434_294_481_903_252;
-const LN_10: f64 = 2.302_585_092_994_046;
 
 /// Why there is no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

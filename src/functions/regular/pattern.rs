@@ -3,7 +3,7 @@
 //!
 //! What that crate cannot do is refused: back references and constraints that look around.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Pattern, Result};
 
 /// The most repetitions that a quantifier counts (`DUPMAX` in regguts.h).
 const REPETITIONS_MAX: u32 = 255;
@@ -124,7 +124,7 @@ pub(super) fn written(pattern: &str, flags: &Flags) -> Result<Written> {
 
 fn invalid(what: &str) -> Error {
     let message = format!("invalid regular expression: {what}");
-    Error::new(ErrorKind::InvalidRegularExpression, message)
+    Error::new(ErrorKind::InvalidPattern(Pattern::Regular), message)
 }
 
 /// Whether a part prefers long matches or short ones; `None` where it matches one length only.

@@ -23,21 +23,21 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             "regexp_count",
             &[T, T, I, T],
             2,
-            DataType::Int32,
+            &DataType::Int32,
             |last, row| count(last, row).map(|count| ScalarValue::Int32(Some(count))),
         ),
         with_optional(
             "regexp_instr",
             &[T, T, I, I, I, T, I],
             2,
-            DataType::Int32,
+            &DataType::Int32,
             |last, row| place(last, row).map(|place| ScalarValue::Int32(Some(place))),
         ),
         with_optional(
             "regexp_like",
             &[T, T, T],
             2,
-            DataType::Boolean,
+            &DataType::Boolean,
             |last, row| {
                 let (expression, flags) = last.expression(text(&row[1]), optional(row, 2))?;
                 match flags.is_global {
@@ -50,7 +50,7 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             "regexp_substr",
             &[T, T, I, I, T, I],
             2,
-            DataType::Utf8,
+            &DataType::Utf8,
             |last, row| part(last, row).map(ScalarValue::Utf8),
         ),
     ]
@@ -61,7 +61,7 @@ fn with_optional(
     name: &'static str,
     takes: &[Kind],
     fewest: usize,
-    gives: DataType,
+    gives: &DataType,
     body: fn(&Last, Row<'_>) -> Result<ScalarValue>,
 ) -> Arc<ScalarUDF> {
     let last = Arc::new(Last::default());
