@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal256Array, Int32Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal256Type, Field, FieldRef, i256};
+use arrow::datatypes::{DataType, Decimal256Type, i256};
 use datafusion::common::{Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::overloads::undefined;
@@ -91,18 +90,6 @@ impl ScalarUDFImpl for Decimals {
             Kind::Scale | Kind::MinScale => DataType::Int32,
             Kind::TrimScale => coerced[0].clone(),
         })
-    }
-
-    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
-        let of = arguments.arg_fields.iter().map(|it| it.data_type().clone());
-        let of: Vec<DataType> = of.collect();
-        let general = self.return_type(&of)?;
-        let literal = arguments.scalar_arguments.first().copied().flatten();
-        let data_type = match (self.kind, literal) {
-            (Kind::TrimScale, Some(literal)) => trimmed_type(literal).unwrap_or(general),
-            _ => general,
-        };
-        Ok(Arc::new(Field::new(self.name(), data_type, true)))
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
@@ -196,18 +183,19 @@ fn needed(mut unscaled: i256, mut scale: i8) -> i8 {
     scale
 }
 
-/// The type of a literal without the zeros at its end.
-fn trimmed_type(literal: &ScalarValue) -> Option<DataType> {
-    match literal {
+/// A literal without the zeros at its end; `None` of NULL, and of what is no numeric.
+pub(super) fn trimmed(literal: &ScalarValue) -> Option<ScalarValue> {
+    let to = match literal {
         ScalarValue::Decimal128(Some(value), precision, scale) => {
             let needed = needed(i256::from_i128(*value), *scale);
-            Some(DataType::Decimal128(*precision, needed))
+            DataType::Decimal128(*precision, needed)
         }
         ScalarValue::Decimal256(Some(value), precision, scale) => {
-            Some(DataType::Decimal256(*precision, needed(*value, *scale)))
+            DataType::Decimal256(*precision, needed(*value, *scale))
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    literal.cast_to(&to).ok()
 }
 
 #[cfg(test)]

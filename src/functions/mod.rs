@@ -59,6 +59,7 @@ use crate::catalog::system::Builtin;
 use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
 pub use bits::BITS_AS_BIGINT;
+pub use exact::exact_value;
 pub use expanded::EXPANDED_LIST;
 pub use interval_fields::INTERVAL_OF_FIELDS;
 pub use kept::{makes_ranges, range_taken_by, row};

@@ -10,12 +10,14 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Case, ScalarFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
+use crate::engine::session_style;
 use crate::error::{Error, ErrorKind};
-use crate::functions::input::Digits;
+use crate::functions::input;
+use crate::functions::output::Style;
 use crate::types::{self, oid};
 
 /// Runs before types are fitted.
@@ -27,10 +29,11 @@ impl AnalyzerRule for MatchingTypes {
         "postgres_matching_types"
     }
 
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, options: &ConfigOptions) -> Result<LogicalPlan> {
+        let style = session_style::of(options);
         let is_retyped = Cell::new(false);
         let rewrite = |expression: Expr, schema: &DFSchema| {
-            let rewritten = of_expression(expression, schema)?;
+            let rewritten = of_expression(expression, schema, &style)?;
             is_retyped.set(is_retyped.get() || rewritten.transformed);
             Ok(rewritten)
         };
@@ -43,7 +46,7 @@ impl AnalyzerRule for MatchingTypes {
             };
             match plan.data {
                 LogicalPlan::Union(union) => {
-                    let rewritten = of_union(union)?;
+                    let rewritten = of_union(union, &style)?;
                     is_retyped.set(is_retyped.get() || rewritten.transformed);
                     Ok(rewritten)
                 }
@@ -54,7 +57,7 @@ impl AnalyzerRule for MatchingTypes {
     }
 }
 
-fn of_expression(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+fn of_expression(expression: Expr, schema: &DFSchema, style: &Style) -> Result<Transformed<Expr>> {
     let mut expression = expression;
     let (what, mut choices): (String, Vec<&mut Expr>) = match &mut expression {
         // The last choice counts first, as in transformCaseExpr in parse_expr.c.
@@ -90,14 +93,14 @@ fn of_expression(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr
     let mut has_changed = false;
     for (choice, is) in choices.iter_mut().zip(&all) {
         if let Some(text) = &is.text {
-            **choice = meeting.read(text)?;
+            **choice = meeting.read(text, style)?;
             has_changed = true;
         }
     }
     Ok(Transformed::new_transformed(expression, has_changed))
 }
 
-fn of_union(union: Union) -> Result<Transformed<LogicalPlan>> {
+fn of_union(union: Union, style: &Style) -> Result<Transformed<LogicalPlan>> {
     let n_columns = union.schema.fields().len();
     let mut read: Vec<Vec<Option<Expr>>> = vec![vec![None; n_columns]; union.inputs.len()];
     for column in 0..n_columns {
@@ -108,7 +111,7 @@ fn of_union(union: Union) -> Result<Transformed<LogicalPlan>> {
         };
         for (of_input, choice) in read.iter_mut().zip(&all) {
             if let Some(text) = &choice.text {
-                of_input[column] = Some(meeting.read(text)?);
+                of_input[column] = Some(meeting.read(text, style)?);
             }
         }
     }
@@ -198,6 +201,7 @@ fn category(type_oid: u32) -> Option<Category> {
 
 /// The type that values meet in, as far as literals have to know it.
 struct Meeting {
+    type_oid: u32,
     data_type: DataType,
 }
 
@@ -207,7 +211,7 @@ struct Meeting {
 /// They are of kinds that do not meet.
 fn meeting(what: &str, all: &[Choice]) -> Result<Option<Meeting>> {
     let mut first: Option<(u32, Category)> = None;
-    let mut largest: Option<(usize, DataType)> = None;
+    let mut largest: Option<(usize, Meeting)> = None;
     for choice in all.iter().filter(|it| it.text.is_none() && !it.is_null) {
         let type_oid = types::of_field(&choice.field).oid;
         let is_plain = types::kept(&choice.field).is_none();
@@ -222,12 +226,16 @@ fn meeting(what: &str, all: &[Choice]) -> Result<Option<Meeting>> {
         let size = SIZES.iter().position(|known| *known == type_oid);
         let size = size.unwrap_or_default();
         if largest.as_ref().is_none_or(|(most, _)| size > *most) {
-            largest = Some((size, choice.field.data_type().clone()));
+            let data_type = choice.field.data_type().clone();
+            let meeting = Meeting {
+                type_oid,
+                data_type,
+            };
+            largest = Some((size, meeting));
         }
     }
     let is_text = matches!(first, None | Some((_, Category::Text)));
-    let data_type = largest.filter(|_| !is_text).map(|(_, of)| of);
-    Ok(data_type.map(|data_type| Meeting { data_type }))
+    Ok(largest.filter(|_| !is_text).map(|(_, meeting)| meeting))
 }
 
 /// Types of one kind, each before those that it turns into.
@@ -245,18 +253,14 @@ const SIZES: [u32; 9] = [
 
 impl Meeting {
     /// A quoted literal as a value of the type. Numerics keep the digits that they are written with.
-    fn read(&self, text: &str) -> Result<Expr> {
-        match &self.data_type {
-            DataType::Decimal128(..) | DataType::Decimal256(..) => {
-                let value = Digits::of(text).and_then(Digits::into_scalar);
-                let value = value.map_err(|error| DataFusionError::External(Box::new(error)))?;
-                Ok(Expr::Literal(value, None))
-            }
-            other => {
-                let literal = Expr::Literal(ScalarValue::Utf8(Some(text.to_owned())), None);
-                Ok(cast(literal, other.clone()))
-            }
-        }
+    fn read(&self, text: &str, style: &Style) -> Result<Expr> {
+        let value = input::value(text, self.type_oid, style)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let value = match &self.data_type {
+            DataType::Decimal128(..) | DataType::Decimal256(..) => value,
+            other => value.cast_to(other)?,
+        };
+        Ok(Expr::Literal(value, None))
     }
 }
 

@@ -3,7 +3,8 @@
 //! <https://www.postgresql.org/docs/16/functions-math.html>
 //!
 //! In PostgreSQL each numeric has a scale of its own, and in a column of Arrow all have one. What is
-//! computed of literals alone has its scale when the statement is planned.
+//! computed of literals alone becomes a literal with its own scale when the statement is planned
+//! (`rules::exact_literals`).
 
 mod number;
 
@@ -11,14 +12,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use super::checked_floats::exp;
+use super::decimals::trimmed;
 use super::input::Digits;
 use super::logarithms::{logarithm, raised};
 use super::overloads::undefined;
@@ -26,18 +27,20 @@ use super::scalar::external;
 use crate::error::{Error, ErrorKind, Mathematical, Result};
 use number::{DIGITS_MAX, NoResult, Number};
 
+/// The functions by their names.
+const FUNCTIONS: [(&str, Kind); 7] = [
+    ("sqrt", Kind::Sqrt),
+    ("exp", Kind::Exp),
+    ("ln", Kind::Ln),
+    ("log", Kind::Log),
+    ("log10", Kind::Log10),
+    ("power", Kind::Power),
+    ("pow", Kind::Power),
+];
+
 /// The functions of this room.
 pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
-    let named = [
-        ("sqrt", Kind::Sqrt),
-        ("exp", Kind::Exp),
-        ("ln", Kind::Ln),
-        ("log", Kind::Log),
-        ("log10", Kind::Log10),
-        ("power", Kind::Power),
-        ("pow", Kind::Power),
-    ];
-    named
+    FUNCTIONS
         .into_iter()
         .map(|(name, kind)| {
             Arc::new(ScalarUDF::from(Exact {
@@ -47,6 +50,25 @@ pub(super) fn functions() -> Vec<Arc<ScalarUDF>> {
             }))
         })
         .collect()
+}
+
+/// What one of the functions, or `trim_scale`, gives for literals of numeric; `None` where it is not
+/// numeric, and for other functions.
+///
+/// # Errors
+/// It has no value, or one of too many digits.
+pub fn exact_value(name: &str, literals: &[ScalarValue]) -> Result<Option<ScalarValue>> {
+    let given: Vec<DataType> = literals.iter().map(ScalarValue::data_type).collect();
+    if !are_numeric(&given) {
+        return Ok(None);
+    }
+    if let ("trim_scale", [literal]) = (name, literals) {
+        return Ok(trimmed(literal));
+    }
+    match FUNCTIONS.iter().find(|(known, _)| *known == name) {
+        Some((name, kind)) => exact(*kind, name, literals),
+        None => Ok(None),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,36 +134,7 @@ impl ScalarUDFImpl for Exact {
         }
     }
 
-    fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> DataFusionResult<FieldRef> {
-        let given = arguments.arg_fields.iter().map(|it| it.data_type().clone());
-        let given: Vec<DataType> = given.collect();
-        let general = self.return_type(&given)?;
-        let literals: Option<Vec<&ScalarValue>> =
-            arguments.scalar_arguments.iter().copied().collect();
-        let exact = match literals {
-            Some(literals) if are_numeric(&given) => self.exact(&literals).map_err(external)?,
-            _ => None,
-        };
-        let data_type = exact.map_or(general, |value| value.data_type());
-        Ok(Arc::new(Field::new(self.name, data_type, true)))
-    }
-
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
-        let to = call.return_field.data_type();
-        if is_decimal(to) {
-            let literals: Option<Vec<&ScalarValue>> = call
-                .args
-                .iter()
-                .map(|argument| match argument {
-                    ColumnarValue::Scalar(value) => Some(value),
-                    ColumnarValue::Array(_) => None,
-                })
-                .collect();
-            let literals = literals.unwrap_or_default();
-            let exact = self.exact(&literals).map_err(external)?;
-            let value = exact.unwrap_or(ScalarValue::Null).cast_to(to)?;
-            return Ok(ColumnarValue::Scalar(value));
-        }
         let are_scalars = call
             .args
             .iter()
@@ -156,29 +149,6 @@ impl ScalarUDFImpl for Exact {
 }
 
 impl Exact {
-    /// The value of literals; `None` where one of them is NULL or none that is known here.
-    fn exact(&self, literals: &[&ScalarValue]) -> Result<Option<ScalarValue>> {
-        let numbers = literals.iter().map(|literal| number_of(literal));
-        let Some(numbers) = numbers.collect::<Option<Vec<_>>>() else {
-            return Ok(None);
-        };
-        let ten = || Number::of("10").ok_or(NoResult::TooLong);
-        let result = match (self.kind, numbers.as_slice()) {
-            (Kind::Sqrt, [of]) => of.sqrt(),
-            (Kind::Exp, [of]) => of.exp(),
-            (Kind::Ln, [of]) => of.ln(),
-            (Kind::Log | Kind::Log10, [of]) => ten().and_then(|ten| of.log(&ten)),
-            (Kind::Log, [base, of]) => of.log(base),
-            (Kind::Power, [base, exponent]) => base.power(exponent),
-            _ => return Ok(None),
-        };
-        let result = result.map_err(|why| failure(why, self.name))?;
-        let digits = Digits::of(&result.text()).and_then(Digits::into_scalar);
-        digits
-            .map(Some)
-            .map_err(|_| failure(NoResult::TooLong, self.name))
-    }
-
     fn floats(&self, columns: &[ArrayRef]) -> DataFusionResult<Float64Array> {
         let floats = columns.iter().map(|column| {
             let floats = cast(column, &DataType::Float64)?;
@@ -207,6 +177,29 @@ impl Exact {
             (Kind::Power, _) => of_two(raised),
         }
     }
+}
+
+/// The value of literals; `None` where one of them is NULL or none that is known here.
+fn exact(kind: Kind, name: &str, literals: &[ScalarValue]) -> Result<Option<ScalarValue>> {
+    let numbers = literals.iter().map(number_of);
+    let Some(numbers) = numbers.collect::<Option<Vec<_>>>() else {
+        return Ok(None);
+    };
+    let ten = || Number::of("10").ok_or(NoResult::TooLong);
+    let result = match (kind, numbers.as_slice()) {
+        (Kind::Sqrt, [of]) => of.sqrt(),
+        (Kind::Exp, [of]) => of.exp(),
+        (Kind::Ln, [of]) => of.ln(),
+        (Kind::Log | Kind::Log10, [of]) => ten().and_then(|ten| of.log(&ten)),
+        (Kind::Log, [base, of]) => of.log(base),
+        (Kind::Power, [base, exponent]) => base.power(exponent),
+        _ => return Ok(None),
+    };
+    let result = result.map_err(|why| failure(why, name))?;
+    let digits = Digits::of(&result.text()).and_then(Digits::into_scalar);
+    digits
+        .map(Some)
+        .map_err(|_| failure(NoResult::TooLong, name))
 }
 
 /// As `dsqrt` in float.c.
