@@ -20,6 +20,15 @@ pub enum Mathematical {
     WidthBucket,
 }
 
+/// What is wrong with a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pattern {
+    /// What escapes in it is not one character.
+    Escape,
+    /// It is no regular expression.
+    Regular,
+}
+
 /// The kinds of failure a user can meet. Named after PostgreSQL's condition names
 /// (manual, appendix A) wherever it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,8 +113,8 @@ pub enum ErrorKind {
     DatatypeMismatch,
     /// A literal or parameter that is not of its type.
     InvalidTextRepresentation,
-    /// What escapes in a pattern is not one character.
-    InvalidEscapeSequence,
+    /// A pattern that is none.
+    InvalidPattern(Pattern),
     /// A binary parameter that is not of its type.
     InvalidBinaryRepresentation,
     /// A date or time that cannot be read.
@@ -134,6 +143,10 @@ pub enum ErrorKind {
     ProtocolViolation,
     /// A row of a file that does not fit the table's columns.
     InvalidRowData,
+    /// A query that reads itself where none may.
+    InvalidRecursion,
+    /// A value that no type holds: the letter of number 0.
+    ProgramLimitExceeded,
     /// A scalar subquery with more than one row.
     CardinalityViolation,
     /// A statement the planner refuses for a reason of its own.

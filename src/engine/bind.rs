@@ -4,22 +4,23 @@
 //! Works on the tree, before planning: only here is it still known which names were quoted.
 
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, VisitMut, VisitorMut,
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
+    VisitMut, VisitorMut,
 };
 
+use super::merged::{self, has_others, is_named, merged_names, merging};
 use super::output_name::{fold, of};
 use super::rules::elements;
 use super::scope::{
-    Item, Scope, Unfolded, expand, is_wildcard, joined, matches_qualifier, merging, unfold,
-    unfold_item,
+    Item, Scope, Unfolded, expand, given_names, is_wildcard, joined, matches_qualifier,
+    plain_column, renamed, unfold, unfold_item,
 };
 use super::system_columns;
+use crate::error::{Error, Result};
 
 /// Ends a name that was made distinct; what follows is left out of the answer. No name in SQL
 /// text holds it, for PostgreSQL's lexer takes no control characters in names.
@@ -29,7 +30,14 @@ const MARK: char = '\u{1}';
 pub(super) type TableColumns = HashMap<TableReference, Vec<String>>;
 
 /// Binds the names of a query whose tables have these columns; `views` are those that are none.
-pub(super) fn bind(query: &mut Query, tables: &TableColumns, views: &HashSet<TableReference>) {
+///
+/// # Errors
+/// Joins merge columns that are not there, or are not known.
+pub(super) fn bind(
+    query: &mut Query,
+    tables: &TableColumns,
+    views: &HashSet<TableReference>,
+) -> Result<()> {
     let mut binder = Binder {
         tables,
         views,
@@ -37,8 +45,10 @@ pub(super) fn bind(query: &mut Query, tables: &TableColumns, views: &HashSet<Tab
         ctes: Vec::new(),
         scopes: Vec::new(),
     };
-    // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut binder);
+    match query.visit(&mut binder) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
 }
 
 /// The name a client sees: without the mark that made it distinct.
@@ -85,9 +95,9 @@ struct Binder<'a> {
 }
 
 impl VisitorMut for Binder<'_> {
-    type Break = Infallible;
+    type Break = Error;
 
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         self.open_ctes(query);
         let scope = match query.body.as_ref() {
             // ORDER BY sees the names that the select list gives, then the FROM.
@@ -101,23 +111,28 @@ impl VisitorMut for Binder<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Infallible> {
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Error> {
         self.scopes.pop();
         self.ctes.pop();
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         if self.names_system_columns && system_columns::are_named(select) {
             system_columns::name_tables(select, &|name| self.has_system_columns(name));
         }
         let scope = self.scope(&select.from);
         self.scopes.push(scope);
         self.bind_list(select);
+        for tables in select.from.iter_mut().filter(|tables| has_others(tables)) {
+            if let Err(error) = self.write_out_merges(tables) {
+                return ControlFlow::Break(error);
+            }
+        }
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
         if self.names_system_columns && system_columns::are_named(select) {
             system_columns::provide(select, &|name| self.has_system_columns(name));
@@ -125,11 +140,12 @@ impl VisitorMut for Binder<'_> {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Infallible> {
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         match expression {
-            Expr::Identifier(name) => match self.value_of(name) {
-                Some(column) => *expression = Expr::CompoundIdentifier(column),
-                None => self.bind_name(&[], name),
+            Expr::Identifier(name) => match (self.merged_column(name), self.value_of(name)) {
+                (Some(merged), _) => *expression = merged,
+                (None, Some(column)) => *expression = Expr::CompoundIdentifier(column),
+                (None, None) => self.bind_name(&[], name),
             },
             Expr::CompoundIdentifier(parts) => {
                 if let Some((name, qualifier)) = parts.split_last_mut() {
@@ -199,6 +215,56 @@ impl Binder<'_> {
         None
     }
 
+    /// The merged column that a name stands for, where it is not simply the left side's.
+    fn merged_column(&self, name: &Ident) -> Option<Expr> {
+        for scope in self.scopes.iter().rev() {
+            if scope.given.contains(&fold(name)) {
+                return None;
+            }
+            let star = scope.star.iter().flatten();
+            let is_only = star.filter(|column| is_named(&column.name, name)).count() == 1;
+            let mut merged = scope.merged.iter();
+            let found = merged.find(|column| is_named(&column.name, name));
+            if let (Some(found), true) = (found, is_only) {
+                return Some(found.expression.clone());
+            }
+            let mut columns = scope.items.iter().filter_map(|item| item.columns.as_ref());
+            if columns.any(|columns| columns.iter().any(|column| is_named(column, name))) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Gives joins the conditions that USING and NATURAL stand for. What `*` stands for in them.
+    fn write_out_merges(&mut self, tables: &mut TableWithJoins) -> Result<Vec<Unfolded>> {
+        let mut columns = self.written_out(&mut tables.relation)?;
+        for join in &mut tables.joins {
+            let right = self.written_out(&mut join.relation)?;
+            let Some((constraint, side)) = merging(&join.join_operator) else {
+                columns.extend(right);
+                continue;
+            };
+            let condition = merged::condition(constraint, &columns, &right)?;
+            let merged = joined(columns, right, Some((constraint, side)));
+            columns = merged.ok_or_else(merged::unknown)?;
+            merged::set_condition(&mut join.join_operator, condition);
+        }
+        Ok(columns)
+    }
+
+    fn written_out(&mut self, factor: &mut TableFactor) -> Result<Vec<Unfolded>> {
+        if let TableFactor::NestedJoin {
+            table_with_joins,
+            alias: None,
+        } = factor
+        {
+            return self.write_out_merges(table_with_joins);
+        }
+        let columns = self.add_factor(&mut Scope::default(), factor);
+        columns.ok_or_else(merged::unknown)
+    }
+
     /// Gives a select list distinct names, spelled as PostgreSQL spells them.
     fn bind_list(&mut self, select: &mut Select) {
         let scope = self
@@ -227,7 +293,9 @@ impl Binder<'_> {
         for (item, name) in select.projection.iter_mut().zip(names) {
             let (expression, current) = match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    let spelled = plain_column(expression).map(|column| self.spelling_of(column));
+                    let is_merged = matches!(expression, Expr::Identifier(name) if self.merged_column(name).is_some());
+                    let plain = plain_column(expression).filter(|_| !is_merged);
+                    let spelled = plain.map(|column| self.spelling_of(column));
                     (expression.clone(), spelled)
                 }
                 SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), Some(fold(alias))),
@@ -318,7 +386,13 @@ impl Binder<'_> {
             ..Scope::default()
         };
         for tables in from {
-            let columns = self.add_joined(&mut scope, tables);
+            let mut names = Vec::new();
+            let columns = self.add_joined(&mut scope, tables, &mut names);
+            if has_others(tables) {
+                let columns = columns.iter().flatten();
+                let merged = columns.filter(|column| names.contains(&column.name));
+                scope.merged.extend(merged.cloned());
+            }
             scope.star = scope.star.take().zip(columns).map(|(mut star, columns)| {
                 star.extend(columns);
                 star
@@ -327,18 +401,42 @@ impl Binder<'_> {
         scope
     }
 
-    /// Adds joined relations to a scope. What `*` stands for in them, if that is known.
-    fn add_joined(&mut self, scope: &mut Scope, tables: &TableWithJoins) -> Option<Vec<Unfolded>> {
-        let mut columns = self.add_factor(scope, &tables.relation);
+    /// Adds joined relations to a scope, and the names of their merged columns. What `*` stands for in
+    /// them, if that is known.
+    fn add_joined(
+        &mut self,
+        scope: &mut Scope,
+        tables: &TableWithJoins,
+        names: &mut Vec<String>,
+    ) -> Option<Vec<Unfolded>> {
+        let mut columns = self.add_nested(scope, &tables.relation, names);
         for join in &tables.joins {
-            let right = self.add_factor(scope, &join.relation);
-            let constraint = merging(&join.join_operator);
-            scope.merges |= constraint.is_some();
-            columns = columns
-                .zip(right)
-                .and_then(|(left, right)| joined(left, right, constraint));
+            let right = self.add_nested(scope, &join.relation, names);
+            let merging = merging(&join.join_operator);
+            scope.merges |= merging.is_some();
+            columns = columns.zip(right).and_then(|(left, right)| {
+                if let Some((constraint, _)) = merging {
+                    names.extend(merged_names(constraint, &left, &right)?);
+                }
+                joined(left, right, merging)
+            });
         }
         columns
+    }
+
+    fn add_nested(
+        &mut self,
+        scope: &mut Scope,
+        factor: &TableFactor,
+        names: &mut Vec<String>,
+    ) -> Option<Vec<Unfolded>> {
+        match factor {
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias: None,
+            } => self.add_joined(scope, table_with_joins, names),
+            factor => self.add_factor(scope, factor),
+        }
     }
 
     fn add_factor(&mut self, scope: &mut Scope, factor: &TableFactor) -> Option<Vec<Unfolded>> {
@@ -363,12 +461,6 @@ impl Binder<'_> {
             TableFactor::Derived {
                 subquery, alias, ..
             } => (Vec::new(), self.query_names(subquery), alias.as_ref()),
-            TableFactor::NestedJoin {
-                table_with_joins,
-                alias: None,
-            } => {
-                return self.add_joined(scope, table_with_joins);
-            }
             TableFactor::UNNEST { alias, .. } | TableFactor::Function { alias, .. } => {
                 (Vec::new(), None, alias.as_ref())
             }
@@ -409,45 +501,5 @@ impl Binder<'_> {
             }
         }
         self.tables.get(&reference).cloned()
-    }
-}
-
-/// Column names after `AS alias (a, b)`.
-fn renamed(columns: Option<Vec<String>>, alias: Option<&TableAlias>) -> Option<Vec<String>> {
-    let given: Vec<String> = alias
-        .iter()
-        .flat_map(|alias| &alias.columns)
-        .map(|column| fold(&column.name))
-        .collect();
-    match columns {
-        Some(mut columns) => {
-            columns
-                .iter_mut()
-                .zip(given)
-                .for_each(|(column, name)| *column = name);
-            Some(columns)
-        }
-        None if given.is_empty() => None,
-        None => Some(given),
-    }
-}
-
-fn given_names(select: &Select) -> Vec<String> {
-    select
-        .projection
-        .iter()
-        .filter_map(|item| match item {
-            SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
-            SelectItem::UnnamedExpr(expression) => Some(of(expression)),
-            _ => None,
-        })
-        .collect()
-}
-
-fn plain_column(expression: &Expr) -> Option<&[Ident]> {
-    match expression {
-        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
-        Expr::CompoundIdentifier(parts) => Some(parts),
-        _ => None,
     }
 }

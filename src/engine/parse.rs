@@ -9,11 +9,11 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
 use super::rules::{
-    elements, exists_in_lists, fetch, keyed_recursion, literals, named_windows, never_run,
-    normalize, rows_in_lists,
+    elements, exists_in_lists, fetch, interval_literals, keyed_recursion, literals, named_windows,
+    never_run, normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
-use super::{explain, named, output_name, refuse, session_command};
+use super::{explain, named, numerals, output_name, recursion, refuse, session_command};
 use crate::catalog::sql::{self, Lines, at_end, near};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -67,7 +67,7 @@ const NOT_YET: &[&str] = &[
 /// The statements of a message; empty ones are left out.
 pub(super) fn parse(text: &str) -> Result<Vec<Statement>> {
     let lines = Lines::of(text);
-    let tokens = sql::tokens(text, &lines)?;
+    let tokens = numerals::read(text, &lines, sql::tokens(text, &lines)?)?;
     sql::statements(&tokens)
         .map(|own| {
             parse_one(text, &lines, own).map_err(|error| at_semicolon(error, &lines, &tokens, own))
@@ -98,7 +98,7 @@ fn at_semicolon(
 /// The query of a view, whose text is nothing else.
 pub(super) fn parse_view(text: &str) -> Result<(Box<ast::Query>, Arc<Lines>)> {
     let lines = Lines::of(text);
-    let tokens = sql::tokens(text, &lines)?;
+    let tokens = numerals::read(text, &lines, sql::tokens(text, &lines)?)?;
     let first = tokens.iter().find(|token| sql::is_word_or_sign(token));
     match first.map(classify) {
         Some(Command::Query) => {}
@@ -282,7 +282,9 @@ fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<Statement
 pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Parser<'a> {
     Parser::new(dialect)
         .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(with_relations(&tables_as_selects(tokens)))
+        .with_tokens_with_locations(with_relations(&tables_as_selects(
+            &interval_literals::precisions_behind(tokens),
+        )))
 }
 
 /// The tokens with `TABLE t` written out as `SELECT * FROM t`. sqlparser reads TABLE itself, and
@@ -368,6 +370,7 @@ pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     rows_in_lists::as_lists(&mut query);
     exists_in_lists::as_counts(&mut query);
     named_windows::write_out(&mut *query)?;
+    recursion::check(&query)?;
     refuse::check(&query)?;
     fetch::fetch_as_limits(&mut query);
     literals::narrow(&mut query);

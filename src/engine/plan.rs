@@ -169,7 +169,7 @@ impl<'a> Planning<'a> {
             .filter(|(_, relation)| matches!(relation.unprotected(), PinnedRelation::View(_)))
             .map(|(name, _)| name.clone())
             .collect();
-        bind::bind(&mut query, &tables, &views);
+        bind::bind(&mut query, &tables, &views)?;
         let names = Names {
             state: self.state,
             functions: &self.functions,

@@ -4,11 +4,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, JoinConstraint, JoinOperator,
-    Query, Select, SetExpr, SetOperator, SetQuantifier, TableFactor, Visit, Visitor,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, JoinOperator,
+    Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::output_name::fold;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -90,13 +91,19 @@ impl Visitor for Refusal {
             ("the pipe operator", !query.pipe_operators.is_empty()),
             ("LIMIT BY", limit_by),
             (
-                "FETCH ... WITH TIES",
-                query
-                    .fetch
-                    .as_ref()
-                    .is_some_and(|fetch| fetch.with_ties || fetch.percent),
+                "FETCH ... PERCENT",
+                query.fetch.as_ref().is_some_and(|fetch| fetch.percent),
             ),
-        ])
+        ])?;
+        let has_ties = query.fetch.as_ref().is_some_and(|fetch| fetch.with_ties);
+        match has_ties && query.order_by.is_none() {
+            // As insertSelectOptions in gram.y.
+            true => ControlFlow::Break(Error::new(
+                ErrorKind::SyntaxError,
+                "WITH TIES cannot be specified without ORDER BY clause",
+            )),
+            false => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
@@ -113,6 +120,10 @@ impl Visitor for Refusal {
             ("DISTRIBUTE BY", !select.distribute_by.is_empty()),
             ("SORT BY", !select.sort_by.is_empty()),
             ("SELECT AS STRUCT", select.value_table_mode.is_some()),
+            (
+                "one expression under two names in grouping sets",
+                groups_one_expression_twice(select),
+            ),
         ])?;
         select
             .from
@@ -126,7 +137,6 @@ impl Visitor for Refusal {
             TableFactor::Table {
                 with_hints,
                 version,
-                with_ordinality,
                 partitions,
                 json_path,
                 sample,
@@ -135,7 +145,6 @@ impl Visitor for Refusal {
             } => refuse_first(&[
                 ("time travel (AS OF)", version.is_some()),
                 ("TABLESAMPLE", sample.is_some()),
-                ("WITH ORDINALITY", *with_ordinality),
                 (
                     "a table hint",
                     !with_hints.is_empty() || !index_hints.is_empty(),
@@ -146,11 +155,9 @@ impl Visitor for Refusal {
             TableFactor::Derived { sample, .. } => {
                 refuse_first(&[("TABLESAMPLE", sample.is_some())])
             }
-            TableFactor::UNNEST {
-                with_offset,
-                with_ordinality,
-                ..
-            } => refuse_first(&[("WITH ORDINALITY", *with_ordinality || *with_offset)]),
+            TableFactor::UNNEST { with_offset, .. } => {
+                refuse_first(&[("WITH OFFSET", *with_offset)])
+            }
             TableFactor::Function { .. } | TableFactor::NestedJoin { .. } => {
                 ControlFlow::Continue(())
             }
@@ -166,21 +173,48 @@ impl Visitor for Refusal {
     }
 }
 
+/// Whether grouping sets name one expression of the select list under two of its names: PostgreSQL
+/// groups by each, and DataFusion takes them for one.
+fn groups_one_expression_twice(select: &Select) -> bool {
+    let GroupByExpr::Expressions(keys, _) = &select.group_by else {
+        return false;
+    };
+    let mut leaves: Vec<&Expr> = Vec::new();
+    let mut has_sets = false;
+    for key in keys {
+        match key {
+            Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => {
+                has_sets = true;
+                leaves.extend(sets.iter().flatten());
+            }
+            other => leaves.push(other),
+        }
+    }
+    let means = |leaf: &Expr| -> Option<Expr> {
+        select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let is_named = matches!(leaf, Expr::Identifier(name) if fold(name) == fold(alias));
+                is_named.then(|| expr.clone())
+            }
+            _ => None,
+        })
+    };
+    let meant: Vec<Expr> = leaves
+        .iter()
+        .map(|leaf| means(leaf).unwrap_or_else(|| (*leaf).clone()))
+        .collect();
+    has_sets
+        && (0..leaves.len())
+            .any(|at| (0..at).any(|other| leaves[at] != leaves[other] && meant[at] == meant[other]))
+}
+
 fn set_expression(body: &SetExpr) -> ControlFlow<Error> {
     match body {
         SetExpr::Insert(_) => ControlFlow::Break(writing("INSERT")),
         SetExpr::Update(_) => ControlFlow::Break(writing("UPDATE")),
         SetExpr::Delete(_) => ControlFlow::Break(writing("DELETE")),
         SetExpr::Merge(_) => ControlFlow::Break(writing("MERGE")),
-        SetExpr::SetOperation {
-            op,
-            set_quantifier,
-            left,
-            right,
-        } => {
-            // Planned as semi and anti joins, which forget how often a row occurs.
-            let counted = *set_quantifier == SetQuantifier::All && *op != SetOperator::Union;
-            refuse_first(&[("EXCEPT ALL and INTERSECT ALL", counted)])?;
+        SetExpr::SetOperation { left, right, .. } => {
             set_expression(left)?;
             set_expression(right)
         }
@@ -192,15 +226,6 @@ fn set_expression(body: &SetExpr) -> ControlFlow<Error> {
 
 fn join_operator(operator: &JoinOperator) -> ControlFlow<Error> {
     match operator {
-        // The merged column would be NULL where only the right side has a row.
-        JoinOperator::FullOuter(JoinConstraint::Using(_) | JoinConstraint::Natural)
-        | JoinOperator::Right(JoinConstraint::Using(_) | JoinConstraint::Natural)
-        | JoinOperator::RightOuter(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
-            ControlFlow::Break(
-                Error::unsupported("RIGHT or FULL JOIN with USING or NATURAL")
-                    .with_hint("Join ON a condition, and coalesce the two columns."),
-            )
-        }
         JoinOperator::Join(_)
         | JoinOperator::Inner(_)
         | JoinOperator::Left(_)
@@ -222,6 +247,8 @@ const SET_RETURNING: &[&str] = &[
     "jsonb_array_elements",
     "jsonb_array_elements_text",
     "range",
+    "regexp_matches",
+    "regexp_split_to_table",
 ];
 
 fn function(function: &Function) -> ControlFlow<Error> {

@@ -2,12 +2,13 @@
 //! stands for among them.
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, SelectItem, SelectItemQualifiedWildcardKind,
+    Expr, Ident, JoinConstraint, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias,
     WildcardAdditionalOptions,
 };
 
 use super::bind::shown;
-use super::output_name::fold;
+use super::merged::{Side, merged, merged_names};
+use super::output_name::{fold, of};
 
 /// One relation of a FROM.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub(super) struct Scope {
     pub(super) given: Vec<String>,
     /// Whether `*` leaves out or moves columns that a join merged.
     pub(super) merges: bool,
+    /// The columns that joins merged, where they are not simply the left side's.
+    pub(super) merged: Vec<Unfolded>,
     /// What `*` stands for; `None` if not all of it is known.
     pub(super) star: Option<Vec<Unfolded>>,
 }
@@ -49,46 +52,22 @@ pub(super) fn is_wildcard(item: &SelectItem) -> bool {
     )
 }
 
-/// The constraint of a join that makes one column of two. Outer joins to the right are refused
-/// with it (`refuse.rs`): the one column is always the left side's.
-pub(super) fn merging(operator: &JoinOperator) -> Option<&JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint) => Some(constraint).filter(|constraint| {
-            matches!(
-                constraint,
-                JoinConstraint::Using(_) | JoinConstraint::Natural
-            )
-        }),
-        _ => None,
-    }
-}
-
 /// What `*` stands for in a join: the merged columns first, in their order in USING or on the left
 /// (manual, section 7.2.1.1), then the others of the left, then those of the right.
 pub(super) fn joined(
     left: Vec<Unfolded>,
     right: Vec<Unfolded>,
-    constraint: Option<&JoinConstraint>,
+    merging: Option<(&JoinConstraint, Side)>,
 ) -> Option<Vec<Unfolded>> {
-    let merged: Vec<String> = match constraint {
-        None => Vec::new(),
-        Some(JoinConstraint::Using(names)) => names
-            .iter()
-            .map(|name| name.0.last().and_then(|part| part.as_ident()).map(fold))
-            .collect::<Option<_>>()?,
-        Some(_) => left
-            .iter()
-            .filter(|column| right.iter().any(|other| other.name == column.name))
-            .map(|column| column.name.clone())
-            .collect(),
+    let Some((constraint, side)) = merging else {
+        return Some(left.into_iter().chain(right).collect());
     };
-    let is_merged = |column: &Unfolded| merged.contains(&column.name);
+    let names = merged_names(constraint, &left, &right)?;
+    let is_merged = |column: &Unfolded| names.contains(&column.name);
     let mut columns = Vec::with_capacity(left.len() + right.len());
-    for name in &merged {
-        columns.push(left.iter().find(|column| column.name == *name)?.clone());
+    for name in &names {
+        let of = |columns: &[Unfolded]| columns.iter().find(|it| it.name == *name).cloned();
+        columns.push(merged(&of(&left)?, &of(&right)?, side));
     }
     columns.extend(left.into_iter().filter(|column| !is_merged(column)));
     columns.extend(right.into_iter().filter(|column| !is_merged(column)));
@@ -166,4 +145,47 @@ pub(super) fn expand(list: &[SelectItem], scope: &Scope) -> Vec<SelectItem> {
             _ => vec![item.clone()],
         })
         .collect()
+}
+
+/// Column names after `AS alias (a, b)`.
+pub(super) fn renamed(
+    columns: Option<Vec<String>>,
+    alias: Option<&TableAlias>,
+) -> Option<Vec<String>> {
+    let given: Vec<String> = alias
+        .iter()
+        .flat_map(|alias| &alias.columns)
+        .map(|column| fold(&column.name))
+        .collect();
+    match columns {
+        Some(mut columns) => {
+            columns
+                .iter_mut()
+                .zip(given)
+                .for_each(|(column, name)| *column = name);
+            Some(columns)
+        }
+        None if given.is_empty() => None,
+        None => Some(given),
+    }
+}
+
+pub(super) fn given_names(select: &Select) -> Vec<String> {
+    select
+        .projection
+        .iter()
+        .filter_map(|item| match item {
+            SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
+            SelectItem::UnnamedExpr(expression) => Some(of(expression)),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn plain_column(expression: &Expr) -> Option<&[Ident]> {
+    match expression {
+        Expr::Identifier(name) => Some(std::slice::from_ref(name)),
+        Expr::CompoundIdentifier(parts) => Some(parts),
+        _ => None,
+    }
 }

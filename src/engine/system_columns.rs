@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
+use super::merged::merging;
 use super::output_name::fold;
-use super::scope::merging;
 
 pub(super) const TABLEOID: &str = "tableoid";
 
@@ -99,7 +99,12 @@ fn for_tables(
     // What a natural join merges are the columns of the same names: there may not be one more.
     let is_natural = |tables: &TableWithJoins| {
         let mut joins = tables.joins.iter();
-        joins.any(|join| matches!(merging(&join.join_operator), Some(JoinConstraint::Natural)))
+        joins.any(|join| {
+            matches!(
+                merging(&join.join_operator),
+                Some((JoinConstraint::Natural, _))
+            )
+        })
     };
     if select.from.iter().any(is_natural) {
         return;

@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::scalar::{Argument, Scalar, text};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Pattern, Result};
 use crate::types::oid;
 
 /// The name of the function, as in PostgreSQL's catalog.
@@ -32,7 +32,7 @@ fn with_backslashes(pattern: &str, escape: &str) -> Result<String> {
         (Some('\\'), None) => return Ok(pattern.to_owned()),
         (escape, None) => escape,
         (_, Some(_)) => {
-            let kind = ErrorKind::InvalidEscapeSequence;
+            let kind = ErrorKind::InvalidPattern(Pattern::Escape);
             let hint = "Escape string must be empty or one character.";
             return Err(Error::new(kind, "invalid escape string").with_hint(hint));
         }

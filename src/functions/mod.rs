@@ -9,14 +9,18 @@ mod bytes;
 mod calendar;
 mod casts;
 pub mod characters;
+mod checked_floats;
 mod coalesce;
 mod datetime;
+mod decimals;
 mod encoding;
+mod exact;
 mod expanded;
 mod format;
 mod format_type;
 pub mod input;
 pub mod integers;
+mod interval_fields;
 pub mod intervals;
 pub mod json;
 pub mod kept;
@@ -32,15 +36,18 @@ mod precision;
 mod privileges;
 mod quote;
 mod reg;
+mod regular;
 mod scalar;
 mod series;
 mod session;
 mod signal;
 mod similar;
 pub mod spans;
+mod ties;
 mod type_of;
 mod waiting;
 mod whole;
+mod whole_numbers;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,15 +61,20 @@ use crate::catalog::{Inventory, SessionsSeen, Snapshot};
 use crate::error::{Error, Result};
 pub use acl::ROW_LISTS;
 pub use bits::BITS_AS_BIGINT;
+pub use exact::exact_value;
 pub use expanded::EXPANDED_LIST;
+pub use interval_fields::INTERVAL_OF_FIELDS;
 pub use kept::{makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
+pub use numeric::of_float;
 pub use objects::ANCESTORS_LIST;
 use output::Style;
+pub use regular::{MATCHES_LIST, PARTS_LIST};
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
 pub use signal::{Allows, SendSignal, Signal, Signals};
 pub use similar::SIMILAR_TO_ESCAPE;
+pub use ties::WITH_TIES;
 
 /// What functions may know of the session that calls them (`current_user`, `current_setting` ...).
 #[derive(Clone, Debug)]
@@ -129,6 +141,7 @@ pub fn of_session(
     functions.extend(datetime::functions(facts.style));
     functions.extend(patterns::functions(facts.style));
     functions.push(format::function(facts.style));
+    functions.push(interval_fields::function(facts.style));
     functions
 }
 
@@ -157,6 +170,7 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.push(expanded::function());
     functions.push(type_of::function());
     functions.push(numeric::function());
+    functions.extend(decimals::functions());
     functions.push(precision::function());
     functions.extend(array_bounds::functions());
     functions.extend(series::functions());
@@ -164,9 +178,13 @@ pub fn constant() -> Vec<Arc<ScalarUDF>> {
     functions.extend(kept::functions());
     functions.push(similar::function());
     functions.push(bits::function());
+    functions.push(ties::function());
+    functions.extend(regular::functions());
     functions.push(buckets::function());
-    functions.extend(logarithms::functions());
+    functions.extend(exact::functions());
     functions.extend(whole::functions());
+    functions.extend(whole_numbers::functions());
+    functions.extend(checked_floats::functions());
     let sign = datafusion::functions::math::signum();
     functions.push(Arc::new(sign.as_ref().clone().with_aliases(["sign"])));
     functions

@@ -3,13 +3,14 @@
 //!
 //! An Arrow column has one precision and scale. Those of a decimal are its own, integers have no fraction, a
 //! quoted literal has its own digits; texts and floating-point numbers of a column get
-//! `numeric(38, 10)`.
+//! `numeric(38, 10)`. Of a floating-point number the digits count that are certain: 6 of a float4, 15 of
+//! a float8, whatever the numeric's precision (`float8_numeric` in numeric.c).
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -94,7 +95,69 @@ fn target(of: &DataType) -> DataType {
     }
 }
 
+/// The cast of a floating-point number to a numeric of this field's precision and scale.
+pub fn of_float(to: FieldRef) -> Arc<ScalarUDF> {
+    Arc::new(ScalarUDF::from(OfFloat {
+        signature: Signature::any(1, Volatility::Immutable),
+        to,
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OfFloat {
+    signature: Signature,
+    to: FieldRef,
+}
+
+impl ScalarUDFImpl for OfFloat {
+    fn name(&self) -> &'static str {
+        "numeric_of_float"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.to.data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let field = self.to.as_ref().clone().with_name(self.name());
+        Ok(Arc::new(field.with_nullable(true)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let to = self.to.data_type();
+        match &arguments.args[0] {
+            ColumnarValue::Array(array) => converted(array, to).map(ColumnarValue::Array),
+            ColumnarValue::Scalar(value) => {
+                let array = converted(&value.to_array()?, to)?;
+                ScalarValue::try_from_array(&array, 0).map(ColumnarValue::Scalar)
+            }
+        }
+    }
+}
+
+/// The certain digits of floating-point numbers, as texts.
+fn certain_digits(array: &ArrayRef) -> Option<StringArray> {
+    match array.data_type() {
+        DataType::Float32 => {
+            let values = array.as_primitive::<Float32Type>().iter();
+            Some(values.map(|it| it.map(|it| format!("{it:.5e}"))).collect())
+        }
+        DataType::Float64 => {
+            let values = array.as_primitive::<Float64Type>().iter();
+            Some(values.map(|it| it.map(|it| format!("{it:.14e}"))).collect())
+        }
+        _ => None,
+    }
+}
+
 fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if let Some(digits) = certain_digits(array) {
+        return decimals(&digits, to).map_err(|error| DataFusionError::External(Box::new(error)));
+    }
     match array.data_type() {
         DataType::Binary => Ok(Arc::clone(array)),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if *to == DataType::Binary => {

@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::scalar::{Argument, Scalar, text};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Pattern, Result};
 use crate::types::oid;
 
 /// The name of the function, as in PostgreSQL's catalog.
@@ -30,7 +30,7 @@ fn regular(pattern: &str, escape: &str) -> Result<String> {
     let mut characters = escape.chars();
     let escape = characters.next();
     if characters.next().is_some() {
-        let kind = ErrorKind::InvalidEscapeSequence;
+        let kind = ErrorKind::InvalidPattern(Pattern::Escape);
         let hint = "Escape string must be empty or one character.";
         return Err(Error::new(kind, "invalid escape string").with_hint(hint));
     }

@@ -1,7 +1,7 @@
 //! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
 //! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
 
-use crate::error::{ErrorKind, Mathematical};
+use crate::error::{ErrorKind, Mathematical, Pattern};
 
 /// What the door itself has to say, and the engine never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::GroupingError => "42803",
         ErrorKind::DatatypeMismatch => "42804",
         ErrorKind::InvalidTextRepresentation => "22P02",
-        ErrorKind::InvalidEscapeSequence => "22025",
+        ErrorKind::InvalidPattern(pattern) => of_pattern(pattern),
         ErrorKind::InvalidBinaryRepresentation => "22P03",
         ErrorKind::InvalidDatetimeFormat => "22007",
         ErrorKind::DatetimeFieldOverflow => "22008",
@@ -110,6 +110,8 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidParameterValue => "22023",
         ErrorKind::InvalidRowData | ErrorKind::DataException => "22000",
         ErrorKind::ProtocolViolation => "08P01",
+        ErrorKind::InvalidRecursion => "42P19",
+        ErrorKind::ProgramLimitExceeded => "54000",
         ErrorKind::CardinalityViolation => "21000",
         ErrorKind::InvalidStatement => "42000",
         ErrorKind::UndefinedFile => "58P01",
@@ -130,6 +132,13 @@ fn of_mathematical(function: Mathematical) -> &'static str {
         Mathematical::Logarithm => "2201E",
         Mathematical::Power => "2201F",
         Mathematical::WidthBucket => "2201G",
+    }
+}
+
+fn of_pattern(pattern: Pattern) -> &'static str {
+    match pattern {
+        Pattern::Escape => "22025",
+        Pattern::Regular => "2201B",
     }
 }
 

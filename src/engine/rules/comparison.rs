@@ -3,17 +3,23 @@
 //! decimals, which make 0.1 + 0.2 equal to 0.3, and nanoseconds, which end in the year 2262.
 //! <https://www.postgresql.org/docs/16/typeconv-oper.html>
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::logical_expr::expr::{Between, BinaryExpr, Case, InList, ScalarFunction};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::expr::{
+    Between, BinaryExpr, Case, InList, InSubquery, ScalarFunction,
+};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, cast,
+};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
 use crate::error::{Error, ErrorKind};
-use crate::functions::spans;
+use crate::functions::{input, spans};
 use crate::types::{self, oid};
 
 /// Functions that choose among their arguments, and the one that lists them.
@@ -35,6 +41,10 @@ impl AnalyzerRule for Comparison {
 }
 
 fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let expression = match expression {
+        Expr::InSubquery(within) => return in_subquery(within, schema),
+        other => other,
+    };
     let is_compared = matches!(
         expression,
         Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_)
@@ -84,7 +94,12 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Some(common) = common(&types).or_else(|| read_as(&types)) else {
         return Ok(Transformed::new_transformed(expression, has_changed));
     };
+    let are_uuids = types.contains(&DataType::FixedSizeBinary(UUID_BYTES));
     for (operand, of) in operands.iter_mut().zip(&types) {
+        if are_uuids && let Some(bytes) = uuid_bytes(operand) {
+            **operand = cast(bytes, common.clone());
+            continue;
+        }
         let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
         if *of != common && !of.is_null() && (is_open || !is_text(of)) {
             let mut inner = std::mem::take(*operand);
@@ -95,6 +110,32 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
     }
     Ok(Transformed::yes(expression))
+}
+
+/// `x IN (SELECT y ..)` compares x and y.
+fn in_subquery(within: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let rows = Arc::clone(&within.subquery.subquery);
+    let (qualifier, field) = rows.schema().qualified_field(0);
+    let of_rows = field.data_type().clone();
+    let Ok(of_value) = within.expr.get_type(schema) else {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    };
+    let Some(common) = common(&[of_value.clone(), of_rows.clone()]) else {
+        return Ok(Transformed::no(Expr::InSubquery(within)));
+    };
+    let mut within = within;
+    if of_value != common {
+        within.expr = Box::new(cast(*within.expr, common.clone()));
+    }
+    if of_rows != common {
+        let name = field.name().clone();
+        let column = Expr::Column(Column::new(qualifier.cloned(), &name));
+        let fitted = LogicalPlanBuilder::from(rows.as_ref().clone())
+            .project(vec![cast(column, common).alias(name)])?
+            .build()?;
+        within.subquery = within.subquery.with_plan(Arc::new(fitted));
+    }
+    Ok(Transformed::yes(Expr::InSubquery(within)))
 }
 
 /// Intervals are compared by their length: a month is 30 days.
@@ -184,6 +225,22 @@ fn read_as(types: &[DataType]) -> Option<DataType> {
         _ => return None,
     };
     (others.all(|other| other == first) && types.iter().any(is_text)).then_some(read)
+}
+
+/// Bytes of a UUID, which Parquet files have as bytes of a fixed length.
+const UUID_BYTES: i32 = 16;
+
+/// The bytes of a quoted UUID; `None` of everything else.
+fn uuid_bytes(operand: &Expr) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), _) = operand else {
+        return None;
+    };
+    let digits: String = input::uuid(text).ok()?.replace('-', "");
+    let bytes: Option<Vec<u8>> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+        .collect();
+    Some(Expr::Literal(ScalarValue::Binary(Some(bytes?)), None))
 }
 
 /// Where types meet; `None` where DataFusion finds the same.

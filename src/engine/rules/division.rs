@@ -32,11 +32,15 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             left,
             op: Operator::Divide,
             right,
-        }) => Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr {
-            left: Box::new(more_digits(*left, &right, schema)),
-            op: Operator::Divide,
-            right,
-        }))),
+        }) => {
+            let left = Box::new(more_digits(*left, &right, schema));
+            let quotient = Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::Divide,
+                right,
+            });
+            Ok(Transformed::yes(rounded(quotient, schema)))
+        }
         other => Ok(Transformed::no(other)),
     }
 }
@@ -46,26 +50,55 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 const DIVISION_DIGITS: i8 = 16;
 const ARROW_ADDS: i8 = 4;
 
-/// The dividend with so many digits that the quotient has PostgreSQL's, as far as 38 hold them.
-/// Outer references of a correlated subquery have no type here, and keep theirs.
+/// The dividend with so many digits that the quotient has PostgreSQL's and one more, as far as there is
+/// room for them. Outer references of a correlated subquery have no type here, and keep theirs.
 fn more_digits(left: Expr, right: &Expr, schema: &DFSchema) -> Expr {
     let (Ok(of_left), Ok(of_right)) = (left.get_type(schema), right.get_type(schema)) else {
         return left;
     };
-    let (precision, scale) = match (&of_left, &of_right) {
-        (DataType::Decimal128(precision, scale), DataType::Decimal128(..)) => (*precision, *scale),
-        (DataType::Decimal128(precision, scale), other) if other.is_integer() => {
+    let is_exact = |of: &DataType| is_decimal(of) || of.is_integer();
+    let (precision, scale) = match &of_left {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale)
+            if is_exact(&of_right) =>
+        {
             (*precision, *scale)
         }
         // What type coercion would make of it.
-        (other, DataType::Decimal128(..)) if other.is_integer() => (20, 0),
+        other if other.is_integer() && is_decimal(&of_right) => (20, 0),
         _ => return left,
     };
-    let room = i8::try_from(38_u8.saturating_sub(precision)).unwrap_or_default();
-    let missing = (DIVISION_DIGITS - ARROW_ADDS - scale).clamp(0, room);
+    let is_wide = matches!(of_left, DataType::Decimal256(..));
+    let most: u8 = if is_wide { 76 } else { 38 };
+    let room = i8::try_from(most.saturating_sub(precision)).unwrap_or_default();
+    let wanted = (DIVISION_DIGITS - ARROW_ADDS).max(scale) + 1;
+    let missing = (wanted - scale).clamp(0, room);
     if missing == 0 {
         return left;
     }
-    let wider = DataType::Decimal128(precision + missing.unsigned_abs(), scale + missing);
-    cast(left, wider)
+    let (precision, scale) = (precision + missing.unsigned_abs(), scale + missing);
+    cast(
+        left,
+        match is_wide {
+            true => DataType::Decimal256(precision, scale),
+            false => DataType::Decimal128(precision, scale),
+        },
+    )
+}
+
+/// A quotient of numerics without its last digit, rounded there: Arrow cuts off what is behind.
+fn rounded(quotient: Expr, schema: &DFSchema) -> Expr {
+    let to = match quotient.get_type(schema) {
+        Ok(DataType::Decimal128(precision, scale)) if scale > 0 => {
+            DataType::Decimal128(precision, scale - 1)
+        }
+        Ok(DataType::Decimal256(precision, scale)) if scale > 0 => {
+            DataType::Decimal256(precision, scale - 1)
+        }
+        _ => return quotient,
+    };
+    cast(quotient, to)
+}
+
+fn is_decimal(of: &DataType) -> bool {
+    matches!(of, DataType::Decimal128(..) | DataType::Decimal256(..))
 }

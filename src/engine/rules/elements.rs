@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::normalize::{arguments, function, last_part};
+use super::ordinality;
+use super::rows_in_lists::list_of;
 use crate::engine::output_name::fold;
 use crate::error::{Error, Result};
 use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
@@ -79,6 +81,14 @@ impl VisitorMut for Rewriter {
     type Break = Error;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        match ordinality::numbered(factor) {
+            Ok(None) => {}
+            Ok(Some(numbered)) => {
+                *factor = numbered;
+                return ControlFlow::Continue(());
+            }
+            Err(error) => return ControlFlow::Break(error),
+        }
         let rewritten = match factor {
             TableFactor::Table {
                 name,
@@ -124,6 +134,11 @@ fn called(
     if function_name == RANGE {
         return Ok(None);
     }
+    if function_name.starts_with("regexp_")
+        && let Some(list) = list_of(&function_name)
+    {
+        return of_list(&function_name, list, given, alias).map(Some);
+    }
     let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = given else {
         return value(name, given, alias).map(Some);
     };
@@ -160,6 +175,29 @@ fn called(
         alias: Some(alias.cloned().unwrap_or_else(|| alias_of(name))),
         sample: None,
     }))
+}
+
+/// A function that makes rows of the elements of a list.
+fn of_list(
+    function: &str,
+    list: &str,
+    given: &[FunctionArg],
+    alias: Option<&TableAlias>,
+) -> Result<TableFactor> {
+    let arguments = given.iter().map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument.clone()),
+        _ => None,
+    });
+    let refused = || Error::unsupported(format!("named arguments of {function}()"));
+    let arguments = arguments.collect::<Option<Vec<_>>>().ok_or_else(refused)?;
+    let rows = quoted_call("unnest", quoted_calls(list, arguments));
+    let alias = with_column(alias, function);
+    Ok(TableFactor::Derived {
+        lateral: true,
+        subquery: select_of(rows, function)?,
+        alias: Some(alias),
+        sample: None,
+    })
 }
 
 /// A function that gives one value, in FROM: `FROM now() AS n` is `FROM (SELECT now() AS n) AS n`.
@@ -205,8 +243,13 @@ fn value(
 }
 
 /// A call under a name that may not be one of SQL's.
-fn quoted_call(name: &str, argument: Expr) -> Expr {
-    let mut call: Function = function(name, arguments(vec![argument]));
+pub(super) fn quoted_call(name: &str, argument: Expr) -> Expr {
+    quoted_calls(name, vec![argument])
+}
+
+/// The same with any number of arguments.
+pub(super) fn quoted_calls(name: &str, given: Vec<Expr>) -> Expr {
+    let mut call: Function = function(name, arguments(given));
     call.name = ObjectName::from(vec![Ident::with_quote('"', name)]);
     Expr::Function(call)
 }
@@ -230,7 +273,7 @@ fn fields_of(records: Expr, columns: &[&str]) -> Result<Box<Query>> {
     Ok(query)
 }
 
-fn select_of(value: Expr, name: &str) -> Result<Box<Query>> {
+pub(super) fn select_of(value: Expr, name: &str) -> Result<Box<Query>> {
     let mut query = Parser::new(&PostgreSqlDialect {})
         .try_with_sql("SELECT 1")
         .and_then(|mut parser| parser.parse_query())
@@ -244,7 +287,7 @@ fn select_of(value: Expr, name: &str) -> Result<Box<Query>> {
     Ok(query)
 }
 
-fn alias_of(name: Ident) -> TableAlias {
+pub(super) fn alias_of(name: Ident) -> TableAlias {
     TableAlias {
         explicit: true,
         name,

@@ -1,4 +1,5 @@
-//! Writes `FETCH FIRST n ROWS ONLY` as the LIMIT that it is.
+//! Writes `FETCH FIRST n ROWS ONLY` as the LIMIT that it is, and `WITH TIES` as one of a call that the
+//! plan finds again (`rules::with_ties`).
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -6,6 +7,9 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Expr, LimitClause, Offset, Query, Value, VisitMut, VisitorMut,
 };
+
+use super::normalize::call;
+use crate::functions::WITH_TIES;
 
 /// Rewrites every query in place.
 pub(in crate::engine) fn fetch_as_limits(query: &mut Query) {
@@ -30,7 +34,10 @@ fn fetch_as_limit(query: &mut Query) {
         return;
     };
     let one = Expr::Value(Value::Number("1".to_owned(), false).into());
-    let quantity = fetch.quantity.unwrap_or(one);
+    let mut quantity = fetch.quantity.unwrap_or(one);
+    if fetch.with_ties {
+        quantity = call(WITH_TIES, vec![quantity]);
+    }
     let offset: Option<Offset> = match query.limit_clause.take() {
         Some(LimitClause::LimitOffset { offset, .. }) => offset,
         _ => None,

@@ -3,12 +3,13 @@
 //! <https://www.postgresql.org/docs/16/functions-datetime.html>
 
 use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use crate::error::{Error, ErrorKind};
 use crate::functions::{intervals, spans};
 
 /// The planner of these operators; the others are left to DataFusion's.
@@ -25,6 +26,7 @@ impl ExprPlanner for IntervalOperators {
             BinaryOperator::Multiply => intervals::multiplied(),
             BinaryOperator::Divide => intervals::divided(),
             BinaryOperator::Minus => return Ok(difference(binary, schema)),
+            BinaryOperator::Plus => return not_of_times(binary, schema),
             _ => return Ok(PlannerResult::Original(binary)),
         };
         let types = (binary.left.get_type(schema), binary.right.get_type(schema));
@@ -41,6 +43,22 @@ impl ExprPlanner for IntervalOperators {
         let call = function.call(vec![interval, cast(number, DataType::Float64)]);
         Ok(PlannerResult::Planned(call))
     }
+}
+
+/// Two times have no sum: it would be one of a time and an interval, and either could be that.
+fn not_of_times(binary: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    let is_time = |operand: &Expr| {
+        let of = operand.get_type(schema);
+        of.is_ok_and(|of| matches!(of, DataType::Time64(_)))
+    };
+    if !is_time(&binary.left) || !is_time(&binary.right) {
+        return Ok(PlannerResult::Original(binary));
+    }
+    let message = "operator is not unique: time without time zone + time without time zone";
+    let error = Error::new(ErrorKind::AmbiguousFunction, message).with_hint(
+        "Could not choose a best candidate operator. You might need to add explicit type casts.",
+    );
+    Err(DataFusionError::External(Box::new(error)))
 }
 
 /// Dates are days apart, which is an integer; timestamps an interval of days and hours.

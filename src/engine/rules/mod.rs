@@ -7,12 +7,15 @@ mod characters;
 mod chosen;
 mod comparison;
 mod correlated_scalar;
+mod counted_sets;
 mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
+mod exact_literals;
 pub(in crate::engine) mod exists_in_lists;
 pub(in crate::engine) mod fetch;
 mod input;
+pub(in crate::engine) mod interval_literals;
 mod interval_operators;
 mod json_operators;
 mod json_paths;
@@ -23,27 +26,32 @@ pub(in crate::engine) mod keyed_recursion;
 mod lateral;
 pub(in crate::engine) mod literals;
 mod lookup;
+mod matching_types;
 mod named_types;
 pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod null_aware_in;
 mod numbers;
+mod numeric_literals;
+mod ordinality;
 pub(in crate::engine) mod rows_in_lists;
 mod schemas;
 mod single_value;
 mod subquery_array;
+mod text_arguments;
 mod uncorrelated_scalar;
 mod unnesting;
 mod values_casts;
 mod values_subqueries;
+mod with_ties;
 mod without_rows;
 mod yielding;
 
 use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
@@ -57,12 +65,20 @@ use crate::error::{Error, Result};
 pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<SessionState> {
     // First, for the joins are made of what the text says; and before types are fitted.
     let mut analyzer = Analyzer::new().rules;
-    analyzer.insert(0, Arc::new(without_rows::WithoutRows));
-    analyzer.insert(1, Arc::new(values_subqueries::ValuesSubqueries));
-    analyzer.insert(2, Arc::new(lateral::Lateral));
-    analyzer.insert(3, Arc::new(division::Division));
-    analyzer.insert(4, Arc::new(comparison::Comparison));
-    analyzer.insert(5, Arc::new(chosen::Chosen));
+    let first: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(without_rows::WithoutRows),
+        Arc::new(values_subqueries::ValuesSubqueries),
+        Arc::new(lateral::Lateral),
+        Arc::new(exact_literals::ExactLiterals),
+        Arc::new(division::Division),
+        Arc::new(matching_types::MatchingTypes),
+        Arc::new(comparison::Comparison),
+        Arc::new(chosen::Chosen),
+        Arc::new(text_arguments::TextArguments),
+        Arc::new(counted_sets::CountedSets),
+        Arc::new(with_ties::WithTies),
+    ];
+    analyzer.splice(0..0, first);
     let mut builder = builder;
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.

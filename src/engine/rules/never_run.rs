@@ -99,7 +99,7 @@ pub(super) fn without_subqueries(expression: &Expr) -> Expr {
 }
 
 /// Whether an expression calls an aggregate or a window function, be it in a subquery.
-pub(super) fn calls_aggregate(expression: &Expr) -> bool {
+pub(in crate::engine) fn calls_aggregate(expression: &Expr) -> bool {
     let mut names: Option<Vec<String>> = None;
     visit_expressions(expression, |expression| {
         let Expr::Function(function) = expression else {

@@ -5,14 +5,17 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    Interval, ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut,
 };
 
 use super::calls::{
     bits_as_number, called_without_parentheses, keywords, ntile, ordered_if_distinct, other_call,
 };
-use super::{array_casts, catalog_functions, characters, subquery_array, values_casts};
+use super::{
+    array_casts, catalog_functions, characters, interval_literals, numeric_literals,
+    subquery_array, values_casts,
+};
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
@@ -80,7 +83,7 @@ impl VisitorMut for Normalizer {
                 ..
             } => cast(expr, data_type),
             Expr::TypedString(literal) => typed_string(literal),
-            Expr::Interval(literal) => Ok(interval(literal)),
+            Expr::Interval(literal) => Ok(interval_literals::literal(literal)),
             Expr::Like {
                 pattern,
                 escape_char,
@@ -147,7 +150,7 @@ fn typed_string(literal: &TypedString) -> Result<Option<Expr>> {
     match &literal.data_type {
         DataType::Uuid => Ok(Some(call("uuid", vec![text]))),
         DataType::Numeric(ExactNumberInfo::None) | DataType::Decimal(ExactNumberInfo::None) => {
-            Ok(Some(call("numeric", vec![text])))
+            Ok(Some(numeric_literals::numeric(&text)))
         }
         other => match json_cast(&text, other).or_else(|| precise(&text, other)) {
             Some(call) => Ok(Some(call)),
@@ -286,7 +289,8 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
     if let Some(cast) = characters::cast(expression, data_type)? {
         return Ok(Some(cast));
     }
-    if let Some(cast) = precise(expression, data_type) {
+    let of_fields = interval_literals::cast(expression, data_type);
+    if let Some(cast) = precise(expression, data_type).or(of_fields) {
         return Ok(Some(cast));
     }
     Ok(match data_type {
@@ -303,43 +307,10 @@ fn cast(expression: &Expr, data_type: &mut DataType) -> Result<Option<Expr>> {
         }
         DataType::Numeric(ExactNumberInfo::None)
         | DataType::Decimal(ExactNumberInfo::None)
-        | DataType::Dec(ExactNumberInfo::None) => Some(call("numeric", vec![expression.clone()])),
+        | DataType::Dec(ExactNumberInfo::None) => Some(numeric_literals::numeric(expression)),
         DataType::Uuid => Some(call("uuid", vec![expression.clone()])),
         DataType::Text => spelled,
         _ => None,
-    })
-}
-
-/// `INTERVAL '1 day'` is a cast of that text; DataFusion reads fewer texts. With a field behind it,
-/// a bare number counts that: `INTERVAL '2' HOUR`.
-fn interval(interval: &Interval) -> Option<Expr> {
-    let Expr::Value(value) = interval.value.as_ref() else {
-        return None;
-    };
-    let Value::SingleQuotedString(text) = &value.value else {
-        return None;
-    };
-    let is_plain = interval.leading_precision.is_none()
-        && interval.last_field.is_none()
-        && interval.fractional_seconds_precision.is_none();
-    let literal = match &interval.leading_field {
-        _ if !is_plain => return None,
-        None => value.clone(),
-        Some(field) if text.trim().parse::<f64>().is_ok() => ValueWithSpan {
-            value: Value::SingleQuotedString(format!("{text} {field}")),
-            span: value.span,
-        },
-        Some(_) => return None,
-    };
-    Some(Expr::Cast {
-        kind: CastKind::Cast,
-        expr: Box::new(Expr::Value(literal)),
-        data_type: DataType::Interval {
-            fields: None,
-            precision: None,
-        },
-        array: false,
-        format: None,
     })
 }
 
@@ -438,7 +409,7 @@ fn roles_literal(column: &Expr, literal: &mut Expr) {
     }
 }
 
-pub(super) fn call(name: &str, expressions: Vec<Expr>) -> Expr {
+pub(in crate::engine) fn call(name: &str, expressions: Vec<Expr>) -> Expr {
     Expr::Function(function(name, arguments(expressions)))
 }
 

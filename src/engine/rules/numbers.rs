@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, cast}
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use crate::functions::integers::{Checked, checked, narrowed, rint};
+use crate::functions::of_float;
 
 /// Runs after type coercion: the operands of an operator have one type then.
 #[derive(Debug)]
@@ -92,6 +93,15 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let expr = Box::new(inner);
             let cast = Expr::Cast(Cast { expr, field });
             Ok(Transformed::new_transformed(cast, has_changed))
+        }
+        Expr::Cast(Cast { expr, field })
+            if matches!(
+                field.data_type(),
+                DataType::Decimal128(..) | DataType::Decimal256(..)
+            ) && expr.get_type(schema).is_ok_and(|of| of.is_floating()) =>
+        {
+            let call = ScalarFunction::new_udf(of_float(field), vec![*expr]);
+            Ok(Transformed::yes(Expr::ScalarFunction(call)))
         }
         Expr::ScalarFunction(call) if call.func.name() == "round" && call.args.len() == 1 => {
             match call.args[0].get_type(schema) {

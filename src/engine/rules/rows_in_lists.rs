@@ -17,18 +17,28 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::never_run::calls_aggregate;
 use super::normalize::{arguments, function, last_part};
-use crate::functions::{ANCESTORS_LIST, EXPANDED_LIST, SERIES_LIST, SUBSCRIPTS_LIST};
+use crate::functions::{
+    ANCESTORS_LIST, EXPANDED_LIST, MATCHES_LIST, PARTS_LIST, SERIES_LIST, SUBSCRIPTS_LIST,
+};
 
 /// The relation of a select that had none. SQL text holds no such name.
 const RELATION: &str = "\u{1}rows";
 
 /// The functions that make rows, and those that give the same as a list.
-const LISTS: [(&str, &str); 4] = [
+const LISTS: [(&str, &str); 6] = [
     ("pg_partition_ancestors", ANCESTORS_LIST),
     ("_pg_expandarray", EXPANDED_LIST),
     ("generate_series", SERIES_LIST),
     ("generate_subscripts", SUBSCRIPTS_LIST),
+    ("regexp_matches", MATCHES_LIST),
+    ("regexp_split_to_table", PARTS_LIST),
 ];
+
+/// The function that gives as a list what one makes rows of.
+pub(super) fn list_of(function: &str) -> Option<&'static str> {
+    let found = LISTS.iter().find(|(known, _)| *known == function);
+    found.map(|(_, list)| *list)
+}
 
 /// Rewrites the select lists of a query.
 pub(in crate::engine) fn as_lists(query: &mut Query) {

@@ -10,6 +10,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::fields::timestamp_out_of_range;
 use super::zone::micros;
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions::input::FIRST_MICROSECOND;
 use crate::functions::output::{MICROS_PER_DAY, Style};
 use crate::functions::overloads::{Gives, Kind, Overloaded};
 
@@ -82,6 +83,7 @@ fn bin(row: &[ScalarValue]) -> Result<ScalarValue> {
     let from_origin = at.checked_sub(origin).ok_or_else(timestamp_out_of_range)?;
     let binned = at
         .checked_sub(from_origin.rem_euclid(length))
+        .filter(|binned| *binned >= FIRST_MICROSECOND)
         .ok_or_else(timestamp_out_of_range)?;
     let zone = match &row[1] {
         ScalarValue::TimestampMicrosecond(_, zone) => zone.clone(),

@@ -22,6 +22,8 @@ pub(in crate::functions) enum Place {
     Seconds(i64),
     /// In a zone.
     Zone(Zone),
+    /// In a zone, under an abbreviation that has meant several offsets there.
+    Abbreviation(&'static str, Zone),
 }
 
 impl Place {
@@ -30,6 +32,7 @@ impl Place {
         match self {
             Self::Seconds(seconds) => seconds,
             Self::Zone(zone) => zone.offset_seconds(micros),
+            Self::Abbreviation(name, zone) => zone.offset_under(name, micros),
         }
     }
 
@@ -38,6 +41,7 @@ impl Place {
         match self {
             Self::Seconds(seconds) => Some(seconds),
             Self::Zone(zone) => zone.offset_at_local(micros),
+            Self::Abbreviation(name, zone) => zone.offset_of_abbreviation(name, micros),
         }
     }
 }
@@ -49,8 +53,10 @@ impl Place {
 /// There is no such zone.
 pub(in crate::functions) fn place(name: &str) -> Result<Place> {
     match input::abbreviation(&name.to_lowercase()) {
-        Some(Abbreviation::Offset(seconds)) => return Ok(Place::Seconds(i64::from(seconds))),
-        Some(Abbreviation::Zone(zone)) => return Ok(Place::Zone(Zone::of(zone))),
+        Some((_, Abbreviation::Offset(seconds))) => return Ok(Place::Seconds(i64::from(seconds))),
+        Some((name, Abbreviation::Zone(zone))) => {
+            return Ok(Place::Abbreviation(name, Zone::of(zone)));
+        }
         None => {}
     }
     if let Some(zone) = Zone::named(name) {

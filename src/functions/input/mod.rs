@@ -14,12 +14,12 @@ use datafusion::common::ScalarValue;
 pub use array::{of_numerics, of_values};
 pub(super) use cast::{decimals, read_kept};
 pub use cast::{input, reads};
+pub use interval::{LastField, of_fields};
 pub use number::Digits;
-pub(super) use scalar::uuid;
 
+pub(super) use datetime::{FIRST_MICROSECOND, any_date, time_with_offset};
 pub use datetime::{Meaning as Abbreviation, is_plain_date, meaning as abbreviation, offset};
-pub(super) use datetime::{any_date, time_with_offset};
-pub use scalar::boolean;
+pub use scalar::{boolean, uuid};
 
 use super::output::Style;
 use crate::error::{Error, ErrorKind, Result};

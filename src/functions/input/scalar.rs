@@ -122,7 +122,7 @@ pub(super) fn object_id(text: &str, pg_oid: u32) -> Result<u32> {
         .map_err(|_| out_of_range(text, pg_oid))
 }
 
-pub(super) fn float<T: std::str::FromStr + Copy>(
+pub(super) fn float<T: std::str::FromStr + Copy + Into<f64>>(
     text: &str,
     pg_oid: u32,
     is_infinite: fn(T) -> bool,
@@ -130,7 +130,10 @@ pub(super) fn float<T: std::str::FromStr + Copy>(
     let trimmed = text.trim_ascii();
     let value: T = trimmed.parse().map_err(|_| invalid_text(pg_oid, text))?;
     let is_written_infinite = trimmed.to_ascii_lowercase().contains("inf");
-    if is_infinite(value) && !is_written_infinite {
+    // A number that is too small to be told from nothing, as `float8in_internal` has it.
+    let mantissa = trimmed.split(['e', 'E']).next().unwrap_or_default();
+    let is_lost = value.into() == 0.0 && mantissa.bytes().any(|it| (b'1'..=b'9').contains(&it));
+    if is_lost || (is_infinite(value) && !is_written_infinite) {
         let message = format!("\"{text}\" is out of range for type {}", name_of(pg_oid));
         return Err(Error::new(ErrorKind::NumericValueOutOfRange, message));
     }
@@ -138,7 +141,10 @@ pub(super) fn float<T: std::str::FromStr + Copy>(
 }
 
 /// In PostgreSQL's own spelling, so that equal ones are equal texts.
-pub(in crate::functions) fn uuid(text: &str) -> Result<String> {
+///
+/// # Errors
+/// The text is no UUID.
+pub fn uuid(text: &str) -> Result<String> {
     let inner = text
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'))

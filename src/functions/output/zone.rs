@@ -3,7 +3,9 @@
 use std::hash::{Hash, Hasher};
 
 use arrow::array::timezone::Tz;
-use chrono::{DateTime, Duration, LocalResult, NaiveDateTime, Offset, TimeZone};
+use chrono::{
+    DateTime, Datelike, Duration, LocalResult, NaiveDate, NaiveDateTime, Offset, TimeZone,
+};
 use chrono_tz::OffsetName;
 
 use super::datetime::MICROS_PER_DAY;
@@ -77,10 +79,32 @@ impl Zone {
         match self.fixed {
             Some(seconds) => seconds,
             None => {
-                let offset = self.tz.offset_from_utc_datetime(&naive(micros));
+                let offset = self.tz.offset_from_utc_datetime(&with_rules(naive(micros)));
                 i64::from(offset.fix().local_minus_utc())
             }
         }
+    }
+
+    /// Seconds east of Greenwich under an abbreviation, as `pg_interpret_timezone_abbrev`: what it meant
+    /// when it was used last until then, else what it meant first; what the zone has, where it never
+    /// called a time so.
+    pub fn offset_under(self, abbreviation: &str, micros: i64) -> i64 {
+        let named = |at: i64| self.abbreviation(at).eq_ignore_ascii_case(abbreviation);
+        let step = ABBREVIATIONS_STEP_DAYS * MICROS_PER_DAY;
+        let earlier = std::iter::successors(Some(micros), |at| at.checked_sub(step));
+        let earlier = earlier.take_while(|at| *at > FIRST_ZONES_MICROS);
+        let first = micros.max(FIRST_ZONES_MICROS).checked_add(step);
+        let later = std::iter::successors(first, |at| at.checked_add(step));
+        let later = later.take_while(|at| *at < LAST_RULES_MICROS);
+        let used = earlier.chain(later).find(|at| named(*at));
+        self.offset_seconds(used.unwrap_or(micros))
+    }
+
+    /// The same at a local time, as `DetermineTimeZoneAbbrevOffset`.
+    pub fn offset_of_abbreviation(self, abbreviation: &str, local_micros: i64) -> Option<i64> {
+        let offset = self.offset_at_local(local_micros)?;
+        let at = local_micros.checked_sub(offset * MICROS_PER_SECOND)?;
+        Some(self.offset_under(abbreviation, at))
     }
 
     /// Seconds east of Greenwich at a local time. Of two readings the later (standard time) is
@@ -89,7 +113,7 @@ impl Zone {
         if let Some(seconds) = self.fixed {
             return Some(seconds);
         }
-        let local = naive(local_micros);
+        let local = with_rules(naive(local_micros));
         let offset = match self.tz.offset_from_local_datetime(&local) {
             LocalResult::Single(offset) => offset,
             LocalResult::Ambiguous(_, later) => later,
@@ -103,7 +127,7 @@ impl Zone {
 
     /// What clocks call the zone at an instant: `CET`, `CEST`, `+05`.
     pub fn abbreviation(self, micros: i64) -> String {
-        let at = naive(micros);
+        let at = with_rules(naive(micros));
         let written = self.tz.offset_from_utc_datetime(&at).fix().to_string();
         let written = written.strip_suffix(":00").unwrap_or(&written);
         match self.name().parse::<chrono_tz::Tz>() {
@@ -144,6 +168,33 @@ fn capitalised(value: &str) -> String {
             written
         })
         .collect()
+}
+
+/// The last year of which the database of zones here knows the changes of summer time.
+const LAST_RULES_YEAR: i32 = 2099;
+/// 2100-01-01 in microseconds since 1970.
+const LAST_RULES_MICROS: i64 = 4_102_444_800_000_000;
+/// 1880-01-01, before which clocks went by the sun.
+const FIRST_ZONES_MICROS: i64 = -2_840_140_800_000_000;
+/// No abbreviation was ever used for a shorter time than this and then no more.
+const ABBREVIATIONS_STEP_DAYS: i64 = 20;
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// The same time in the last year with rules that begins on the same weekday and is as long: the rules
+/// go on as they are, and name days of the week in months. PostgreSQL's `pg_localtime` goes back by
+/// 400 years for it.
+fn with_rules(at: NaiveDateTime) -> NaiveDateTime {
+    if at.year() <= LAST_RULES_YEAR {
+        return at;
+    }
+    let first_day = |year: i32| NaiveDate::from_yo_opt(year, 1);
+    let wanted = first_day(at.year());
+    let alike = (LAST_RULES_YEAR - 27..=LAST_RULES_YEAR).rev().find(|year| {
+        let first = first_day(*year);
+        first.map(|it| (it.weekday(), it.leap_year()))
+            == wanted.map(|it| (it.weekday(), it.leap_year()))
+    });
+    alike.and_then(|year| at.with_year(year)).unwrap_or(at)
 }
 
 /// An instant of chrono's. Beyond its years no zone changes its offset.

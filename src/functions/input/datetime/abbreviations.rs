@@ -6,14 +6,14 @@
 pub enum Meaning {
     /// Seconds east of Greenwich, summer time included.
     Offset(i32),
-    /// What a zone has at the time it is used with: the abbreviation has meant several offsets.
+    /// What it meant in a zone at the time it is used with: it has meant several offsets.
     Zone(&'static str),
 }
 
-/// The meaning of a word in lower case.
-pub fn meaning(word: &str) -> Option<Meaning> {
+/// The meaning of a word in lower case, and the abbreviation that it is.
+pub fn meaning(word: &str) -> Option<(&'static str, Meaning)> {
     let found = ABBREVIATIONS.binary_search_by_key(&word, |(name, _)| name);
-    found.ok().map(|index| ABBREVIATIONS[index].1)
+    found.ok().map(|index| ABBREVIATIONS[index])
 }
 
 /// By name.
@@ -229,6 +229,6 @@ mod tests {
                 assert!(zone.is_ok(), "{name} is of a zone that is known");
             }
         }
-        assert!(matches!(meaning("cest"), Some(Meaning::Offset(7200))));
+        assert!(matches!(meaning("cest"), Some((_, Meaning::Offset(7200)))));
     }
 }

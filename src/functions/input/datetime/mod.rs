@@ -22,7 +22,7 @@ const DATES: std::ops::RangeInclusive<i64> = -2_440_588..=95_026_236;
 const ALL_DATES: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
 /// The first microsecond of a timestamp, 4714-11-24 BC, since 1970. The last is the last that counts
 /// from 1970 hold: 294247-01-10, some thirty years before PostgreSQL's.
-const FIRST_MICROSECOND: i64 = -2_440_588 * MICROS_PER_DAY;
+pub(in crate::functions) const FIRST_MICROSECOND: i64 = -2_440_588 * MICROS_PER_DAY;
 
 /// Days since 1970, as `date_in`, of a date that Arrow's can be computed with: the infinities are not.
 pub(super) fn date(text: &str, style: &Style) -> Result<i32> {
@@ -79,7 +79,15 @@ pub(in crate::functions) fn time_with_offset(text: &str, style: &Style) -> Resul
             let local = micros.and_then(|micros| micros.checked_add(parts.micros_of_day()));
             local.and_then(|local| zone.offset_at_local(local))
         }
+        Offset::Under(name, zone) if has_date => {
+            let micros = parts.days().checked_mul(MICROS_PER_DAY);
+            let local = micros.and_then(|micros| micros.checked_add(parts.micros_of_day()));
+            local.and_then(|local| zone.offset_of_abbreviation(name, local))
+        }
         Offset::Of(zone) => Some(zone.offset_seconds(chrono::Utc::now().timestamp_micros())),
+        Offset::Under(name, zone) => {
+            Some(zone.offset_under(name, chrono::Utc::now().timestamp_micros()))
+        }
     };
     let seconds = seconds.ok_or_else(|| invalid(oid::TIMETZ, text))?;
     Ok((parts.micros_of_day(), seconds))
@@ -104,6 +112,7 @@ pub(super) fn timestamptz(text: &str, style: &Style) -> Result<i64> {
     let seconds = match zone.unwrap_or(Offset::Of(style.zone)) {
         Offset::Seconds(seconds) => Some(seconds),
         Offset::Of(zone) => zone.offset_at_local(local),
+        Offset::Under(name, zone) => zone.offset_of_abbreviation(name, local),
     };
     seconds
         .and_then(|seconds| local.checked_sub(seconds * MICROS_PER_SECOND))

@@ -24,6 +24,8 @@ pub(super) enum Offset {
     Seconds(i64),
     /// As it is at the time that was read.
     Of(Zone),
+    /// As an abbreviation means it at the time that was read.
+    Under(&'static str, Zone),
 }
 
 /// What is to be read.
@@ -206,10 +208,10 @@ impl Reader<'_> {
     fn word(&mut self, field: &Field) -> Result<Option<Mask>, Wrong> {
         let text = field.text.as_str();
         // Abbreviations of zones take precedence.
-        if let Some(meaning) = meaning(text) {
+        if let Some((name, meaning)) = meaning(text) {
             self.zone = Some(match meaning {
                 Meaning::Offset(seconds) => Offset::Seconds(i64::from(seconds)),
-                Meaning::Zone(name) => Offset::Of(Zone::of(name)),
+                Meaning::Zone(zone) => Offset::Under(name, Zone::of(zone)),
             });
             return Ok(Some(ZONE));
         }
@@ -308,7 +310,9 @@ impl Reader<'_> {
         }
         let zone = match self.zone {
             // Whether it is summer there depends on the date.
-            Some(Offset::Of(zone)) if self.wanted == Wanted::Time && self.known & DATE != DATE => {
+            Some(Offset::Of(zone) | Offset::Under(_, zone))
+                if self.wanted == Wanted::Time && self.known & DATE != DATE =>
+            {
                 let fixed = zone.fixed_offset().ok_or(Wrong::Format)?;
                 Some(Offset::Seconds(fixed))
             }
