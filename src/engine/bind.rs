@@ -17,7 +17,7 @@ use super::output_name::{fold, of};
 use super::rules::elements;
 use super::scope::{
     Item, Scope, Unfolded, expand, given_names, is_wildcard, joined, matches_qualifier,
-    plain_column, renamed, unfold, unfold_item,
+    plain_column, reference, renamed, unfold, unfold_item,
 };
 use super::system_columns;
 use crate::error::{Error, Result};
@@ -66,23 +66,6 @@ fn distinct(names: &mut [String]) {
             *name = format!("{name}{MARK}{n_seen}");
         }
     }
-}
-
-/// The table reference that DataFusion makes of a name.
-pub(super) fn reference(name: &ObjectName) -> Option<TableReference> {
-    let parts: Option<Vec<String>> = name
-        .0
-        .iter()
-        .map(|part| part.as_ident().map(fold))
-        .collect();
-    Some(match parts?.as_slice() {
-        [table] => TableReference::bare(table.as_str()),
-        [schema, table] => TableReference::partial(schema.as_str(), table.as_str()),
-        [catalog, schema, table] => {
-            TableReference::full(catalog.as_str(), schema.as_str(), table.as_str())
-        }
-        _ => return None,
-    })
 }
 
 struct Binder<'a> {
@@ -482,7 +465,7 @@ impl Binder<'_> {
     fn has_system_columns(&self, name: &ObjectName) -> bool {
         let columns = reference(name).filter(|reference| {
             let is_cte = |table| self.ctes.iter().any(|level| level.contains_key(table));
-            !self.views.contains(reference) && !(name.0.len() == 1 && is_cte(reference.table()))
+            !(self.views.contains(reference) || name.0.len() == 1 && is_cte(reference.table()))
         });
         let columns = columns.and_then(|reference| self.tables.get(&reference));
         columns.is_some_and(|columns| !columns.iter().any(|name| name == system_columns::TABLEOID))

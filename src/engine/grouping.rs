@@ -8,9 +8,10 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan, Visit, Visitor,
 };
 
-use super::bind::{TableColumns, reference};
+use super::bind::TableColumns;
 use super::output_name::fold;
 use super::rules::normalize::last_part;
+use super::scope::reference;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind};
 

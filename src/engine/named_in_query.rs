@@ -11,8 +11,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
-use super::bind::reference;
 use super::scope::is_wildcard;
+use super::scope::reference;
 use super::{failure, parse};
 use crate::catalog::views::Reference;
 use crate::error::Result;

@@ -16,12 +16,12 @@ use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visit, Visitor
 use futures::future::try_join_all;
 
 use super::access::Policies;
-use super::bind::reference;
 use super::context::StatementContext;
 use super::failure;
 use super::moment::Moment;
 use super::protect;
 use super::references::{Derived, Limits, Meaning, Resolved, Target};
+use super::scope::reference;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;

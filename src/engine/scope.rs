@@ -1,14 +1,32 @@
 //! What names and wildcards mean inside of one query: the relations of its FROM, and what `*`
 //! stands for among them.
 
+use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, Select, SelectItem, SelectItemQualifiedWildcardKind, TableAlias,
-    WildcardAdditionalOptions,
+    Expr, Ident, JoinConstraint, ObjectName, Select, SelectItem, SelectItemQualifiedWildcardKind,
+    TableAlias, WildcardAdditionalOptions,
 };
 
 use super::bind::shown;
 use super::merged::{Side, merged, merged_names};
 use super::output_name::{fold, of};
+
+/// The table reference that DataFusion makes of a name.
+pub(super) fn reference(name: &ObjectName) -> Option<TableReference> {
+    let parts: Option<Vec<String>> = name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map(fold))
+        .collect();
+    Some(match parts?.as_slice() {
+        [table] => TableReference::bare(table.as_str()),
+        [schema, table] => TableReference::partial(schema.as_str(), table.as_str()),
+        [catalog, schema, table] => {
+            TableReference::full(catalog.as_str(), schema.as_str(), table.as_str())
+        }
+        _ => return None,
+    })
+}
 
 /// One relation of a FROM.
 #[derive(Clone)]
