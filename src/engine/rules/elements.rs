@@ -258,17 +258,17 @@ pub(super) fn quoted_calls(name: &str, given: Vec<Expr>) -> Expr {
 fn fields_of(records: Expr, columns: &[&str]) -> Result<Box<Query>> {
     let fields = columns
         .iter()
-        .map(|column| format!("get_field(r, '{column}') AS {column}"));
+        .map(|column| format!("get_field(fields, '{column}') AS {column}"));
     let fields = fields.collect::<Vec<_>>().join(", ");
     let mut query = Parser::new(&PostgreSqlDialect {})
-        .try_with_sql(&format!("SELECT {fields} FROM (SELECT 1) AS r"))
+        .try_with_sql(&format!("SELECT {fields} FROM (SELECT 1) AS listed"))
         .and_then(|mut parser| parser.parse_query())
         .map_err(Error::internal)?;
     if let SetExpr::Select(select) = query.body.as_mut()
         && let Some(from) = select.from.first_mut()
         && let TableFactor::Derived { subquery, .. } = &mut from.relation
     {
-        *subquery = select_of(records, "r")?;
+        *subquery = select_of(records, "fields")?;
     }
     Ok(query)
 }

@@ -6,10 +6,11 @@
 //! the second (`aggregate_functional_dependencies` in datafusion-common's functional_dependencies.rs
 //! does not ask whether they determine the others), and leaves out a `DISTINCT` that is not idle.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, exec_err, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::logical_plan::{Aggregate, Distinct, Union};
@@ -29,37 +30,92 @@ impl AnalyzerRule for Schemas {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        let apart = Arc::new(ScalarUDF::from(Apart::default()));
-        let mut is_changed = false;
-        let told = plan.transform_up_with_subqueries(|node| {
-            let node = match node {
-                LogicalPlan::Union(union) => {
-                    is_changed = true;
-                    return anew(union).map(Transformed::yes);
-                }
-                LogicalPlan::Aggregate(aggregate) if misleads_groups(&aggregate) => {
-                    is_changed = true;
-                    let input = without_keys(&aggregate.input, &apart)?;
-                    let (groups, aggregates) = (aggregate.group_expr, aggregate.aggr_expr);
-                    let grouped = Aggregate::try_new(Arc::new(input), groups, aggregates)?;
-                    return Ok(Transformed::yes(LogicalPlan::Aggregate(grouped)));
-                }
-                LogicalPlan::Distinct(Distinct::All(input))
-                    if misleads_distinct(input.schema()) =>
-                {
-                    is_changed = true;
-                    let input = without_keys(&input, &apart)?;
-                    LogicalPlan::Distinct(Distinct::All(Arc::new(input)))
-                }
-                other => other,
-            };
-            match is_changed {
-                true => node.recompute_schema().map(Transformed::yes),
-                false => Ok(Transformed::no(node)),
-            }
-        })?;
+        let told = Told {
+            apart: Arc::new(ScalarUDF::from(Apart::default())),
+            is_stale: Cell::new(has_union(&plan)?),
+        };
+        let told = plan.transform_up_with_subqueries(|node| told.node(node))?;
         Ok(told.data)
     }
+}
+
+/// Nodes from the leaves up.
+struct Told {
+    apart: Arc<ScalarUDF>,
+    /// Whether nodes above may know something else of their inputs.
+    is_stale: Cell<bool>,
+}
+
+impl Told {
+    fn node(&self, node: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+        let node = match node {
+            LogicalPlan::Union(union) => return anew(union).map(Transformed::yes),
+            // The optimizer makes it one anyway, and only then it is known what its keys are.
+            LogicalPlan::Distinct(Distinct::All(input)) if !input.schema().fields().is_empty() => {
+                let columns: Vec<Expr> = input.schema().iter().map(Expr::from).collect();
+                self.is_stale.set(true);
+                self.grouped(Aggregate::try_new(input, columns, Vec::new())?)?
+            }
+            LogicalPlan::Distinct(Distinct::On(on)) => {
+                let one = LogicalPlan::Distinct(Distinct::On(on));
+                let every = |_: usize| true;
+                return self.apart(one, every).map(Transformed::yes);
+            }
+            LogicalPlan::Aggregate(aggregate) => {
+                if misleads(&aggregate) {
+                    self.is_stale.set(true);
+                }
+                self.grouped(aggregate)?
+            }
+            other => other,
+        };
+        match self.is_stale.get() {
+            true => node.recompute_schema().map(Transformed::yes),
+            false => Ok(Transformed::no(node)),
+        }
+    }
+
+    fn grouped(&self, aggregate: Aggregate) -> Result<LogicalPlan> {
+        if !misleads(&aggregate) {
+            return Ok(LogicalPlan::Aggregate(aggregate));
+        }
+        let keys = aggregate.input.schema().functional_dependencies().clone();
+        let is_key = |index: usize| keys.iter().any(|key| key.source_indices.contains(&index));
+        let input = self.apart(aggregate.input.as_ref().clone(), is_key)?;
+        let (groups, aggregates) = (aggregate.group_expr, aggregate.aggr_expr);
+        let grouped = Aggregate::try_new(Arc::new(input), groups, aggregates)?;
+        Ok(LogicalPlan::Aggregate(grouped))
+    }
+
+    /// The same rows, of whose chosen columns nothing is known.
+    fn apart(&self, input: LogicalPlan, is_chosen: impl Fn(usize) -> bool) -> Result<LogicalPlan> {
+        let schema = Arc::clone(input.schema());
+        let columns = schema.iter().enumerate();
+        let columns = columns.map(|(index, (qualifier, field))| {
+            let column = Expr::from((qualifier, field));
+            match is_chosen(index) {
+                true => {
+                    let apart = self.apart.call(vec![column]);
+                    apart.alias_qualified(qualifier.cloned(), field.name())
+                }
+                false => column,
+            }
+        });
+        let columns: Vec<Expr> = columns.collect();
+        LogicalPlanBuilder::from(input).project(columns)?.build()
+    }
+}
+
+fn has_union(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        found |= matches!(node, LogicalPlan::Union(_));
+        Ok(match found {
+            true => TreeNodeRecursion::Stop,
+            false => TreeNodeRecursion::Continue,
+        })
+    })?;
+    Ok(found)
 }
 
 /// A union with what its inputs now say of their columns, under the names that it gave them.
@@ -79,7 +135,7 @@ fn anew(union: Union) -> Result<LogicalPlan> {
 }
 
 /// Whether a key of the input, all of it among the groups, does not determine one of the groups.
-fn misleads_groups(aggregate: &Aggregate) -> bool {
+fn misleads(aggregate: &Aggregate) -> bool {
     let schema = aggregate.input.schema();
     let groups: Vec<Option<usize>> = aggregate
         .group_expr
@@ -96,36 +152,6 @@ fn misleads_groups(aggregate: &Aggregate) -> bool {
             |group: &Option<usize>| group.is_some_and(|index| key.target_indices.contains(&index));
         is_grouped && !groups.iter().all(determines)
     })
-}
-
-/// The same, where all columns are the groups.
-fn misleads_distinct(schema: &DFSchema) -> bool {
-    let n_columns = schema.fields().len();
-    let mut keys = schema.functional_dependencies().iter();
-    keys.any(|key| !(0..n_columns).all(|index| key.target_indices.contains(&index)))
-}
-
-/// The same rows, of whose columns nothing is known to be a key.
-fn without_keys(input: &LogicalPlan, apart: &Arc<ScalarUDF>) -> Result<LogicalPlan> {
-    let schema = input.schema();
-    let keys = schema.functional_dependencies();
-    let is_key = |index: usize| keys.iter().any(|key| key.source_indices.contains(&index));
-    let columns = schema
-        .iter()
-        .enumerate()
-        .map(|(index, (qualifier, field))| {
-            let column = Expr::from((qualifier, field));
-            match is_key(index) {
-                true => apart
-                    .call(vec![column])
-                    .alias_qualified(qualifier.cloned(), field.name()),
-                false => column,
-            }
-        });
-    let columns: Vec<Expr> = columns.collect();
-    LogicalPlanBuilder::from(input.clone())
-        .project(columns)?
-        .build()
 }
 
 /// Gives its argument, of which the planner knows no more than its type.
