@@ -29,6 +29,24 @@ pub enum Pattern {
     Regular,
 }
 
+/// A part of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Construct {
+    /// A window.
+    Window,
+    /// A query that reads itself, where none may.
+    Recursion,
+}
+
+/// Whose limit is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// One of the types themselves: there is no letter of number 0.
+    Program,
+    /// One of the configuration.
+    Configuration,
+}
+
 /// The kinds of failure a user can meet. Named after PostgreSQL's condition names
 /// (manual, appendix A) wherever it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,8 +123,8 @@ pub enum ErrorKind {
     DuplicatePreparedStatement,
     /// A portal of this name exists already.
     DuplicateCursor,
-    /// A window that cannot be as it is written.
-    WindowingError,
+    /// A part of a query that cannot be as it is written.
+    InvalidConstruct(Construct),
     /// A column neither grouped nor aggregated.
     GroupingError,
     /// Types that do not fit together.
@@ -143,10 +161,6 @@ pub enum ErrorKind {
     ProtocolViolation,
     /// A row of a file that does not fit the table's columns.
     InvalidRowData,
-    /// A query that reads itself where none may.
-    InvalidRecursion,
-    /// A value that no type holds: the letter of number 0.
-    ProgramLimitExceeded,
     /// A scalar subquery with more than one row.
     CardinalityViolation,
     /// A statement the planner refuses for a reason of its own.
@@ -165,8 +179,8 @@ pub enum ErrorKind {
     OutOfMemory,
     /// A statement too long or too deeply nested.
     StatementTooComplex,
-    /// Some other limit of the configuration is reached.
-    ConfigurationLimitExceeded,
+    /// Some other limit is reached.
+    LimitExceeded(Limit),
     /// The server is shutting down.
     AdminShutdown,
     /// A fault of Lakegate itself.

@@ -21,7 +21,7 @@ use datafusion::prelude::SessionConfig;
 use super::protected::ProtectedExec;
 use super::statement::StatementKind;
 use super::temporary::TemporaryFiles;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::types::BYTES;
 
 /// Bytes of a wide row, for which batches are made small enough.
@@ -106,7 +106,7 @@ impl StatementLimits {
         }
         let limit = i64::try_from(bytes_max).map_or_else(|_| String::new(), |it| BYTES.show(it));
         let message = format!("statement would read more than lakegate.max_scan_bytes ({limit})");
-        let error = Error::new(ErrorKind::ConfigurationLimitExceeded, message)
+        let error = Error::new(ErrorKind::LimitExceeded(Limit::Configuration), message)
             .with_hint("Filter by the columns of partitions, or read fewer tables.");
         // How much lies below a policy is not told.
         Err(match is_hidden {

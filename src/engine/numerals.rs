@@ -43,7 +43,10 @@ pub(super) fn read(
         }
         let whole = format!("{prefix}{digits}{letters}");
         let number = of_radix(&whole).ok_or_else(|| {
-            let message = format!("trailing junk after numeric literal at or near \"{whole}\"");
+            // PostgreSQL's lexer stops at the first letter.
+            let first: String = letters.chars().take(1).collect();
+            let near = format!("{prefix}{digits}{first}");
+            let message = format!("trailing junk after numeric literal at or near \"{near}\"");
             Error::new(ErrorKind::SyntaxError, message).at(lines.position(token.span.start))
         })?;
         token.token = Token::Number(number, false);

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::output_name::fold;
 use super::rules::never_run::calls_aggregate;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Construct, Error, ErrorKind, Result};
 
 /// Checks every recursive query of a statement.
 ///
@@ -45,7 +45,12 @@ fn well_formed(cte: &Cte) -> Result<()> {
     if count(&name, cte.query.as_ref()) == 0 {
         return Ok(());
     }
-    let refused = |message: String| Err(Error::new(ErrorKind::InvalidRecursion, message));
+    let refused = |message: String| {
+        Err(Error::new(
+            ErrorKind::InvalidConstruct(Construct::Recursion),
+            message,
+        ))
+    };
     let SetExpr::SetOperation {
         op: SetOperator::Union,
         left,
@@ -218,7 +223,10 @@ impl Term<'_> {
         if self.n_found > before && shown.any(aggregates) {
             let message =
                 "aggregate functions are not allowed in a recursive query's recursive term";
-            return Err(Error::new(ErrorKind::InvalidRecursion, message));
+            return Err(Error::new(
+                ErrorKind::InvalidConstruct(Construct::Recursion),
+                message,
+            ));
         }
         Ok(())
     }
@@ -263,7 +271,10 @@ impl Term<'_> {
                         return Ok(());
                     }
                 };
-                Err(Error::new(ErrorKind::InvalidRecursion, message))
+                Err(Error::new(
+                    ErrorKind::InvalidConstruct(Construct::Recursion),
+                    message,
+                ))
             }
             _ => Ok(()),
         }

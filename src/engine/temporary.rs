@@ -13,7 +13,7 @@ use datafusion::execution::disk_manager::DiskManager;
 use datafusion::execution::spill_file::{SpillFile, SpillWriter, TempFileFactory};
 use futures::Stream;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 
 /// Makes the temporary files of one statement.
 pub(super) struct TemporaryFiles {
@@ -100,7 +100,7 @@ impl Write for LimitedWriter {
             let kilobytes = self.quota.bytes_max / 1024;
             let message = format!("temporary file size exceeds temp_file_limit ({kilobytes}kB)");
             return Err(io::Error::other(Error::new(
-                ErrorKind::ConfigurationLimitExceeded,
+                ErrorKind::LimitExceeded(Limit::Configuration),
                 message,
             )));
         }

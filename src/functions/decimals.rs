@@ -106,7 +106,7 @@ impl ScalarUDFImpl for Decimals {
                 cast(&quotients, to)?
             }
             Kind::Scale => {
-                let scale = i32::from(scale_of(columns[0].data_type()));
+                let scale = i32::from(scale_of(columns[0].data_type()).max(0));
                 let of = wide(&columns[0])?;
                 let scales: Int32Array = of.iter().map(|it| it.map(|_| scale)).collect();
                 Arc::new(scales)
@@ -116,7 +116,7 @@ impl ScalarUDFImpl for Decimals {
                 let of = wide(&columns[0])?;
                 let scales: Int32Array = of
                     .iter()
-                    .map(|it| it.map(|it| i32::from(needed(it, scale))))
+                    .map(|it| it.map(|it| i32::from(needed(it, scale).max(0))))
                     .collect();
                 Arc::new(scales)
             }

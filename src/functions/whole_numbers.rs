@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 
 use super::overloads::{Gives, Kind, Overloaded, integer};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 
 /// The digits of the largest factorial that a decimal holds.
 const FACTORIAL_DIGITS: u8 = 76;
@@ -108,7 +108,10 @@ fn letter(number: i64) -> Result<char> {
     }
     if number == 0 {
         let message = "null character not permitted";
-        return Err(Error::new(ErrorKind::ProgramLimitExceeded, message));
+        return Err(Error::new(
+            ErrorKind::LimitExceeded(Limit::Program),
+            message,
+        ));
     }
     let known = u32::try_from(number).ok().and_then(char::from_u32);
     known.ok_or_else(|| {
@@ -116,7 +119,10 @@ fn letter(number: i64) -> Result<char> {
             true => "requested character too large for encoding",
             false => "requested character not valid for encoding",
         };
-        Error::new(ErrorKind::ProgramLimitExceeded, format!("{how}: {number}"))
+        Error::new(
+            ErrorKind::LimitExceeded(Limit::Program),
+            format!("{how}: {number}"),
+        )
     })
 }
 

@@ -16,7 +16,7 @@ use super::rows::{Rows, Tag};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
 use crate::engine::{Column, Direction};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 
 /// Bytes of rows that one scrollable cursor keeps to go back to. Beyond it the cursor fails: what a
 /// client scrolls through by hand is far smaller.
@@ -368,9 +368,11 @@ impl Kept {
                 "a scrollable cursor cannot keep more than {} MiB of rows",
                 KEPT_BYTES_MAX >> 20
             );
-            return Err(Error::new(ErrorKind::ConfigurationLimitExceeded, message)
-                .with_hint("Declare it without SCROLL: it then keeps none.")
-                .into());
+            return Err(
+                Error::new(ErrorKind::LimitExceeded(Limit::Configuration), message)
+                    .with_hint("Declare it without SCROLL: it then keeps none.")
+                    .into(),
+            );
         }
         self.starts.push(self.n_rows);
         self.n_rows += batch.num_rows() as u64;

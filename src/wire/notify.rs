@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::cancel::{SessionKey, Sessions};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 
 /// Bytes of a payload (`NOTIFY_PAYLOAD_MAX_LENGTH`: a page without what else it holds).
 const PAYLOAD_BYTES_MAX: usize = 7_999;
@@ -122,7 +122,10 @@ impl Channels {
         let is_too_much = self.asked.len() >= WAITING_MAX;
         if is_too_much || self.sessions.any(|key| key.inbox.is_full(channel)) {
             let message = "too many notifications in the NOTIFY queue";
-            return Err(Error::new(ErrorKind::ConfigurationLimitExceeded, message));
+            return Err(Error::new(
+                ErrorKind::LimitExceeded(Limit::Configuration),
+                message,
+            ));
         }
         let asked = Asked::Notify(Notification {
             pid: self.key.pid,

@@ -9,7 +9,7 @@ use super::rows::{Rows, Tag};
 use super::transcode;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Parameter, Shown, Statement, StatementKind};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 
 /// A statement and what its parameters stand for.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ pub(super) fn within_width(columns: &[Column]) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::ConfigurationLimitExceeded,
+        ErrorKind::LimitExceeded(Limit::Configuration),
         format!("target lists can have at most {} entries", i16::MAX),
     )
     .into())

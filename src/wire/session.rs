@@ -18,7 +18,7 @@ use super::transaction::Transaction;
 use crate::auth::Authority;
 use crate::catalog::SessionsSeen;
 use crate::engine::{Moment, SessionCommand, Statement, StatementContext, StatementKind};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::functions::output::{Notation, Style, Zone};
 use crate::functions::{SessionFacts, Signals};
 
@@ -413,7 +413,7 @@ fn within_limit(n_kept: usize, what: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Error::new(
-        ErrorKind::ConfigurationLimitExceeded,
+        ErrorKind::LimitExceeded(Limit::Configuration),
         format!("cannot have more than {NAMED_MAX} {what}"),
     )
     .into())

@@ -1,7 +1,7 @@
 //! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
 //! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
 
-use crate::error::{ErrorKind, Mathematical, Pattern};
+use crate::error::{Construct, ErrorKind, Limit, Mathematical, Pattern};
 
 /// What the door itself has to say, and the engine never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::DuplicateAlias => "42712",
         ErrorKind::DuplicatePreparedStatement => "42P05",
         ErrorKind::DuplicateCursor => "42P03",
-        ErrorKind::WindowingError => "42P20",
+        ErrorKind::InvalidConstruct(construct) => of_construct(construct),
         ErrorKind::GroupingError => "42803",
         ErrorKind::DatatypeMismatch => "42804",
         ErrorKind::InvalidTextRepresentation => "22P02",
@@ -110,8 +110,6 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::InvalidParameterValue => "22023",
         ErrorKind::InvalidRowData | ErrorKind::DataException => "22000",
         ErrorKind::ProtocolViolation => "08P01",
-        ErrorKind::InvalidRecursion => "42P19",
-        ErrorKind::ProgramLimitExceeded => "54000",
         ErrorKind::CardinalityViolation => "21000",
         ErrorKind::InvalidStatement => "42000",
         ErrorKind::UndefinedFile => "58P01",
@@ -121,7 +119,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::QueryCanceled => "57014",
         ErrorKind::OutOfMemory => "53200",
         ErrorKind::StatementTooComplex => "54001",
-        ErrorKind::ConfigurationLimitExceeded => "53400",
+        ErrorKind::LimitExceeded(limit) => of_limit(limit),
         ErrorKind::AdminShutdown => "57P01",
         ErrorKind::InternalError => "XX000",
     }
@@ -132,6 +130,20 @@ fn of_mathematical(function: Mathematical) -> &'static str {
         Mathematical::Logarithm => "2201E",
         Mathematical::Power => "2201F",
         Mathematical::WidthBucket => "2201G",
+    }
+}
+
+fn of_construct(construct: Construct) -> &'static str {
+    match construct {
+        Construct::Window => "42P20",
+        Construct::Recursion => "42P19",
+    }
+}
+
+fn of_limit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Program => "54000",
+        Limit::Configuration => "53400",
     }
 }
 

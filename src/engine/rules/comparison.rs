@@ -94,12 +94,8 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let Some(common) = common(&types).or_else(|| read_as(&types)) else {
         return Ok(Transformed::new_transformed(expression, has_changed));
     };
-    let are_uuids = types.contains(&DataType::FixedSizeBinary(UUID_BYTES));
+    quoted_uuids(&mut operands, &types);
     for (operand, of) in operands.iter_mut().zip(&types) {
-        if are_uuids && let Some(bytes) = uuid_bytes(operand) {
-            **operand = cast(bytes, common.clone());
-            continue;
-        }
         let is_open = is_text(of) && matches!(operand, Expr::Literal(..));
         if *of != common && !of.is_null() && (is_open || !is_text(of)) {
             let mut inner = std::mem::take(*operand);
@@ -229,6 +225,17 @@ fn read_as(types: &[DataType]) -> Option<DataType> {
 
 /// Bytes of a UUID, which Parquet files have as bytes of a fixed length.
 const UUID_BYTES: i32 = 16;
+
+/// Quoted UUIDs beside such bytes are theirs.
+fn quoted_uuids(operands: &mut [&mut Expr], types: &[DataType]) {
+    if types.contains(&DataType::FixedSizeBinary(UUID_BYTES)) {
+        for operand in operands {
+            if let Some(bytes) = uuid_bytes(operand) {
+                **operand = bytes;
+            }
+        }
+    }
+}
 
 /// The bytes of a quoted UUID; `None` of everything else.
 fn uuid_bytes(operand: &Expr) -> Option<Expr> {

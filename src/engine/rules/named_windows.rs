@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::engine::output_name::fold;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Construct, Error, ErrorKind, Result};
 
 /// Rewrites every select of a query.
 ///
@@ -35,7 +35,10 @@ impl VisitorMut for Selects {
             let name = fold(&name);
             if windows.iter().any(|(known, _)| *known == name) {
                 let message = format!("window \"{name}\" is already defined");
-                return ControlFlow::Break(Error::new(ErrorKind::WindowingError, message));
+                return ControlFlow::Break(Error::new(
+                    ErrorKind::InvalidConstruct(Construct::Window),
+                    message,
+                ));
             }
             let written = match window {
                 NamedWindowExpr::NamedWindow(other) => find(&windows, &other).cloned(),
@@ -93,7 +96,12 @@ fn written_out(windows: &[(String, WindowSpec)], window: WindowSpec) -> Result<W
         return Ok(window);
     };
     let copied = find(windows, name)?;
-    let wrong = |message: String| Err(Error::new(ErrorKind::WindowingError, message));
+    let wrong = |message: String| {
+        Err(Error::new(
+            ErrorKind::InvalidConstruct(Construct::Window),
+            message,
+        ))
+    };
     let name = fold(name);
     if !window.partition_by.is_empty() {
         return wrong(format!(

@@ -4,7 +4,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::{array, numeric};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Limit, Result};
 use crate::functions::kept;
 use crate::functions::output::{
     Interval, Record, Values, date_binary, interval_of, timestamp_binary,
@@ -26,7 +26,7 @@ pub(super) fn with_length(
 pub(in crate::wire) fn set_length(out: &mut BytesMut, at: usize, n_uncounted: usize) -> Result<()> {
     let length = i32::try_from(out.len() - at - n_uncounted).map_err(|_| {
         Error::new(
-            ErrorKind::ConfigurationLimitExceeded,
+            ErrorKind::LimitExceeded(Limit::Configuration),
             "row is too long: no message may have 2 GiB",
         )
     })?;

@@ -14,7 +14,7 @@ use moka::sync::Cache;
 use super::assume::{ROLE, SESSION_AUTHORIZATION, is_identity};
 use super::failure::Failure;
 use crate::auth::Ceilings;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Limit};
 use crate::functions::SetConfig;
 use domain::Before;
 use list::{SETTINGS, Setting, find};
@@ -182,7 +182,7 @@ impl Settings {
         let n_custom = self.session.len().max(self.current.len()) - SETTINGS.len();
         if !self.current.contains_key(key) && n_custom >= CUSTOM_SETTINGS_MAX {
             return Err(Error::new(
-                ErrorKind::ConfigurationLimitExceeded,
+                ErrorKind::LimitExceeded(Limit::Configuration),
                 format!("cannot have more than {CUSTOM_SETTINGS_MAX} customized options"),
             )
             .into());
