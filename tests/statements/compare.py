@@ -29,7 +29,7 @@ UNION ALL SELECT oid, 'schema ' || nspname FROM pg_namespace WHERE oid >= 16384
 UNION ALL SELECT oid, 'constraint ' || conname FROM pg_constraint WHERE oid >= 16384
 UNION ALL SELECT r.oid, 'rule of ' || relname FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class WHERE r.oid >= 16384"""
 # Roles are the cluster's: other tests make theirs meanwhile.
-OTHERS_ROLES = re.compile(r"r[pt]_\w+$")
+OTHERS_ROLES = re.compile(r"(?:r[pt]|dp)_\w+$")
 OWN_NAMES = re.compile(r"\b(shop|buyers|purchases\w*|purchase_totals|users|employees|Orders|global-flat\S*)\b")
 
 
