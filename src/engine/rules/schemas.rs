@@ -118,6 +118,18 @@ fn has_union(plan: &LogicalPlan) -> Result<bool> {
     Ok(found)
 }
 
+/// A plan of which something was rewritten, each node with what it now knows of its inputs: what was
+/// never null may be now.
+pub(super) fn told_anew(rewritten: Transformed<LogicalPlan>) -> Result<LogicalPlan> {
+    if !rewritten.transformed {
+        return Ok(rewritten.data);
+    }
+    rewritten
+        .data
+        .transform_up_with_subqueries(|node| node.recompute_schema().map(Transformed::yes))
+        .map(|told| told.data)
+}
+
 /// A union with what its inputs now say of their columns, under the names that it gave them.
 fn anew(union: Union) -> Result<LogicalPlan> {
     let before = Arc::clone(&union.schema);

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::numbers::rewrite_expressions;
+use super::schemas::told_anew;
 use super::single_value::single_value;
 
 /// The rule; it runs after types were coerced.
@@ -33,14 +34,7 @@ impl AnalyzerRule for UncorrelatedScalar {
         };
         let rewritten =
             plan.transform_up_with_subqueries(|plan| rewrite_expressions(plan, &rewrite))?;
-        if !rewritten.transformed {
-            return Ok(rewritten.data);
-        }
-        // What was never null may be now, which those above must learn.
-        rewritten
-            .data
-            .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
-            .map(|transformed| transformed.data)
+        told_anew(rewritten)
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::lookup::has_subquery;
+use super::schemas::told_anew;
 
 /// Names the number of a row.
 const NUMBER: &str = "__row_of_values";
@@ -31,14 +32,7 @@ impl AnalyzerRule for ValuesSubqueries {
             }
             other => Ok(Transformed::no(other)),
         })?;
-        if !rewritten.transformed {
-            return Ok(rewritten.data);
-        }
-        // What is null may be another than before.
-        rewritten
-            .data
-            .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
-            .map(|transformed| transformed.data)
+        told_anew(rewritten)
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
     Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr,
 };
 
+use super::super::lookup::subquery_of;
 use super::Names;
 
 /// The distinct values that a subquery depends on, under names of their own.
@@ -231,16 +232,6 @@ fn rename_outer(
         }),
         _ => rename_in_subquery(inner, rename, inputs),
     })
-}
-
-fn subquery_of(expression: &Expr) -> Option<&Subquery> {
-    match expression {
-        Expr::ScalarSubquery(subquery)
-        | Expr::Exists(Exists { subquery, .. })
-        | Expr::InSubquery(InSubquery { subquery, .. })
-        | Expr::SetComparison(SetComparison { subquery, .. }) => Some(subquery),
-        _ => None,
-    }
 }
 
 /// The columns of `scope` that a subquery names, in a fixed order.

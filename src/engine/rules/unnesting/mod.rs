@@ -26,6 +26,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::lookup::has_subquery;
+use super::schemas::told_anew;
 use super::single_value::single_value;
 use domain::{Domain, outer_columns};
 
@@ -41,14 +43,7 @@ impl AnalyzerRule for Unnesting {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         let names = Names(Cell::new(0));
         let rewritten = plan.transform_up_with_subqueries(|node| unnested(node, &names))?;
-        if !rewritten.transformed {
-            return Ok(rewritten.data);
-        }
-        // What was never null may be now, which those above must learn.
-        rewritten
-            .data
-            .transform_up_with_subqueries(|plan| plan.recompute_schema().map(Transformed::yes))
-            .map(|transformed| transformed.data)
+        told_anew(rewritten)
     }
 }
 
@@ -389,19 +384,6 @@ fn is_plain_equality(condition: &Expr) -> bool {
         }) if is_outer(left) || is_outer(right) => is_column(left) || is_column(right),
         other => !other.contains_outer(),
     }
-}
-
-fn has_subquery(expression: &Expr) -> bool {
-    let found = expression.exists(|expression| {
-        Ok(matches!(
-            expression,
-            Expr::ScalarSubquery(_)
-                | Expr::Exists(_)
-                | Expr::InSubquery(_)
-                | Expr::SetComparison(_)
-        ))
-    });
-    found.unwrap_or(true)
 }
 
 /// Whether a subquery has exactly one row for every outer row.
