@@ -489,10 +489,10 @@ ORDER BY 2, 3
 -- psql 15: \d shop.purchases_cust (3/4) [simple]
 SELECT a.attname,
   pg_catalog.format_type(a.atttypid, a.atttypmod),
-  CASE WHEN a.attnum <= (SELECT i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indexrelid = '16413') THEN 'yes' ELSE 'no' END AS is_key,
+  CASE WHEN a.attnum <= (SELECT i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indexrelid = '@@shop.buyers_pkey@@') THEN 'yes' ELSE 'no' END AS is_key,
   pg_catalog.pg_get_indexdef(a.attrelid, a.attnum, TRUE) AS indexdef
 FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = '16413' AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = '@@shop.buyers_pkey@@' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 ;;
 
@@ -504,7 +504,7 @@ i.indisreplident,
 i.indnullsnotdistinct,
   a.amname, c2.relname, pg_catalog.pg_get_expr(i.indpred, i.indrelid, true)
 FROM pg_catalog.pg_index i, pg_catalog.pg_class c, pg_catalog.pg_class c2, pg_catalog.pg_am a
-WHERE i.indexrelid = c.oid AND c.oid = '16413' AND c.relam = a.oid
+WHERE i.indexrelid = c.oid AND c.oid = '@@shop.buyers_pkey@@' AND c.relam = a.oid
 AND i.indrelid = c2.oid
 ;;
 
