@@ -44,6 +44,7 @@ bench: tools ## Start, logins, large catalogs, idle memory and pulling a table, 
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	$(PYTHON) benches/catalog.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/connect.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/pull.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 

@@ -114,9 +114,9 @@ class Server:
             self.process.wait()
 
 
-def lakegate(program: str, lake: Path) -> Server:
+def lakegate(program: str, lake: Path, options: list = ()) -> Server:
     port = free_port()
-    return Server([program, "serve", "--lake", lake, "--listen", f"127.0.0.1:{port}"], port)
+    return Server([program, "serve", "--lake", lake, "--listen", f"127.0.0.1:{port}", *options], port)
 
 
 def roapi(tables: list[tuple[str, Path]]) -> Server:
