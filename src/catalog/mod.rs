@@ -4,6 +4,7 @@ mod capture;
 mod discover;
 mod folder;
 mod inventory;
+mod refresh;
 mod roles;
 mod snapshot;
 pub mod sql;
@@ -19,9 +20,11 @@ use arrow::datatypes::SchemaRef;
 use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
-pub use self::inventory::Columns;
+pub use self::inventory::{Inventory, Patience, ViewColumns};
 use self::system::Builtin;
-pub use self::system::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
+pub use self::system::{
+    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen,
+};
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::Result;
@@ -100,16 +103,23 @@ pub struct Omission {
     pub reason: String,
 }
 
-/// The columns of every relation that could be opened, the error of every one that could not.
-/// By the relation's OID.
-pub type Inventory = HashMap<u32, Result<SchemaRef>>;
+/// What the rows of a system relation are made of. A later one includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// What exists.
+    Snapshot,
+    /// What is known by now of the relations.
+    Known,
+    /// The columns of all relations.
+    Inventory,
+}
 
 /// What a system relation may see.
 #[derive(Clone, Debug)]
 pub struct SystemView {
     /// What exists.
     pub snapshot: Arc<Snapshot>,
-    /// Columns, present if [`SystemRelation::needs_inventory`] says so.
+    /// What is known of the relations, present if [`SystemRelation::needs`] says so.
     pub inventory: Option<Arc<Inventory>>,
     /// The database as the session named it.
     pub database: String,
@@ -128,6 +138,32 @@ impl SystemView {
     }
 }
 
+/// What a scan of a system relation wants.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The numbers of the columns, in order; `None` for all.
+    pub columns: Option<Vec<usize>>,
+    /// What columns must be: rows in which they are something else may be left out.
+    pub only: Vec<Only>,
+}
+
+/// The values that a column may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Only {
+    /// The column's name.
+    pub column: String,
+    /// The values as text, names and OIDs.
+    pub values: Vec<String>,
+}
+
+impl Wanted {
+    /// Whether rows are wanted in which a column is this.
+    pub fn has(&self, column: &str, value: &str) -> bool {
+        let mut conditions = self.only.iter().filter(|only| only.column == column);
+        conditions.all(|only| only.values.iter().any(|wanted| wanted == value))
+    }
+}
+
 /// A relation of `pg_catalog`, `information_schema` or `lakegate`: rows made from what is known.
 /// Upper rooms hand theirs to [`Catalog::new`], so that no ring arises.
 pub trait SystemRelation: Send + Sync + std::fmt::Debug {
@@ -138,15 +174,15 @@ pub trait SystemRelation: Send + Sync + std::fmt::Debug {
     /// Its columns; PostgreSQL types that Arrow lacks are named in the fields' metadata
     /// ([`crate::types::TYPE_KEY`]).
     fn columns(&self) -> SchemaRef;
-    /// Whether its rows need the columns of all relations.
-    fn needs_inventory(&self) -> bool {
-        false
-    }
-    /// All its rows.
+    /// What its rows are made of.
+    fn needs(&self) -> Needs;
+    /// Whether it has rows in every lake, so that they need not be made to know that.
+    fn always_has_rows(&self) -> bool;
+    /// Its rows, as far as they are wanted.
     ///
     /// # Errors
     /// A fault of ours: rows that do not fit the columns.
-    fn rows(&self, view: &SystemView) -> Result<RecordBatch>;
+    fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch>;
 }
 
 /// Where definitions are kept.
@@ -167,8 +203,8 @@ pub struct Catalog {
     known: RwLock<Known>,
     /// The last good definitions; held while definitions are judged and written.
     good: tokio::sync::Mutex<Option<Good>>,
-    refreshes: inventory::Refreshes,
-    columns: Columns<LakeTable>,
+    refreshes: refresh::Refreshes,
+    opened: Arc<inventory::Opened>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
@@ -211,8 +247,8 @@ impl Catalog {
             references_of,
             known: RwLock::default(),
             good: tokio::sync::Mutex::default(),
-            refreshes: inventory::Refreshes::default(),
-            columns: Columns::default(),
+            refreshes: refresh::Refreshes::default(),
+            opened: Arc::default(),
             system,
             builtin,
         }

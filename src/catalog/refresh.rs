@@ -1,54 +1,14 @@
-//! Keeps what exists up to date: lists the lake again when asked, and opens tables for their columns.
+//! Keeps what exists up to date: lists the lake again when asked.
 
-use std::hash::Hash;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
 
-use arrow::datatypes::{Schema, SchemaRef};
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use futures::stream::{self, StreamExt};
 use moka::future::Cache;
 
 use super::discover::{Discovery, discover};
 use super::snapshot::make;
 use super::views::Views;
-use super::{Catalog, Inventory, Kind, Known, Relation, Snapshot};
+use super::{Catalog, Known, Snapshot};
 use crate::error::{Error, Result};
-
-/// How many tables are opened at a time.
-const PINS_MAX: usize = 32;
-
-/// How long the catalog may show a relation's former columns after they changed. A statement that
-/// reads the relation always sees its latest ones.
-const COLUMNS_AGE_MAX: Duration = Duration::from_secs(5);
-
-/// How many relations' columns are kept, a few KiB each.
-const COLUMNS_MAX: u64 = 20_000;
-
-/// The columns of relations, or why they have none. An entry goes stale by its age.
-#[derive(Debug)]
-pub struct Columns<K: Hash + Eq + Send + Sync + 'static>(Cache<K, Result<SchemaRef>>);
-
-impl<K: Hash + Eq + Send + Sync + 'static> Columns<K> {
-    /// The columns that are kept, else those that `find` finds. Concurrent calls share one finding.
-    pub async fn get_with(
-        &self,
-        key: K,
-        find: BoxFuture<'_, Result<SchemaRef>>,
-    ) -> Result<SchemaRef> {
-        self.0.get_with(key, find).await
-    }
-}
-
-impl<K: Hash + Eq + Send + Sync + 'static> Default for Columns<K> {
-    fn default() -> Self {
-        let columns = Cache::builder()
-            .max_capacity(COLUMNS_MAX)
-            .time_to_live(COLUMNS_AGE_MAX);
-        Self(columns.build())
-    }
-}
 
 /// Listings under way, so that concurrent ones are one. Entries are removed when done.
 #[derive(Debug)]
@@ -102,31 +62,6 @@ impl Catalog {
         let discovery = known.discovery.as_deref();
         let made = discovery.map(|discovery| make(discovery, views, known.epoch));
         Ok(made.map_or(snapshot, Arc::new))
-    }
-
-    /// The columns of every table of a snapshot, 32 opened at a time. Never fails as a whole:
-    /// what cannot be opened has its error as its entry. Views are not in it.
-    pub async fn inventory(&self, snapshot: &Snapshot) -> Inventory {
-        let relations: Vec<_> = snapshot
-            .schemas
-            .values()
-            .flat_map(|schema| schema.relations.values().map(Arc::clone))
-            .filter(|relation| relation.view().is_none())
-            .collect();
-        stream::iter(relations)
-            .map(|relation| async move { (relation.oid, self.columns(&relation).await) })
-            .buffer_unordered(PINS_MAX)
-            .collect()
-            .await
-    }
-
-    async fn columns(&self, relation: &Relation) -> Result<SchemaRef> {
-        let table = match relation.kind.as_ref().map_err(Error::clone)? {
-            Kind::Table(table) => table,
-            Kind::View(_) => return Ok(Arc::new(Schema::empty())),
-        };
-        let open = async { Ok(self.lake.pin(table).await?.provider.schema()) }.boxed();
-        self.columns.get_with(table.clone(), open).await
     }
 
     async fn list(&self) -> Result<Arc<Snapshot>> {

@@ -104,10 +104,7 @@ impl Inner {
     ) -> Result<pin::Pinned> {
         let resolved =
             references::resolve_protection(&self.catalog, snapshot, relation, protection, context)?;
-        let inventory = match resolved.needs_inventory() {
-            true => Some(self.inventory(snapshot, context).await),
-            false => None,
-        };
+        let inventory = self.inventory_for(&resolved, context).await;
         Ok(pin::pin(&self.catalog, resolved, inventory, context).await?)
     }
 

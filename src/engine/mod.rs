@@ -17,9 +17,11 @@ mod execute;
 mod explain;
 mod failure;
 mod grouping;
+mod inventory;
 mod judge_policy;
 mod leakproof;
 mod limits;
+mod lock;
 mod look_up;
 mod merged;
 mod moment;
@@ -48,6 +50,7 @@ mod spelled;
 mod statement;
 mod stoppable;
 mod system_columns;
+mod system_table;
 mod table_arguments;
 mod temporary;
 mod type_planner;
@@ -80,13 +83,14 @@ pub use statement::{
 pub use views::Defined;
 
 use crate::auth::Authority;
+use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
-use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
 use access::{Access, Checks};
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
+use inventory::ViewInventory;
 use moka::sync::Cache;
 use pin::Pinned;
 use plan::Plan;
@@ -103,8 +107,7 @@ struct Inner {
     base: SessionState,
     runtime: Handle,
     database: String,
-    /// By the snapshot's epoch and the view's OID.
-    view_columns: Columns<(u64, u32)>,
+    view_columns: ViewInventory,
     /// The last messages of queries alone, by their text. What a text says never changes.
     parsed: Cache<Arc<str>, Parsed>,
     constants: Constants,
@@ -130,7 +133,7 @@ impl Engine {
             base,
             runtime,
             database,
-            view_columns: Columns::default(),
+            view_columns: ViewInventory::default(),
             parsed: Cache::new(PARSED_MAX),
             constants: Constants::default(),
         };
@@ -255,13 +258,13 @@ impl Inner {
     ) -> Result<Pinned> {
         let access = Access::of(&self.catalog, context, checks);
         let resolved = references::resolve(&self.catalog, query, lines, context, &access).await?;
-        let inventory = match resolved.needs_inventory() {
-            true => Some(self.inventory(&resolved.snapshot, context).await),
-            false => None,
-        };
+        let inventory = self.inventory_for(&resolved, context).await;
+        let unknown = inventory::unknown(&resolved, inventory.as_deref());
         let named = resolved.references.clone();
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
-        pinned.map_err(|failed| failed.in_query(query, &named, lines))
+        let mut pinned = pinned.map_err(|failed| failed.in_query(query, &named, lines))?;
+        pinned.notices.extend(unknown);
+        Ok(pinned)
     }
 
     async fn describe(
@@ -361,7 +364,9 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(physical, columns, task, stop)
+                let answer = execute::start(physical, columns, task, stop)?;
+                let notices = pinned.notices;
+                Ok(Answer { notices, ..answer })
             }
         }
     }
@@ -383,7 +388,9 @@ struct Scene<'a> {
 /// The query of a statement that has one.
 fn query_of(statement: &Statement) -> Result<&Query> {
     match &statement.kind {
-        StatementKind::Query(query) | StatementKind::Explain { query, .. } => Ok(query),
+        StatementKind::Query(query)
+        | StatementKind::Explain { query, .. }
+        | StatementKind::Lock(query) => Ok(query),
         StatementKind::Copy(copy) => Ok(&copy.query),
         _ => {
             let message = "a statement without rows reached the engine's answers";

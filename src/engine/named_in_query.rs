@@ -7,7 +7,8 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Query, Select, Spanned, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    Expr, ObjectNamePart, Query, Select, Spanned, Statement as SqlStatement, TableFactor, Visit,
+    Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -63,6 +64,30 @@ impl Visitor for Functions {
                 self.names.extend(reference(name));
             }
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a query calls a function that `is_one` says it is, by its name without a schema.
+pub(super) fn calls_any(query: &Query, is_one: fn(&str) -> bool) -> bool {
+    query.visit(&mut Calls { is_one }).is_break()
+}
+
+/// Looks for calls of some functions.
+struct Calls {
+    is_one: fn(&str) -> bool,
+}
+
+impl Visitor for Calls {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(call) = expression
+            && let Some(ObjectNamePart::Identifier(name)) = call.name.0.last()
+            && (self.is_one)(&name.value.to_lowercase())
+        {
+            return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     }

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::copy::{self, Copy};
+use super::lock;
 use super::rules::{
     elements, exists_in_lists, fetch, interval_literals, keyed_recursion, literals, named_windows,
     never_run, normalize, rows_in_lists,
@@ -38,7 +39,6 @@ const REFUSED: &[&str] = &[
     "CLUSTER",
     "DO",
     "LOAD",
-    "LOCK",
     "REINDEX",
     "VACUUM",
 ];
@@ -126,6 +126,7 @@ pub(super) fn parse_one(
         Command::Copy => StatementKind::Copy(parse_copy(lines, tokens)?),
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
         Command::Named => named::parse(text, lines, tokens)?,
+        Command::Lock => lock::parse(lines, tokens)?,
         Command::Writing(name) => match sql::definition(text, lines, tokens) {
             Some(definition) => StatementKind::Definition(definition?),
             None => StatementKind::Refused(writing(&command_name(name, tokens))),
@@ -172,6 +173,7 @@ enum Command {
     Copy,
     Session,
     Named,
+    Lock,
     Writing(&'static str),
     Refused(&'static str),
     Unknown,
@@ -191,6 +193,8 @@ fn classify(first: &TokenWithSpan) -> Command {
         Command::Copy
     } else if session_command::COMMANDS.contains(&word.as_str()) {
         Command::Session
+    } else if word == "LOCK" {
+        Command::Lock
     } else if named::COMMANDS.contains(&word.as_str()) {
         Command::Named
     } else if let Some(name) = WRITING.iter().find(|name| **name == word) {
@@ -262,7 +266,7 @@ fn parse_explain(
     }
 }
 
-fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<StatementKind> {
+pub(super) fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Result<StatementKind> {
     let dialect = PostgreSqlDialect {};
     let mut parser = parser(&dialect, tokens);
     let statement = parser
@@ -359,7 +363,7 @@ fn with_relations(tokens: &[TokenWithSpan]) -> Vec<TokenWithSpan> {
     written
 }
 
-fn is_keyword(token: &Token, keyword: &str) -> bool {
+pub(super) fn is_keyword(token: &Token, keyword: &str) -> bool {
     matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(keyword))
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -22,12 +23,13 @@ use super::moment::Moment;
 use super::protect;
 use super::references::{Derived, Limits, Meaning, Resolved, Target};
 use super::scope::reference;
+use super::system_table::SystemTable;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;
-use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView};
+use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
-use crate::sources::{PinnedTable as PinnedRows, Version};
+use crate::sources::{PinnedTable as PinnedRows, Size, Version};
 
 /// Every relation that a statement reads, each at one version.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub(super) struct Pinned {
     pub(super) policies: Policies,
     /// Every relation with rows that is read, through views too.
     pub(super) tables: Vec<Arc<PinnedTable>>,
+    /// What the client is to know of that.
+    pub(super) notices: Vec<String>,
 }
 
 /// What the references of one query mean.
@@ -114,14 +118,14 @@ pub(super) async fn pin(
     inventory: Option<Arc<Inventory>>,
     context: &StatementContext,
 ) -> Result<Pinned, Failed> {
-    let view = SystemView {
+    let view = Arc::new(SystemView {
         snapshot: Arc::clone(&resolved.snapshot),
         inventory: inventory.clone(),
         database: context.facts.database.clone(),
         actor: context.facts.actor.clone(),
         settings: Arc::clone(&context.facts.settings),
         sessions: context.facts.sessions.clone(),
-    };
+    });
     let targets = resolved.tables.iter();
     let moment = context.moment.as_deref();
     let pins = targets.map(|(names, target)| pin_one(catalog, names, target, &view, moment));
@@ -144,6 +148,7 @@ pub(super) async fn pin(
         builtin: Arc::clone(catalog.builtin()),
         inventory,
         tables: tables.into_values().collect(),
+        notices: Vec::new(),
     };
     tracing::debug!(policies = %pinned.policies.fingerprint(), "pinned");
     Ok(pinned)
@@ -253,7 +258,7 @@ async fn pin_one(
     catalog: &Catalog,
     names: &(String, String),
     target: &Target,
-    view: &SystemView,
+    view: &Arc<SystemView>,
     moment: Option<&Moment>,
 ) -> Result<Arc<PinnedTable>, Failed> {
     let (schema, name) = names;
@@ -268,12 +273,13 @@ async fn pin_one(
     }
     let pinned = match target {
         Target::Lake(table) => catalog.lake().pin(table).await,
-        Target::System(relation) => rows_of(relation.as_ref(), view),
+        Target::System(relation) => rows_of(relation, view),
     };
     let PinnedRows {
         version,
         changed,
         provider,
+        size: _,
     } = pinned.map_err(failed)?;
     tracing::debug!(schema, name, %version, "pinned");
     let table = Arc::new(PinnedTable {
@@ -289,19 +295,27 @@ async fn pin_one(
     Ok(table)
 }
 
-fn rows_of(relation: &dyn SystemRelation, view: &SystemView) -> Result<PinnedRows> {
-    let rows = relation.rows(view)?;
-    let provider: Arc<dyn TableProvider> = match rows.num_rows() {
+fn rows_of(relation: &Arc<dyn SystemRelation>, view: &Arc<SystemView>) -> Result<PinnedRows> {
+    let provider: Arc<dyn TableProvider> = match relation.always_has_rows() {
+        true => Arc::new(SystemTable::new(relation, view)),
+        false => at_once(relation.rows(view, &Wanted::default())?)?,
+    };
+    Ok(PinnedRows {
+        version: Version::None,
+        changed: None,
+        size: Size::default(),
+        provider,
+    })
+}
+
+/// Rows that are made before planning, which knows then if there are none.
+fn at_once(rows: RecordBatch) -> Result<Arc<dyn TableProvider>> {
+    Ok(match rows.num_rows() {
         0 => Arc::new(EmptyTable::new(rows.schema())),
         _ => {
             let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
             Arc::new(table.map_err(|error| failure::from_datafusion(&error))?)
         }
-    };
-    Ok(PinnedRows {
-        version: Version::None,
-        changed: None,
-        provider,
     })
 }
 

@@ -10,14 +10,15 @@ use datafusion::sql::sqlparser::ast::Query;
 use super::access::{Access, Decision, Limit, Policies, Reader};
 use super::context::StatementContext;
 use super::look_up::Found;
-use super::named_in_query::of_query;
+use super::named_in_query::{calls_any, of_query};
 use super::pin::in_statement;
 use super::{parse, protect};
 use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
-use crate::catalog::{Catalog, Kind, PUBLIC, Relation, Snapshot, SystemRelation};
+use crate::catalog::{Catalog, Kind, Needs, PUBLIC, Relation, Snapshot, SystemRelation};
 use crate::error::{Error, ErrorKind, Result};
+use crate::functions;
 use crate::sources::LakeTable;
 
 /// How deep views may read views.
@@ -40,6 +41,8 @@ pub(super) struct Resolved {
     pub(super) limits: Limits,
     /// What was decided about every reference.
     pub(super) policies: Policies,
+    /// What the functions that are called look up.
+    functions_need: Needs,
 }
 
 /// What may be read of references, where that is not all.
@@ -99,11 +102,13 @@ pub(super) struct ResolvedProtection {
 }
 
 impl Resolved {
-    /// Whether rows are made of the columns of all relations.
-    pub(super) fn needs_inventory(&self) -> bool {
-        let mut targets = self.tables.values();
-        targets
-            .any(|target| matches!(target, Target::System(relation) if relation.needs_inventory()))
+    /// What the rows of its system relations, and its functions, are made of.
+    pub(super) fn needs(&self) -> Needs {
+        let tables = self.tables.values().map(|target| match target {
+            Target::System(relation) => relation.needs(),
+            Target::Lake(_) => Needs::Snapshot,
+        });
+        tables.fold(self.functions_need, Needs::max)
     }
 }
 
@@ -197,6 +202,7 @@ pub(super) struct Resolver<'a> {
     pub(super) context: &'a StatementContext,
     pub(super) access: &'a Access,
     policies: Policies,
+    functions_need: Needs,
     tables: BTreeMap<(String, String), Target>,
     derived: Vec<Derived>,
     /// The views that are being resolved, each read by the one before it.
@@ -220,6 +226,7 @@ impl<'a> Resolver<'a> {
             context,
             access,
             policies: Policies::default(),
+            functions_need: Needs::Snapshot,
             tables: BTreeMap::new(),
             derived: Vec::new(),
             open: Vec::new(),
@@ -236,6 +243,7 @@ impl<'a> Resolver<'a> {
             derived: self.derived,
             limits,
             policies: self.policies,
+            functions_need: self.functions_need,
         }
     }
 
@@ -246,6 +254,9 @@ impl<'a> Resolver<'a> {
         path: &[&str],
         reader: &Reader,
     ) -> Result<(Vec<(TableReference, Meaning)>, Limits)> {
+        if calls_any(query, functions::of_inventory) {
+            self.functions_need = Needs::Inventory;
+        }
         let (mut references, mut limits) = (Vec::new(), Limits::new());
         let own = protect::own_reference();
         for name in of_query(query)?.into_iter().filter(|name| *name != own) {

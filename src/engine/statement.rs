@@ -68,6 +68,9 @@ pub enum StatementKind {
     },
     /// COPY TO STDOUT: rows in messages of their own.
     Copy(Box<Copy>),
+    /// LOCK TABLE in ACCESS SHARE MODE: the relations of a query that is not run. The door hands it to
+    /// [`super::Engine::lock`].
+    Lock(Box<ast::Query>),
     /// A change of the views folder. The door collects those of a transaction, and gives them to
     /// [`super::Engine::define`].
     Definition(Definition),

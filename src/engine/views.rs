@@ -3,18 +3,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, Scene, judge_policy, parse, pin, plan, references, session_state};
+use super::{Engine, Inner, Scene, judge_policy, parse, plan, session_state};
 use crate::catalog::sql::{
     AlterKeys, Definition, GrantObjects, KeyAction, KeyKindSpec, Name, identifier,
 };
 use crate::catalog::views::{Draft, FullName, Surroundings, View, permission_denied};
-use crate::catalog::{Inventory, Judge, Snapshot};
+use crate::catalog::{Judge, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a statement that defines something did.
@@ -49,22 +48,6 @@ impl Engine {
         let step = async move { inner.catalog.prove(inner.as_ref()).await };
         self.on_query_runtime(&self.inner.own_context(), step.boxed())
             .await
-    }
-
-    /// What exists now, and the columns of everything, or why it has none.
-    ///
-    /// # Errors
-    /// The lake cannot be listed.
-    pub async fn inventory(&self) -> Result<(Arc<Snapshot>, Arc<Inventory>)> {
-        let inner = Arc::clone(&self.inner);
-        let context = self.inner.own_context();
-        let own = context.clone();
-        let step = async move {
-            let snapshot = inner.catalog.refresh().await?;
-            let inventory = inner.inventory(&snapshot, &own).await;
-            Ok((snapshot, inventory))
-        };
-        self.on_query_runtime(&context, step.boxed()).await
     }
 
     /// Runs a statement that defines something, on what the transaction defined before. Nothing is
@@ -116,48 +99,8 @@ impl Judge for Inner {
 
 impl Inner {
     /// The context of what no session asked for.
-    fn own_context(&self) -> StatementContext {
+    pub(super) fn own_context(&self) -> StatementContext {
         StatementContext::of_process(&self.database)
-    }
-
-    /// The columns of every relation, views among them.
-    pub(super) async fn inventory(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        context: &StatementContext,
-    ) -> Arc<Inventory> {
-        let tables = Arc::new(self.catalog.inventory(snapshot).await);
-        let mut all = Inventory::clone(&tables);
-        for relation in snapshot
-            .schemas
-            .values()
-            .flat_map(|schema| schema.relations.values())
-        {
-            if let Some(view) = relation.view() {
-                let plan = self.plan_view(view, snapshot, Some(&tables), context);
-                let key = (snapshot.epoch, relation.oid);
-                let columns = self.view_columns.get_with(key, plan.boxed()).await;
-                all.insert(relation.oid, columns);
-            }
-        }
-        Arc::new(all)
-    }
-
-    /// The columns of a view, planned over what a snapshot has. The position of an error is one of
-    /// the view's query.
-    async fn plan_view(
-        &self,
-        view: &Arc<View>,
-        snapshot: &Arc<Snapshot>,
-        inventory: Option<&Arc<Inventory>>,
-        context: &StatementContext,
-    ) -> Result<SchemaRef> {
-        let state = session_state::of_statement(&self.base, context);
-        let resolved =
-            references::resolve_view(&self.catalog, snapshot, view, context, &Access::open())?;
-        let inventory = inventory.map(Arc::clone);
-        let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
-        plan::columns_of_view(&pinned, &state, context)
     }
 
     async fn define(&self, definition: &Definition, context: &StatementContext) -> Result<Defined> {

@@ -145,6 +145,19 @@ pub fn of_session(
     functions
 }
 
+/// Whether a function of [`of_session`] looks up columns or sizes of relations, by lower-case name.
+pub fn of_inventory(name: &str) -> bool {
+    matches!(
+        name,
+        "col_description"
+            | "has_column_privilege"
+            | "pg_database_size"
+            | "pg_relation_size"
+            | "pg_table_size"
+            | "pg_total_relation_size"
+    )
+}
+
 /// The function of [`of_session`] that spells the values of a type as text; `None` for types whose
 /// values are no objects.
 pub fn spelling(type_oid: u32) -> Option<&'static str> {

@@ -13,7 +13,7 @@ use crate::catalog::system::{
     column_name, role_name, role_oid,
 };
 use crate::catalog::views::permission_denied;
-use crate::catalog::{Inventory, Snapshot};
+use crate::catalog::{Inventory, Relation, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A relation's place: its schema's OID and name, and its own name.
@@ -124,6 +124,16 @@ impl Names {
         self.snapshot.column_description(relation, column)
     }
 
+    /// The bytes of a relation's files, none for what is no table; `None` if it is not there, or if
+    /// nothing is known of it.
+    pub(super) fn bytes_of(&self, relation: u32) -> Option<u64> {
+        let is_table = |it: &Relation| it.view().is_none();
+        match self.snapshot.relation(relation).is_some_and(is_table) {
+            true => Some(self.inventory.as_deref()?.size(relation)?.bytes),
+            false => self.relation(relation).map(|_| 0),
+        }
+    }
+
     /// The name of a relation's column by its name or number; `None` for a number without one.
     ///
     /// # Errors
@@ -141,7 +151,7 @@ impl Names {
             return Ok(found.map(str::to_owned));
         }
         let wanted = text(column);
-        let known = inventory.and_then(|known| known.get(&oid)?.as_ref().ok());
+        let known = inventory.and_then(|known| known.columns(oid));
         if known.is_some_and(|known| known.field_with_name(wanted).is_err()) {
             let message = format!("column \"{wanted}\" of relation \"{name}\" does not exist");
             return Err(Error::new(ErrorKind::UndefinedColumn, message));

@@ -8,6 +8,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::format_type::format_type;
 use super::names::Names;
+use super::reg;
 use super::scalar::{Argument, Scalar, number, oid_of, text};
 use super::session;
 use crate::catalog::system::Signature;
@@ -19,7 +20,7 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     functions.push(session::user_by_id(names));
     functions.extend(descriptions(names));
     functions.extend(definitions(names));
-    functions.extend(sizes());
+    functions.extend(sizes(names));
     functions.extend(encodings());
     functions
 }
@@ -149,7 +150,7 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
 fn view_definition(names: &Arc<Names>) -> Arc<ScalarUDF> {
     let names = Arc::clone(names);
     let body = move |row: &[ScalarValue]| {
-        let found = names.snapshot.relation(oid_of(&row[0]));
+        let found = names.snapshot.relation(reg::relation(&names, &row[0])?);
         let text = found.and_then(|relation| Some(relation.view()?.text()));
         Ok(ScalarValue::Utf8(text))
     };
@@ -233,24 +234,39 @@ fn absent() -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
-/// Sizes. Those of tables are unknown until their files are listed, and NULL as for a relation
-/// that has gone; indexes there are none, and the gateway itself has no space.
-fn sizes() -> Vec<Arc<ScalarUDF>> {
-    let names: [(&str, &[Argument], usize, Option<i64>); 6] = [
-        ("pg_table_size", &[Argument::Object], 0, None),
-        ("pg_indexes_size", &[Argument::Object], 0, Some(0)),
-        ("pg_relation_size", &[Argument::Object, TEXT], 1, None),
-        ("pg_total_relation_size", &[Argument::Object], 0, None),
-        ("pg_database_size", &[Argument::Object], 0, Some(0)),
-        ("pg_tablespace_size", &[Argument::Object], 0, Some(0)),
+/// Sizes: of tables, those of their files. Indexes there are none, and the gateway itself has no
+/// space. NULL of what is not there, as in PostgreSQL.
+/// <https://www.postgresql.org/docs/16/functions-admin.html#FUNCTIONS-ADMIN-DBSIZE>
+fn sizes(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let of_tables: [(&str, &[Argument], usize); 3] = [
+        ("pg_table_size", &[Argument::Object], 0),
+        ("pg_relation_size", &[Argument::Object, TEXT], 1),
+        ("pg_total_relation_size", &[Argument::Object], 0),
     ];
-    let sizes = names.into_iter().map(|(name, arguments, optional, size)| {
-        let constant = move |_: &[ScalarValue]| Ok(ScalarValue::Int64(size));
-        Scalar::new(name, arguments, oid::INT8, constant)
+    let of_tables = of_tables.into_iter().map(|(name, arguments, optional)| {
+        let names = Arc::clone(names);
+        let size = move |row: &[ScalarValue]| {
+            // The other forks of a relation: fsm, vm and init.
+            let is_main = row.get(1).is_none_or(|fork| text(fork) == "main");
+            let bytes =
+                names
+                    .bytes_of(reg::relation(&names, &row[0])?)
+                    .map(|bytes| match is_main {
+                        true => i64::try_from(bytes).unwrap_or(i64::MAX),
+                        false => 0,
+                    });
+            Ok(ScalarValue::Int64(bytes))
+        };
+        Scalar::new(name, arguments, oid::INT8, size)
             .optional(optional)
             .udf()
     });
-    sizes.collect()
+    let of_others = ["pg_indexes_size", "pg_database_size", "pg_tablespace_size"];
+    let of_others = of_others.into_iter().map(|name| {
+        let none = |_: &[ScalarValue]| Ok(ScalarValue::Int64(Some(0)));
+        Scalar::new(name, &[Argument::Object], oid::INT8, none).udf()
+    });
+    of_tables.chain(of_others).collect()
 }
 
 fn encodings() -> Vec<Arc<ScalarUDF>> {

@@ -46,7 +46,7 @@ const KINDS: &[Kind] = &[
         type_oid: oid::REGCLASS,
         find: Names::relation_oid,
         spell: Names::spell_relation,
-        missing: (ErrorKind::UndefinedTable, "relation"),
+        missing: MISSING_RELATION,
     },
     Kind {
         functions: ["regtype", "to_regtype", "regtype_out"],
@@ -100,6 +100,8 @@ const KINDS: &[Kind] = &[
     },
 ];
 
+const MISSING_RELATION: (ErrorKind, &str) = (ErrorKind::UndefinedTable, "relation");
+
 /// The functions of this file.
 pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     KINDS.iter().flat_map(|kind| of_kind(names, kind)).collect()
@@ -142,6 +144,18 @@ fn of_kind(names: &Arc<Names>, kind: &Kind) -> [Arc<ScalarUDF>; 3] {
         Scalar::new(lookup, &[of_text], type_oid, by_lookup).udf(),
         Scalar::new(output, &[of_oid], oid::TEXT, by_output).udf(),
     ]
+}
+
+/// The relation that an argument of type `regclass` means, by its OID or its name as text.
+///
+/// # Errors
+/// `UndefinedTable`: there is none of this name.
+pub(super) fn relation(names: &Names, value: &ScalarValue) -> Result<u32> {
+    let found = match value {
+        ScalarValue::UInt32(found) => *found,
+        name => resolve(names, text(name), Names::relation_oid, MISSING_RELATION)?,
+    };
+    Ok(found.unwrap_or_default())
 }
 
 /// An array of objects as text.

@@ -57,6 +57,32 @@ pub enum Layout {
     File,
 }
 
+/// How much a relation holds, as far as that is known without reading its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Its rows; `None` where files of it don't say how many they hold.
+    pub rows: Option<u64>,
+    /// The bytes of its files.
+    pub bytes: u64,
+}
+
+impl Size {
+    /// That of files, each with its rows, if it says how many, and its bytes.
+    pub fn of_files(files: impl Iterator<Item = (Option<u64>, u64)>) -> Self {
+        let nothing = Self {
+            rows: Some(0),
+            bytes: 0,
+        };
+        files.fold(nothing, |all, (rows, bytes)| Self {
+            rows: all
+                .rows
+                .zip(rows)
+                .map(|(all, rows)| all.saturating_add(rows)),
+            bytes: all.bytes.saturating_add(bytes),
+        })
+    }
+}
+
 /// A relation at one version: what every later step of a statement reads.
 #[derive(Clone, Debug)]
 pub struct PinnedTable {
@@ -64,6 +90,8 @@ pub struct PinnedTable {
     pub version: Version,
     /// When these rows were last changed, by the store's clock; `None` if there are none.
     pub changed: Option<DateTime<Utc>>,
+    /// How much that is.
+    pub size: Size,
     /// Reads exactly these rows, however often it is asked. Its schema has PostgreSQL's types only
     /// ([`crate::types::lake_type`]).
     pub provider: Arc<dyn TableProvider>,

@@ -77,6 +77,12 @@ impl Activity {
         now.changed_at = at;
     }
 
+    /// The client's program, and the last statement as it is shown.
+    pub(super) fn doing(&self) -> (Arc<str>, Arc<str>) {
+        let now = self.lock();
+        (Arc::clone(&now.application), Arc::clone(&now.query))
+    }
+
     /// The session waits for its client.
     pub(super) fn rests(&self, state: BackendState, application: &str) {
         let mut now = self.lock();

@@ -129,8 +129,11 @@ impl Connection {
         }
     }
 
-    /// Tells a failure, if it is that something was not allowed.
+    /// Tells a failure, if it is that something was not allowed, and counts it, if it is that
+    /// something is not there.
     pub(super) fn tell_refused(&self, failure: &Failure) {
+        let probes = &self.shared.sessions.probes;
+        probes.count(failure, &self.key.activity);
         let denied = Condition::Engine(ErrorKind::InsufficientPrivilege);
         if failure.condition != denied || !self.shared.audit.is_kept() {
             return;
@@ -165,6 +168,7 @@ fn command(statement: &Statement) -> &'static str {
         StatementKind::Query(_) => "SELECT",
         StatementKind::Explain { .. } | StatementKind::ExplainExecute { .. } => "EXPLAIN",
         StatementKind::Copy(_) => "COPY",
+        StatementKind::Lock(_) => "LOCK TABLE",
         StatementKind::Definition(definition) => definition.tag(),
         StatementKind::Prepare(_) => "PREPARE",
         StatementKind::Execute(_) => "EXECUTE",

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::Activity;
 use super::notify::{Channels, Inbox};
+use super::probes::Probes;
 use crate::catalog::SessionsSeen;
 use crate::error::Result;
 use crate::functions::{Allows, Signal, Signals};
@@ -24,6 +25,8 @@ const SECRET_BYTES_LONG: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     inner: Mutex<Inner>,
+    /// What they were refused.
+    pub(super) probes: Probes,
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +103,9 @@ impl Registration {
     /// What the session sees of others.
     pub(super) fn seen(&self) -> SessionsSeen {
         let sessions = Arc::clone(&self.sessions);
+        let refused = Arc::clone(&self.sessions);
         SessionsSeen {
+            refused: Arc::new(move || refused.probes.rows()),
             all: Arc::new(move || {
                 let mut rows = Vec::new();
                 sessions.each(|key| rows.push(key.activity.row(key.pid, &key.user)));

@@ -50,7 +50,7 @@ pub(super) struct Connection {
     pub(super) arrival: Arrival,
     /// The statement that is looked at, for the audit.
     pub(super) doing: Option<Arc<Statement>>,
-    key: Arc<SessionKey>,
+    pub(super) key: Arc<SessionKey>,
     mode: Mode,
 }
 

@@ -87,6 +87,7 @@ impl Connection {
             StatementKind::Session(command) => command::columns(&self.session, command)?,
             StatementKind::Definition(_)
             | StatementKind::Prepare(_)
+            | StatementKind::Lock(_)
             | StatementKind::Refused(_) => Vec::new(),
             // As `UtilityTupleDescriptor` in utility.c: what does not exist has no columns.
             StatementKind::Execute(execute) => {

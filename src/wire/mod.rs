@@ -30,6 +30,7 @@ mod message;
 mod named;
 mod notify;
 mod portal;
+mod probes;
 mod respond;
 mod rows;
 mod run;

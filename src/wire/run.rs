@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::command::Surroundings;
 use super::connection::Connection;
 use super::failure::{Failure, Step};
+use super::respond;
 use super::rows::{Rows, Tag};
+use super::sqlstate::WireCondition;
 use super::transcode;
 use super::watch::Watch;
 use crate::engine::{Answer, Column, Parameter, Shown, Statement, StatementKind};
@@ -61,6 +63,10 @@ impl Connection {
                 self.define(definition, watch, is_alone).await?;
                 Ok(None)
             }
+            StatementKind::Lock(_) => {
+                self.lock(&binding, watch).await?;
+                Ok(None)
+            }
             StatementKind::Refused(error) => Err(error.clone().into()),
             StatementKind::Prepare(prepare) => {
                 self.prepare_named(prepare, &binding.statement.text, watch)
@@ -92,6 +98,27 @@ impl Connection {
                 self.answer(binding, watch).await.map(Some)
             }
         }
+    }
+
+    /// LOCK TABLE, as `LockTableCommand` in lockcmds.c.
+    ///
+    /// # Errors
+    /// There is no transaction for the lock to live in, or a relation may not be read.
+    async fn lock(&mut self, binding: &Binding<'_>, watch: &Watch) -> Step {
+        if !self.session.transaction.in_block() && binding.sent != Sent::WithOthers {
+            return Err(Failure::error(
+                WireCondition::NoActiveSqlTransaction,
+                "LOCK TABLE can only be used in transaction blocks",
+            )
+            .into());
+        }
+        self.session.transaction.read();
+        let context = self.context(&watch.cancel);
+        let engine = self.shared.engine.clone();
+        let locked = engine.lock(binding.statement, &context);
+        watch.over(&mut self.client, locked).await?;
+        respond::command_complete(&mut self.client.output, "LOCK TABLE");
+        Ok(())
     }
 
     /// Has the engine run a query.

@@ -6,12 +6,17 @@ use super::data::{Builtin, TypeRow};
 use super::relations::lake_relations;
 use super::table::{Table, Value};
 use crate::auth::Object;
+use crate::catalog::Relation;
 use crate::error::Result;
 use crate::types::{self, PgType};
 
 /// Tables that cannot be opened have no columns here; `lakegate.view_errors` says why.
 pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let has_acl = table.has_column("attacl");
     for definition in builtin.definitions() {
+        if !table.has_oid("attrelid", definition.oid) {
+            continue;
+        }
         for (column, number) in definition.columns.iter().zip(1..) {
             push_attribute(
                 builtin,
@@ -31,7 +36,10 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
         return Ok(());
     };
     for (_, relation) in lake_relations(view) {
-        let Some(Ok(columns)) = inventory.get(&relation.oid) else {
+        if !table.has_oid("attrelid", relation.oid) {
+            continue;
+        }
+        let Some(columns) = inventory.columns(relation.oid) else {
             continue;
         };
         for (column, number) in columns.fields().iter().zip(1..) {
@@ -45,19 +53,20 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                     number,
                     // PostgreSQL states nothing of a view's columns.
                     not_null: relation.view().is_none() && !column.is_nullable(),
-                    acl: acl(
-                        view,
-                        &Object::Column(
-                            relation.schema.clone(),
-                            relation.name.clone(),
-                            column.name().clone(),
-                        ),
-                    ),
+                    acl: match has_acl {
+                        true => acl_of_column(view, relation, column.name()),
+                        false => None,
+                    },
                 },
             )?;
         }
     }
     Ok(())
+}
+
+fn acl_of_column(view: &SystemView, relation: &Relation, column: &str) -> Option<String> {
+    let (schema, name) = (relation.schema.clone(), relation.name.clone());
+    acl(view, &Object::Column(schema, name, column.to_owned()))
 }
 
 /// What differs between rows of `pg_attribute`.

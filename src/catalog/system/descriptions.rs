@@ -29,8 +29,7 @@ pub(super) fn pg_description(
                 push(table, relation.oid, classes, 0, text)?;
             }
             let inventory = view.inventory.as_deref();
-            let columns =
-                inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
+            let columns = inventory.and_then(|inventory| inventory.columns(relation.oid));
             for (column, number) in columns.iter().flat_map(|columns| columns.fields()).zip(1..) {
                 if let Some(text) = view.snapshot.column_description(relation, column.name()) {
                     push(table, relation.oid, classes, number, text)?;
@@ -79,7 +78,7 @@ impl Snapshot {
 
 /// The name of a relation's column by its number, counted from 1.
 pub fn column_name(inventory: &Inventory, relation: u32, number: i64) -> Option<&str> {
-    let columns = inventory.get(&relation)?.as_ref().ok()?;
+    let columns = inventory.columns(relation)?;
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     columns
         .fields()

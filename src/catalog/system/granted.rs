@@ -114,7 +114,7 @@ pub(super) fn role_column_grants(_: &Builtin, view: &SystemView, table: &mut Tab
 fn on_columns(view: &SystemView, table: &mut Table, with_public: bool) -> Result<()> {
     let inventory = view.inventory.as_deref();
     for (_, relation) in lake_relations(view) {
-        let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
+        let columns = inventory.and_then(|inventory| inventory.columns(relation.oid));
         let whole = listed(view, &Object::relation(&relation.schema, &relation.name));
         let (schema, name) = (&relation.schema, &relation.name);
         for field in columns.into_iter().flat_map(|columns| columns.fields()) {

@@ -103,9 +103,12 @@ pub(super) fn columns(builtin: &Builtin, view: &SystemView, table: &mut Table) -
     let rights = view.rights();
     let inventory = view.inventory.as_deref();
     for (_, relation) in lake_relations(view) {
-        let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
-        let Some(columns) = columns else { continue };
+        let columns = inventory.and_then(|inventory| inventory.columns(relation.oid));
         let (schema, name) = (&relation.schema, &relation.name);
+        let is_wanted = table.has("table_schema", schema) && table.has("table_name", name);
+        let Some(columns) = columns.filter(|_| is_wanted) else {
+            continue;
+        };
         let numbered = columns.fields().iter().zip(1..);
         for (column, position) in
             numbered.filter(|(column, _)| rights.may_any_of_column(schema, name, column.name()))
@@ -126,6 +129,11 @@ pub(super) fn columns(builtin: &Builtin, view: &SystemView, table: &mut Table) -
         }
     }
     for definition in builtin.definitions() {
+        if !table.has("table_schema", definition.schema)
+            || !table.has("table_name", definition.name)
+        {
+            continue;
+        }
         for (column, position) in definition.columns.iter().zip(1..) {
             push_column(
                 builtin,

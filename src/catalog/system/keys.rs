@@ -94,7 +94,7 @@ fn numbers(
     columns: &[String],
     inventory: Option<&Inventory>,
 ) -> Option<Vec<i16>> {
-    let known = inventory?.get(&relation.oid)?.as_ref().ok()?;
+    let known = inventory?.columns(relation.oid)?;
     let number = |column: &String| i16::try_from(known.index_of(column).ok()? + 1).ok();
     columns.iter().map(number).collect()
 }
@@ -291,7 +291,7 @@ fn never_null(view: &SystemView) -> Vec<(&Relation, String, String)> {
     let inventory = view.inventory.as_deref();
     let mut found = Vec::new();
     for (namespace, relation) in lake_relations(view) {
-        let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
+        let columns = inventory.and_then(|inventory| inventory.columns(relation.oid));
         let may_know = rights.may_any(&relation.schema, &relation.name);
         let Some(columns) = columns.filter(|_| may_know && relation.view().is_none()) else {
             continue;

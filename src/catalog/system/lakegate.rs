@@ -46,6 +46,19 @@ const RELATIONS: &[Own] = &[
         ],
     ),
     (
+        "unhandled_probes",
+        16005,
+        &[
+            ("application_name", oid::TEXT),
+            ("condition", oid::TEXT),
+            ("message", oid::TEXT),
+            ("count", oid::INT8),
+            ("first_at", oid::TIMESTAMPTZ),
+            ("last_at", oid::TIMESTAMPTZ),
+            ("last_statement", oid::TEXT),
+        ],
+    ),
+    (
         "view_errors",
         16003,
         &[
@@ -177,7 +190,7 @@ pub fn view_problems<'a>(
         if problems.iter().any(|problem| problem.name == Some(name)) {
             continue;
         }
-        let opened = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().err());
+        let opened = inventory.and_then(|inventory| inventory.error(relation.oid));
         let Some(error) = relation.kind.as_ref().err().or(opened) else {
             continue;
         };

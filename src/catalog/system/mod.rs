@@ -33,10 +33,12 @@ pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
-pub use sessions::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
+pub use sessions::{
+    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen,
+};
 pub use table::field;
 
-use super::{SystemRelation, SystemView};
+use super::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use table::Table;
 
@@ -53,15 +55,6 @@ pub const OWNER_OID: u32 = 10;
 
 /// The OID of the database, which is the only one.
 pub const DATABASE_OID: u32 = 5;
-
-/// What the rows of a relation are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Needs {
-    /// What exists.
-    Snapshot,
-    /// Also the columns of all relations, for which they must be opened.
-    Inventory,
-}
 
 /// Adds the rows about our objects.
 type Fill = fn(&Builtin, &SystemView, &mut Table) -> Result<()>;
@@ -81,12 +74,7 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         roles::pg_auth_members,
     ),
     ("pg_catalog", "pg_authid", Needs::Snapshot, roles::pg_authid),
-    (
-        "pg_catalog",
-        "pg_class",
-        Needs::Snapshot,
-        relations::pg_class,
-    ),
+    ("pg_catalog", "pg_class", Needs::Known, relations::pg_class),
     (
         "pg_catalog",
         "pg_cursors",
@@ -348,10 +336,24 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     (LAKEGATE, "tables", Needs::Snapshot, lakegate::tables),
     (
         LAKEGATE,
+        "unhandled_probes",
+        Needs::Snapshot,
+        sessions::unhandled_probes,
+    ),
+    (
+        LAKEGATE,
         "view_errors",
         Needs::Inventory,
         lakegate::view_errors,
     ),
+];
+
+/// Those of [`PROJECTIONS`] that list the system's own relations too.
+const ALWAYS_WITH_ROWS: &[(&str, &str)] = &[
+    ("pg_catalog", "pg_attribute"),
+    ("pg_catalog", "pg_class"),
+    ("information_schema", "columns"),
+    ("information_schema", "tables"),
 ];
 
 /// Whether this relation of `pg_catalog` has no rows in any lake.
@@ -410,21 +412,30 @@ impl SystemRelation for Projection {
         Arc::clone(columns)
     }
 
-    fn needs_inventory(&self) -> bool {
-        self.needs == Needs::Inventory
+    fn needs(&self) -> Needs {
+        self.needs
     }
 
-    fn rows(&self, view: &SystemView) -> Result<RecordBatch> {
-        let mut table = Table::new(self.columns());
+    fn always_has_rows(&self) -> bool {
+        ALWAYS_WITH_ROWS.contains(&(self.schema, self.name))
+    }
+
+    fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
+        let mut table = Table::of(self.columns(), wanted);
         if let Some(fill) = self.fill {
             fill(&self.builtin, view, &mut table)?;
         }
         let made = table.finish()?;
-        let fixed = self.builtin.rows(self.schema, self.name)?;
-        match fixed {
-            None => Ok(made),
-            Some(fixed) if self.fill.is_none() => Ok(fixed),
-            Some(fixed) => concat_batches(&self.columns(), &[fixed, made]).map_err(Error::internal),
+        let Some(fixed) = self.builtin.rows(self.schema, self.name)? else {
+            return Ok(made);
+        };
+        let fixed = match &wanted.columns {
+            Some(columns) => fixed.project(columns).map_err(Error::internal)?,
+            None => fixed,
+        };
+        match self.fill {
+            None => Ok(fixed),
+            Some(_) => concat_batches(&made.schema(), &[fixed, made]).map_err(Error::internal),
         }
     }
 }

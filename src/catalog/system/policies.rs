@@ -100,7 +100,7 @@ fn masks(view: &SystemView) -> Vec<(u32, &Relation, i32, &Mask)> {
     for (namespace, relation) in lake_relations(view) {
         let object = Object::relation(&relation.schema, &relation.name);
         for mask in authority.masks().filter(|mask| mask.relation == object) {
-            let columns = inventory.and_then(|it| it.get(&relation.oid)?.as_ref().ok());
+            let columns = inventory.and_then(|it| it.columns(relation.oid));
             let index = columns.and_then(|columns| columns.index_of(&mask.column).ok());
             let number = index.and_then(|index| i32::try_from(index + 1).ok());
             if let Some(number) = number {

@@ -10,6 +10,10 @@ use super::{OWNER_OID, SystemView};
 use crate::auth::Object;
 use crate::catalog::Relation;
 use crate::error::Result;
+use crate::sources::Size;
+
+/// The bytes of a page, in which `relpages` counts: BLCKSZ of PostgreSQL.
+const PAGE_BYTES: u64 = 8192;
 
 /// The OID of the schema of a system relation.
 pub(super) fn namespace_of(definition: &Definition) -> u32 {
@@ -75,14 +79,18 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 keys: (false, false),
                 has_row_security: false,
                 forces_row_security: false,
+                size: None,
             },
         )?;
     }
     let authority = view.snapshot.views.authority.as_ref();
     for (namespace, relation) in lake_relations(view) {
+        if !table.has_oid("oid", relation.oid) || !table.has("relname", &relation.name) {
+            continue;
+        }
         let object = Object::relation(&relation.schema, &relation.name);
         let inventory = view.inventory.as_deref();
-        let columns = inventory.and_then(|inventory| inventory.get(&relation.oid)?.as_ref().ok());
+        let columns = inventory.and_then(|inventory| inventory.columns(relation.oid));
         push_class(
             table,
             &Class {
@@ -105,6 +113,7 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 keys: view.snapshot.key_facts(relation),
                 has_row_security: authority.has_row_security(&object),
                 forces_row_security: authority.forces_row_security(&object),
+                size: inventory.and_then(|inventory| inventory.size(relation.oid)),
             },
         )?;
     }
@@ -132,6 +141,7 @@ fn push_indexes(view: &SystemView, table: &mut Table) -> Result<()> {
                 keys: (false, false),
                 has_row_security: false,
                 forces_row_security: false,
+                size: None,
             },
         )?;
     }
@@ -159,17 +169,23 @@ struct Class<'a> {
     keys: (bool, bool),
     has_row_security: bool,
     forces_row_security: bool,
+    /// What a table holds, once it was opened.
+    size: Option<Size>,
 }
 
 fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
+    let pages = class.size.map_or(0, |size| size.bytes.div_ceil(PAGE_BYTES));
+    // -1 is unknown, as of a table of PostgreSQL's that was never analyzed.
+    let rows = class.size.and_then(|size| size.rows);
+    let rows = rows.map_or("-1".to_owned(), |rows| rows.to_string());
     table.push(&[
         ("oid", class.oid.into()),
         ("relname", class.name.into()),
         ("relnamespace", class.namespace.into()),
         ("relowner", class.owner.into()),
         ("relam", class.access_method.into()),
-        // Unknown: nothing counts the rows before a query asks.
-        ("reltuples", "-1".into()),
+        ("relpages", i32::try_from(pages).unwrap_or(i32::MAX).into()),
+        ("reltuples", rows.as_str().into()),
         ("relhasindex", class.keys.0.into()),
         ("relpersistence", "p".into()),
         ("relkind", class.kind.into()),

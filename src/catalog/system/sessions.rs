@@ -8,7 +8,7 @@ use super::data::Builtin;
 use super::roles::role_oid;
 use super::table::{Table, Value};
 use super::{DATABASE_OID, SystemView};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Stands for what a role may not see of others' sessions (`pg_stat_get_activity`).
 const HIDDEN: &str = "<insufficient privilege>";
@@ -91,6 +91,26 @@ pub struct CursorRow {
     pub created_at: i64,
 }
 
+/// Something that clients were refused because it is not there for anyone. Moments are microseconds
+/// since 1970.
+#[derive(Clone, Debug)]
+pub struct ProbeRow {
+    /// The client's program, as it calls itself.
+    pub application: Arc<str>,
+    /// What kind of failure it was.
+    pub condition: ErrorKind,
+    /// The failure's message.
+    pub message: String,
+    /// The statement it was seen in last, without secrets.
+    pub statement: Arc<str>,
+    /// How often.
+    pub count: i64,
+    /// When first.
+    pub first_at: i64,
+    /// When last.
+    pub last_at: i64,
+}
+
 /// What a session holds: it alone sees it.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
@@ -107,6 +127,8 @@ pub struct SessionsSeen {
     pub own: Arc<Mutex<Held>>,
     /// All sessions there are.
     pub all: Arc<dyn Fn() -> Vec<SessionRow> + Send + Sync>,
+    /// What any of them were refused.
+    pub refused: Arc<dyn Fn() -> Vec<ProbeRow> + Send + Sync>,
 }
 
 impl Default for SessionsSeen {
@@ -115,6 +137,7 @@ impl Default for SessionsSeen {
         Self {
             own: Arc::default(),
             all: Arc::new(Vec::new),
+            refused: Arc::new(Vec::new),
         }
     }
 }
@@ -188,6 +211,31 @@ fn push_session(view: &SystemView, session: &SessionRow, table: &mut Table) -> R
         ),
         ("backend_type", seen("client backend").into()),
     ])
+}
+
+/// What clients were refused, for who may see what others do.
+pub(super) fn unhandled_probes(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let authority = &view.snapshot.views.authority;
+    let may_see = authority.may_everything(&view.actor)
+        || authority.has_privileges_of(&view.actor.user, "pg_read_all_stats");
+    if !may_see {
+        return Ok(());
+    }
+    let mut probes = (view.sessions.refused)();
+    probes.sort_by_key(|probe| (-probe.count, probe.first_at));
+    for probe in &probes {
+        let condition = format!("{:?}", probe.condition);
+        table.push(&[
+            ("application_name", probe.application.as_ref().into()),
+            ("condition", condition.as_str().into()),
+            ("message", probe.message.as_str().into()),
+            ("count", Value::Int(probe.count)),
+            ("first_at", written(probe.first_at).as_str().into()),
+            ("last_at", written(probe.last_at).as_str().into()),
+            ("last_statement", probe.statement.as_ref().into()),
+        ])?;
+    }
+    Ok(())
 }
 
 pub(super) fn pg_prepared_statements(

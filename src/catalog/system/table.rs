@@ -12,6 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::data::Definition;
+use crate::catalog::Wanted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{MODIFIER_KEY, PgType, TYPE_KEY, arrow_type, of_field, oid};
 
@@ -109,23 +110,43 @@ impl<'a> From<Option<&'a str>> for Value<'a> {
 #[derive(Debug)]
 pub(super) struct Table {
     schema: SchemaRef,
-    columns: Vec<Column>,
+    /// `None` for those that are not wanted.
+    columns: Vec<Option<Column>>,
+    wanted: Wanted,
     n_rows: usize,
 }
 
 impl Table {
-    /// No rows yet.
-    pub(super) fn new(schema: SchemaRef) -> Self {
-        let columns = schema
-            .fields()
-            .iter()
-            .map(|f| Column::new(f.data_type()))
-            .collect();
+    /// No rows yet, of which not more will be asked than is wanted.
+    pub(super) fn of(schema: SchemaRef, wanted: &Wanted) -> Self {
+        let fields = schema.fields().iter().enumerate();
+        let columns = fields.map(|(number, field)| {
+            let wanted = wanted.columns.as_ref();
+            let is_wanted = wanted.is_none_or(|wanted| wanted.contains(&number));
+            is_wanted.then(|| Column::new(field.data_type()))
+        });
         Self {
+            columns: columns.collect(),
             schema,
-            columns,
+            wanted: wanted.clone(),
             n_rows: 0,
         }
+    }
+
+    /// Whether a column's values are asked for at all.
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        let number = self.schema.index_of(name);
+        number.is_ok_and(|number| self.columns[number].is_some())
+    }
+
+    /// Whether rows are asked for in which a column is this; if not, they need not be made.
+    pub(super) fn has(&self, column: &str, value: &str) -> bool {
+        self.wanted.has(column, value)
+    }
+
+    /// As [`Table::has`], of an OID.
+    pub(super) fn has_oid(&self, column: &str, value: u32) -> bool {
+        self.wanted.only.is_empty() || self.has(column, &value.to_string())
     }
 
     /// The rows of a text as `COPY ... TO STDOUT` writes it.
@@ -133,10 +154,10 @@ impl Table {
     /// # Errors
     /// The text does not fit the columns.
     pub(super) fn of_copy_text(schema: SchemaRef, text: &str) -> Result<RecordBatch> {
-        let mut table = Self::new(schema);
+        let mut table = Self::of(schema, &Wanted::default());
         for line in text.lines() {
             let mut cells = line.split('\t');
-            for column in &mut table.columns {
+            for column in table.columns.iter_mut().flatten() {
                 match cells.next() {
                     None => return Err(damaged("a row is too short")),
                     Some("\\N") => column.push(Value::Null)?,
@@ -156,10 +177,12 @@ impl Table {
     pub(super) fn push(&mut self, values: &[(&str, Value<'_>)]) -> Result<()> {
         let mut values = values.iter().peekable();
         for (field, column) in self.schema.fields().iter().zip(&mut self.columns) {
-            match values.next_if(|(name, _)| name == field.name()) {
-                Some((_, value)) => column.push(*value)?,
-                None if field.is_nullable() => column.push(Value::Null)?,
-                None => column.push_default(),
+            let value = values.next_if(|(name, _)| name == field.name());
+            match (column, value) {
+                (None, _) => {}
+                (Some(column), Some((_, value))) => column.push(*value)?,
+                (Some(column), None) if field.is_nullable() => column.push(Value::Null)?,
+                (Some(column), None) => column.push_default(),
             }
         }
         self.n_rows += 1;
@@ -169,18 +192,23 @@ impl Table {
         }
     }
 
-    /// All rows.
+    /// All rows, with the columns that are wanted, in the order in which they are.
     ///
     /// # Errors
     /// A value is not of its column's type: a fault of ours.
-    pub(super) fn finish(self) -> Result<RecordBatch> {
-        let fields = self.schema.fields().iter();
-        let columns: Result<Vec<ArrayRef>> = fields
-            .zip(self.columns)
-            .map(|(field, column)| column.finish(field.data_type()))
-            .collect();
+    pub(super) fn finish(mut self) -> Result<RecordBatch> {
+        let all = (0..self.columns.len()).collect();
+        let numbers: Vec<usize> = self.wanted.columns.take().unwrap_or(all);
+        let columns = numbers.iter().map(|number| {
+            let column = self.columns[*number].take();
+            let column = column.ok_or_else(|| damaged("a column is wanted twice"))?;
+            column.finish(self.schema.field(*number).data_type())
+        });
+        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
+        let schema = self.schema.project(&numbers).map_err(Error::internal)?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.n_rows));
-        RecordBatch::try_new_with_options(self.schema, columns?, &options).map_err(Error::internal)
+        RecordBatch::try_new_with_options(Arc::new(schema), columns, &options)
+            .map_err(Error::internal)
     }
 }
 

@@ -27,14 +27,15 @@ impl AnalyzerRule for WithoutRows {
             if !has_none(&plan) {
                 return Ok(Transformed::no(plan));
             }
-            Ok(Transformed::yes(none(plan.schema())?))
+            Ok(Transformed::yes(none(&plan)?))
         })?;
         Ok(rewritten.data)
     }
 }
 
-/// No rows of a schema. A scalar subquery must be a projection, so that is what it is.
-fn none(schema: &DFSchemaRef) -> Result<LogicalPlan> {
+/// No rows, with the columns of a plan. A scalar subquery must be a projection, so that is what it is.
+fn none(plan: &LogicalPlan) -> Result<LogicalPlan> {
+    let schema = &as_cast(plan)?;
     let nulls = schema.iter().map(|(qualifier, field)| {
         let null = ScalarValue::try_new_null(field.data_type())?;
         let named = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(field));
@@ -47,6 +48,28 @@ fn none(schema: &DFSchemaRef) -> Result<LogicalPlan> {
     let nulls = nulls.collect::<Result<Vec<_>>>()?;
     let none = Projection::try_new_with_schema(nulls, Arc::new(input), Arc::clone(schema))?;
     Ok(LogicalPlan::Projection(none))
+}
+
+/// A plan's columns, those that are casts with the types that they are cast to: to DataFusion they
+/// still have what told the types of before, until their values are computed.
+fn as_cast(plan: &LogicalPlan) -> Result<DFSchemaRef> {
+    let LogicalPlan::Projection(projection) = plan else {
+        return Ok(Arc::clone(plan.schema()));
+    };
+    let columns = plan.schema().iter().zip(&projection.expr);
+    let columns = columns.map(|((qualifier, field), expression)| {
+        let field = match expression.clone().unalias() {
+            Expr::Cast(cast) => {
+                let told = cast.field.metadata().clone();
+                Arc::new(field.as_ref().clone().with_metadata(told))
+            }
+            _ => Arc::clone(field),
+        };
+        (qualifier.cloned(), field)
+    });
+    let metadata = plan.schema().metadata().clone();
+    let schema = DFSchema::new_with_metadata(columns.collect(), metadata)?;
+    Ok(Arc::new(schema))
 }
 
 /// Whether a plan has no rows because what it reads has none.

@@ -17,7 +17,7 @@ use url::Url;
 
 use self::log::Listing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::{PinnedTable, Version};
+use crate::sources::{PinnedTable, Size, Version};
 use crate::storage::{Lake, SCHEME};
 
 /// How many tables' snapshots are kept. A snapshot holds each file's entry and statistics, about
@@ -48,6 +48,7 @@ struct Loaded {
     table: DeltaTable,
     version: u64,
     listing: Listing,
+    size: Size,
 }
 
 impl DeltaTables {
@@ -80,6 +81,7 @@ impl DeltaTables {
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
             changed: loaded.listing.changed(loaded.version),
+            size: loaded.size,
             provider: Arc::new(provider),
         })
     }
@@ -121,6 +123,7 @@ impl DeltaTables {
             if listing.latest().is_none_or(|latest| latest <= version) {
                 guard::check(path, &table)?;
                 return Ok(Arc::new(Loaded {
+                    size: size(path, &table)?,
                     table,
                     version,
                     listing,
@@ -142,6 +145,19 @@ impl DeltaTables {
             .and_then(DeltaTableBuilder::build)
             .map_err(Error::internal)
     }
+}
+
+/// What the log says of the table's files. Rows that deletion vectors mark are no longer there.
+fn size(path: &str, table: &DeltaTable) -> Result<Size> {
+    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let files = state.log_data();
+    Ok(Size::of_files(files.iter().map(|file| {
+        let deleted = file.deletion_vector_descriptor();
+        let deleted = deleted.map_or(0, |vector| vector.cardinality);
+        let left = |rows: usize| (rows as u64).saturating_sub(u64::try_from(deleted).unwrap_or(0));
+        let rows = file.num_records().map(left);
+        (rows, u64::try_from(file.size()).unwrap_or(0))
+    })))
 }
 
 /// A scan of the table's snapshot, with the schema as it is served.

@@ -27,7 +27,7 @@ use moka::future::Cache;
 use self::listing::{DataFile, Listing};
 use super::format::Format;
 use crate::error::{Error, Result};
-use crate::sources::{LakeTable, PinnedTable, Version};
+use crate::sources::{LakeTable, PinnedTable, Size, Version};
 use crate::storage::Lake;
 use crate::types::lake_type;
 
@@ -71,6 +71,13 @@ pub(super) struct Shape {
     files: Vec<PinnedFile>,
 }
 
+impl Shape {
+    fn size(&self) -> Size {
+        let files = self.files.iter();
+        Size::of_files(files.map(|it| (it.n_rows.map(|rows| rows as u64), it.file.meta.size)))
+    }
+}
+
 /// A file of a pinned table.
 #[derive(Clone, Debug)]
 struct PinnedFile {
@@ -103,10 +110,12 @@ impl FileTables {
             .try_get_with((table.path.clone(), digest), self.shape(listing, session))
             .await
             .map_err(|error| Error::clone(&error))?;
+        let size = shape.size();
         let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, shape);
         Ok(PinnedTable {
             version: Version::Files(digest),
             changed,
+            size,
             provider: Arc::new(provider),
         })
     }

@@ -1,0 +1,292 @@
+//! The columns and sizes of relations, for catalog queries: learned by opening tables in rounds, in
+//! the background, and known from then on.
+//!
+//! A catalog query opens nothing itself. It begins a round over the tables that were never opened or
+//! were opened a while ago, unless one is under way, and waits as long as its [`Patience`] is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use futures::stream::{self, StreamExt};
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Catalog, Relation, Snapshot};
+use crate::error::{Error, Result};
+use crate::sources::lake::LakeSource;
+use crate::sources::{LakeTable, Size};
+
+/// How many tables are opened at a time.
+const PINS_MAX: usize = 32;
+
+/// How long the catalog may show a relation's former columns after they changed, if a round is quick
+/// enough. A statement that reads the relation always sees its latest ones.
+const AGE_MAX: Duration = Duration::from_secs(5);
+
+/// How long a catalog query waits for tables that were never opened.
+const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a catalog query waits for tables that may have changed since they were opened.
+const AGED_WAIT: Duration = Duration::from_millis(100);
+
+/// How long somebody waits for a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Not at all: what is known by now will do.
+    None,
+    /// As a catalog query does: seconds for what was never seen, a moment for what may have changed.
+    Brief,
+    /// Until everything was opened.
+    Whole,
+}
+
+/// What is known of the relations of one snapshot, by their OIDs.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    tables: Arc<Tables>,
+    views: Arc<ViewColumns>,
+}
+
+/// The columns of views, or why they have none, by OID.
+pub type ViewColumns = HashMap<u32, Result<SchemaRef>>;
+
+/// What is known of the tables of one snapshot.
+#[derive(Debug, Default)]
+struct Tables {
+    by_oid: HashMap<u32, Result<Facts>>,
+    n_unknown: usize,
+    generation: u64,
+}
+
+/// What opening a table tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    columns: SchemaRef,
+    size: Size,
+}
+
+impl Inventory {
+    /// The same with the columns of views.
+    pub fn with_views(&self, views: &Arc<ViewColumns>) -> Self {
+        Self {
+            tables: Arc::clone(&self.tables),
+            views: Arc::clone(views),
+        }
+    }
+
+    /// A relation's columns, if they are known.
+    pub fn columns(&self, oid: u32) -> Option<&SchemaRef> {
+        match self.tables.by_oid.get(&oid) {
+            Some(facts) => facts.as_ref().ok().map(|facts| &facts.columns),
+            None => self.views.get(&oid)?.as_ref().ok(),
+        }
+    }
+
+    /// Why a relation has no columns: it could not be opened, or not be planned.
+    pub fn error(&self, oid: u32) -> Option<&Error> {
+        match self.tables.by_oid.get(&oid) {
+            Some(facts) => facts.as_ref().err(),
+            None => self.views.get(&oid)?.as_ref().err(),
+        }
+    }
+
+    /// How much a table holds, if that is known.
+    pub fn size(&self, oid: u32) -> Option<Size> {
+        let facts = self.tables.by_oid.get(&oid)?.as_ref().ok()?;
+        Some(facts.size)
+    }
+
+    /// Tables that were not opened yet.
+    pub fn n_unknown(&self) -> usize {
+        self.tables.n_unknown
+    }
+
+    /// Grows whenever a table is found to have other columns than before.
+    pub fn generation(&self) -> u64 {
+        self.tables.generation
+    }
+}
+
+/// The tables that were opened, and the round that opens more.
+#[derive(Debug, Default)]
+pub(super) struct Opened {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: HashMap<LakeTable, Seen>,
+    round: Option<Round>,
+    /// As [`Inventory::generation`].
+    generation: u64,
+    /// Grows whenever anything is found to be other than before.
+    n_changes: u64,
+    /// What was made last, of the snapshot's epoch and of `n_changes`.
+    made: Option<((u64, u64), Arc<Tables>)>,
+}
+
+/// A table as it was found.
+#[derive(Debug)]
+struct Seen {
+    facts: Result<Facts>,
+    at: Instant,
+}
+
+/// A round under way. Whoever waits for it may give up; the round goes on.
+type Round = Shared<BoxFuture<'static, ()>>;
+
+impl Catalog {
+    /// What is known of every table of a snapshot. Never fails as a whole: what cannot be opened
+    /// has its error. Views are not in it.
+    pub async fn inventory(&self, snapshot: &Snapshot, patience: Patience) -> Inventory {
+        let asked = Instant::now();
+        while let Some((round, is_known)) = self.opened.round(&self.lake, snapshot, asked) {
+            let wait = match patience {
+                Patience::None => break,
+                Patience::Brief if is_known => AGED_WAIT,
+                Patience::Brief => UNKNOWN_WAIT,
+                Patience::Whole => Duration::MAX,
+            };
+            let left = wait.saturating_sub(asked.elapsed());
+            if tokio::time::timeout(left, round).await.is_err() {
+                break;
+            }
+        }
+        Inventory {
+            tables: self.opened.tables(snapshot),
+            views: Arc::default(),
+        }
+    }
+}
+
+/// The relations of a snapshot that are tables.
+fn tables_of(snapshot: &Snapshot) -> impl Iterator<Item = (&Relation, Result<&LakeTable>)> {
+    let schemas = snapshot.schemas.values();
+    let relations = schemas.flat_map(|schema| schema.relations.values());
+    relations
+        .filter(|relation| relation.view().is_none())
+        .map(|relation| {
+            let table = match &relation.kind {
+                Ok(_) => Ok(relation.table().expect("what is no view is a table")),
+                Err(error) => Err(error.clone()),
+            };
+            (relation.as_ref(), table)
+        })
+}
+
+impl Opened {
+    /// The round to wait for, if a table was not opened lately when this was asked; and whether all
+    /// were opened before.
+    fn round(
+        self: &Arc<Self>,
+        lake: &Arc<LakeSource>,
+        snapshot: &Snapshot,
+        asked: Instant,
+    ) -> Option<(Round, bool)> {
+        let mut state = self.state();
+        let tables = tables_of(snapshot).filter_map(|(_, table)| table.ok());
+        let is_due = |table: &&LakeTable| {
+            let seen = state.known.get(*table);
+            seen.is_none_or(|seen| asked.saturating_duration_since(seen.at) > AGE_MAX)
+        };
+        let due: Vec<LakeTable> = tables.filter(is_due).cloned().collect();
+        if due.is_empty() {
+            return None;
+        }
+        let is_known = due.iter().all(|table| state.known.contains_key(table));
+        let under_way = state.round.clone().filter(|round| round.peek().is_none());
+        let round = under_way.unwrap_or_else(|| {
+            state.forget(snapshot);
+            self.begin(lake, due)
+        });
+        state.round = Some(round.clone());
+        Some((round, is_known))
+    }
+
+    /// Begins to open tables, [`PINS_MAX`] at a time.
+    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<LakeTable>) -> Round {
+        let (opened, lake) = (Arc::clone(self), Arc::clone(lake));
+        let round = async move {
+            stream::iter(due)
+                .for_each_concurrent(PINS_MAX, |table| {
+                    let (opened, lake) = (&opened, &lake);
+                    async move {
+                        let pinned = lake.pin(&table).await;
+                        let facts = pinned.map(|pinned| Facts {
+                            columns: pinned.provider.schema(),
+                            size: pinned.size,
+                        });
+                        opened.state().learn(table, facts);
+                    }
+                })
+                .await;
+        };
+        let task = AbortOnDropHandle::new(Handle::current().spawn(round));
+        let ended = async move {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a round over the lake's tables ended early");
+            }
+        };
+        ended.boxed().shared()
+    }
+
+    /// What is known of the tables of a snapshot.
+    fn tables(&self, snapshot: &Snapshot) -> Arc<Tables> {
+        let mut state = self.state();
+        let key = (snapshot.epoch, state.n_changes);
+        if let Some((_, tables)) = state.made.as_ref().filter(|(of, _)| *of == key) {
+            return Arc::clone(tables);
+        }
+        let mut tables = Tables {
+            generation: state.generation,
+            ..Tables::default()
+        };
+        for (relation, table) in tables_of(snapshot) {
+            let facts = match table {
+                Ok(table) => state.known.get(table).map(|seen| seen.facts.clone()),
+                Err(error) => Some(Err(error)),
+            };
+            match facts {
+                Some(facts) => drop(tables.by_oid.insert(relation.oid, facts)),
+                None => tables.n_unknown += 1,
+            }
+        }
+        let tables = Arc::new(tables);
+        state.made = Some((key, Arc::clone(&tables)));
+        tables
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps what opening a table has told.
+    fn learn(&mut self, table: LakeTable, facts: Result<Facts>) {
+        let before = self.known.get(&table).map(|seen| &seen.facts);
+        let (same_columns, same_size) = match (before, &facts) {
+            (Some(Ok(before)), Ok(now)) => (before.columns == now.columns, before.size == now.size),
+            (Some(Err(before)), Err(now)) => (before.message() == now.message(), true),
+            _ => (false, false),
+        };
+        self.generation += u64::from(!same_columns);
+        self.n_changes += u64::from(!(same_columns && same_size));
+        let at = Instant::now();
+        self.known.insert(table, Seen { facts, at });
+    }
+
+    /// Forgets tables that are gone, once they are as many as those that are there.
+    fn forget(&mut self, snapshot: &Snapshot) {
+        let there: std::collections::HashSet<&LakeTable> = tables_of(snapshot)
+            .filter_map(|(_, table)| table.ok())
+            .collect();
+        if self.known.len() > 2 * there.len() {
+            self.known.retain(|table, _| there.contains(table));
+        }
+    }
+}

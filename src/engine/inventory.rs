@@ -1,0 +1,150 @@
+//! What a catalog query knows of relations: of tables what the catalog has opened, of views what
+//! planning them tells.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::datatypes::SchemaRef;
+use futures::FutureExt;
+use moka::Expiry;
+use moka::future::Cache;
+
+use super::access::Access;
+use super::context::StatementContext;
+use super::references::{self, Resolved};
+use super::{Engine, Inner, pin, plan, session_state};
+use crate::catalog::views::View;
+use crate::catalog::{Inventory, Needs, Patience, Snapshot, ViewColumns};
+use crate::error::Result;
+
+/// How many states of the views are kept: that of the folder, and those of open transactions.
+const STATES_MAX: u64 = 8;
+
+/// How long views stay without columns that could not be planned: their sources may come back.
+const BROKEN_AGE_MAX: Duration = Duration::from_secs(5);
+
+/// The columns of all views, by the snapshot's epoch and the tables' generation. An entry with no
+/// error in it never goes stale: other definitions or other columns below are another key.
+#[derive(Debug)]
+pub(super) struct ViewInventory(Cache<(u64, u64), Arc<ViewColumns>>);
+
+impl Default for ViewInventory {
+    fn default() -> Self {
+        let states = Cache::builder().max_capacity(STATES_MAX);
+        Self(states.expire_after(BrokenForAWhile).build())
+    }
+}
+
+/// Lets what has errors go.
+struct BrokenForAWhile;
+
+impl Expiry<(u64, u64), Arc<ViewColumns>> for BrokenForAWhile {
+    fn expire_after_create(
+        &self,
+        _: &(u64, u64),
+        views: &Arc<ViewColumns>,
+        _: Instant,
+    ) -> Option<Duration> {
+        let is_broken = views.values().any(Result::is_err);
+        is_broken.then_some(BROKEN_AGE_MAX)
+    }
+}
+
+/// What a client is told that is shown less than there is.
+pub(super) fn unknown(resolved: &Resolved, inventory: Option<&Inventory>) -> Option<String> {
+    if resolved.needs() < Needs::Inventory {
+        return None;
+    }
+    let n_unknown = inventory.map_or(0, Inventory::n_unknown);
+    let notice =
+        format!("{n_unknown} tables have not been opened yet, their columns are not shown");
+    (n_unknown > 0).then_some(notice)
+}
+
+impl Engine {
+    /// What exists now, and the columns of everything, or why it has none.
+    ///
+    /// # Errors
+    /// The lake cannot be listed.
+    pub async fn inventory(&self) -> Result<(Arc<Snapshot>, Arc<Inventory>)> {
+        let inner = Arc::clone(&self.inner);
+        let context = self.inner.own_context();
+        let own = context.clone();
+        let step = async move {
+            let snapshot = inner.catalog.refresh().await?;
+            let inventory = inner.inventory(&snapshot, Patience::Whole, &own).await;
+            Ok((snapshot, inventory))
+        };
+        self.on_query_runtime(&context, step.boxed()).await
+    }
+}
+
+impl Inner {
+    /// What a statement must know of relations, if anything.
+    pub(super) async fn inventory_for(
+        &self,
+        resolved: &Resolved,
+        context: &StatementContext,
+    ) -> Option<Arc<Inventory>> {
+        let patience = match resolved.needs() {
+            Needs::Snapshot => return None,
+            Needs::Known => Patience::None,
+            Needs::Inventory => Patience::Brief,
+        };
+        Some(self.inventory(&resolved.snapshot, patience, context).await)
+    }
+
+    /// What is known of every relation, views among them.
+    async fn inventory(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        patience: Patience,
+        context: &StatementContext,
+    ) -> Arc<Inventory> {
+        let tables = Arc::new(self.catalog.inventory(snapshot, patience).await);
+        let key = (snapshot.epoch, tables.generation());
+        let views = match patience {
+            Patience::None => self.view_columns.0.get(&key).await.unwrap_or_default(),
+            Patience::Brief | Patience::Whole => {
+                let planned = self.columns_of_views(snapshot, &tables, context);
+                self.view_columns.0.get_with(key, planned.boxed()).await
+            }
+        };
+        Arc::new(tables.with_views(&views))
+    }
+
+    /// The columns of every view.
+    async fn columns_of_views(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        tables: &Arc<Inventory>,
+        context: &StatementContext,
+    ) -> Arc<ViewColumns> {
+        let mut columns = ViewColumns::new();
+        let schemas = snapshot.schemas.values();
+        for relation in schemas.flat_map(|schema| schema.relations.values()) {
+            if let Some(view) = relation.view() {
+                let planned = self.plan_view(view, snapshot, Some(tables), context);
+                columns.insert(relation.oid, planned.await);
+            }
+        }
+        Arc::new(columns)
+    }
+
+    /// The columns of a view, planned over what a snapshot has. The position of an error is one of
+    /// the view's query.
+    pub(super) async fn plan_view(
+        &self,
+        view: &Arc<View>,
+        snapshot: &Arc<Snapshot>,
+        inventory: Option<&Arc<Inventory>>,
+        context: &StatementContext,
+    ) -> Result<SchemaRef> {
+        let state = session_state::of_statement(&self.base, context);
+        let resolved =
+            references::resolve_view(&self.catalog, snapshot, view, context, &Access::open())?;
+        let inventory = inventory.map(Arc::clone);
+        let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
+        plan::columns_of_view(&pinned, &state, context)
+    }
+}
