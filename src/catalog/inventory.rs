@@ -9,12 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use futures::stream::{self, StreamExt};
-use tokio::runtime::Handle;
-use tokio_util::task::AbortOnDropHandle;
 
+use super::background::{self, Background};
 use super::{Catalog, Relation, Snapshot};
 use crate::error::{Error, Result};
 use crate::sources::lake::LakeSource;
@@ -120,7 +117,7 @@ pub(super) struct Opened {
 #[derive(Debug, Default)]
 struct State {
     known: HashMap<LakeTable, Seen>,
-    round: Option<Round>,
+    round: Option<Background<()>>,
     /// As [`Inventory::generation`].
     generation: u64,
     /// Grows whenever anything is found to be other than before.
@@ -136,9 +133,6 @@ struct Seen {
     at: Instant,
 }
 
-/// A round under way. Whoever waits for it may give up; the round goes on.
-type Round = Shared<BoxFuture<'static, ()>>;
-
 impl Catalog {
     /// What is known of every table of a snapshot. Never fails as a whole: what cannot be opened
     /// has its error. Views are not in it.
@@ -152,7 +146,8 @@ impl Catalog {
                 Patience::Whole => Duration::MAX,
             };
             let left = wait.saturating_sub(asked.elapsed());
-            if tokio::time::timeout(left, round).await.is_err() {
+            // A round that ended early has left tables unknown.
+            if !matches!(tokio::time::timeout(left, round).await, Ok(Ok(()))) {
                 break;
             }
         }
@@ -186,7 +181,7 @@ impl Opened {
         lake: &Arc<LakeSource>,
         snapshot: &Snapshot,
         asked: Instant,
-    ) -> Option<(Round, bool)> {
+    ) -> Option<(Background<()>, bool)> {
         let mut state = self.state();
         let tables = tables_of(snapshot).filter_map(|(_, table)| table.ok());
         let is_due = |table: &&LakeTable| {
@@ -208,7 +203,7 @@ impl Opened {
     }
 
     /// Begins to open tables, [`PINS_MAX`] at a time.
-    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<LakeTable>) -> Round {
+    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<LakeTable>) -> Background<()> {
         let (opened, lake) = (Arc::clone(self), Arc::clone(lake));
         let round = async move {
             stream::iter(due)
@@ -224,14 +219,9 @@ impl Opened {
                     }
                 })
                 .await;
+            Ok(())
         };
-        let task = AbortOnDropHandle::new(Handle::current().spawn(round));
-        let ended = async move {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a round over the lake's tables ended early");
-            }
-        };
-        ended.boxed().shared()
+        background::begin(round)
     }
 
     /// What is known of the tables of a snapshot.

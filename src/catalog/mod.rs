@@ -1,5 +1,6 @@
 //! What exists: the lake's schemas and tables, and the system relations that describe them.
 
+mod background;
 mod capture;
 mod discover;
 mod folder;
@@ -200,10 +201,10 @@ pub struct Catalog {
     lake: Arc<LakeSource>,
     folders: Folders,
     references_of: ReferencesOf,
-    known: RwLock<Known>,
+    known: Arc<RwLock<Known>>,
     /// The last good definitions; held while definitions are judged and written.
     good: tokio::sync::Mutex<Option<Good>>,
-    refreshes: refresh::Refreshes,
+    listings: Arc<refresh::Listings>,
     opened: Arc<inventory::Opened>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
@@ -245,9 +246,9 @@ impl Catalog {
             lake,
             folders,
             references_of,
-            known: RwLock::default(),
+            known: Arc::default(),
             good: tokio::sync::Mutex::default(),
-            refreshes: refresh::Refreshes::default(),
+            listings: Arc::default(),
             opened: Arc::default(),
             system,
             builtin,

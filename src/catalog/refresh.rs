@@ -1,23 +1,32 @@
 //! Keeps what exists up to date: lists the lake again when asked.
 
-use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
-use moka::future::Cache;
-
+use super::background::{self, Background};
 use super::discover::{Discovery, discover};
 use super::snapshot::make;
 use super::views::Views;
 use super::{Catalog, Known, Snapshot};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sources::lake::LakeSource;
 
-/// Listings under way, so that concurrent ones are one. Entries are removed when done.
-#[derive(Debug)]
-pub(super) struct Refreshes(Cache<(), Arc<Snapshot>>);
+/// How long a catalog query waits for a listing.
+const LISTING_WAIT: Duration = Duration::from_millis(100);
 
-impl Default for Refreshes {
-    fn default() -> Self {
-        Self(Cache::new(1))
-    }
+/// Of a lake that takes longer than that, the part of the time in which it is listed, for catalog
+/// queries: one in so many.
+const LISTING_SHARE: u32 = 5;
+
+/// The listing under way, so that concurrent ones are one, and what is known of the last.
+#[derive(Debug, Default)]
+pub(super) struct Listings(Mutex<LastListing>);
+
+#[derive(Debug, Default)]
+struct LastListing {
+    under_way: Option<Background<Arc<Snapshot>>>,
+    /// When the last one began, and how long it took.
+    last: Option<(Instant, Duration)>,
 }
 
 impl Catalog {
@@ -38,14 +47,45 @@ impl Catalog {
     /// # Errors
     /// The lake cannot be listed.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>> {
-        let refreshed = self
-            .refreshes
-            .0
-            .try_get_with((), self.list())
-            .await
-            .map_err(|error| Error::clone(&error));
-        self.refreshes.0.invalidate(&()).await;
-        refreshed
+        let listing = self.listing();
+        listing.await
+    }
+
+    /// What exists now, as far as the lake can be listed in [`LISTING_WAIT`]. If that takes longer,
+    /// it is listed in the background, and this is what was found last.
+    ///
+    /// # Errors
+    /// The lake cannot be listed.
+    pub async fn refresh_briefly(&self) -> Result<Arc<Snapshot>> {
+        let known = self.snapshot().await?;
+        let last = self.listings.state().last;
+        let rests = last.is_some_and(|(began, took)| {
+            took > LISTING_WAIT && began.elapsed() < took * LISTING_SHARE
+        });
+        if rests {
+            return Ok(known);
+        }
+        match tokio::time::timeout(LISTING_WAIT, self.listing()).await {
+            Ok(listed) => listed,
+            Err(_) => Ok(known),
+        }
+    }
+
+    fn listing(&self) -> Background<Arc<Snapshot>> {
+        let mut state = self.listings.state();
+        if let Some(listing) = state.under_way.as_ref().filter(|it| it.peek().is_none()) {
+            return listing.clone();
+        }
+        let (lake, known) = (Arc::clone(&self.lake), Arc::clone(&self.known));
+        let listings = Arc::clone(&self.listings);
+        let listing = background::begin(async move {
+            let began = Instant::now();
+            let listed = list(&lake, &known).await;
+            listings.state().last = Some((began, began.elapsed()));
+            listed
+        });
+        state.under_way = Some(listing.clone());
+        listing
     }
 
     /// What exists now with these views instead of the folder's.
@@ -64,24 +104,30 @@ impl Catalog {
         Ok(made.map_or(snapshot, Arc::new))
     }
 
-    async fn list(&self) -> Result<Arc<Snapshot>> {
-        let found = discover(self.lake.lake()).await?;
-        let mut known = self.known_mut();
-        if let Some(snapshot) = &known.snapshot
-            && known.discovery.as_deref() == Some(&found)
-        {
-            return Ok(Arc::clone(snapshot));
-        }
-        known.discovery = Some(Arc::new(found));
-        Ok(known.renew())
-    }
-
     pub(super) fn known(&self) -> RwLockReadGuard<'_, Known> {
         self.known.read().unwrap_or_else(|lock| lock.into_inner())
     }
 
     pub(super) fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(|lock| lock.into_inner())
+    }
+}
+
+async fn list(lake: &LakeSource, known: &RwLock<Known>) -> Result<Arc<Snapshot>> {
+    let found = discover(lake.lake()).await?;
+    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(snapshot) = &known.snapshot
+        && known.discovery.as_deref() == Some(&found)
+    {
+        return Ok(Arc::clone(snapshot));
+    }
+    known.discovery = Some(Arc::new(found));
+    Ok(known.renew())
+}
+
+impl Listings {
+    fn state(&self) -> MutexGuard<'_, LastListing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

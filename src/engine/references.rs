@@ -125,8 +125,11 @@ pub(super) async fn resolve(
     let resolved = match resolve_in(catalog, &last, query, lines, context, access) {
         Err(error) if error.kind() != ErrorKind::UndefinedTable => return Err(error),
         Ok(resolved) if !resolved.has_system_relations() => resolved,
-        _ => {
-            catalog.refresh().await?;
+        found => {
+            match found {
+                Err(_) => catalog.refresh().await?,
+                Ok(_) => catalog.refresh_briefly().await?,
+            };
             let now = context.snapshot(catalog).await?;
             resolve_in(catalog, &now, query, lines, context, access)?
         }

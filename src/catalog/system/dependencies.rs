@@ -1,13 +1,18 @@
 //! What views read: `pg_rewrite` and `pg_depend`, as if each view had PostgreSQL's rule for it.
 
-use super::SystemView;
 use super::data::Builtin;
+use super::lakegate::{LAKEGATE, LAKEGATE_OID};
 use super::relations::lake_relations;
 use super::table::Table;
+use super::{OWNER_OID, SystemView};
 use crate::catalog::snapshot::oid_of;
 use crate::catalog::views::View;
 use crate::catalog::{PUBLIC, Relation, Snapshot};
 use crate::error::Result;
+
+/// The OID of the extension that schema `lakegate` is of. PostgreSQL's own stay below, and what has an OID
+/// below 16384 came with the server.
+const EXTENSION_OID: u32 = 16_100;
 
 /// The OID of a view's rule, stable over restarts.
 fn rule_oid(view: &Relation) -> u32 {
@@ -38,6 +43,17 @@ impl Snapshot {
     }
 }
 
+/// Schema `lakegate` is an extension's, so that pg_dump leaves it to the server that has it.
+pub(super) fn pg_extension(_: &Builtin, _: &SystemView, table: &mut Table) -> Result<()> {
+    table.push(&[
+        ("oid", EXTENSION_OID.into()),
+        ("extname", LAKEGATE.into()),
+        ("extowner", OWNER_OID.into()),
+        ("extnamespace", LAKEGATE_OID.into()),
+        ("extversion", env!("CARGO_PKG_VERSION").into()),
+    ])
+}
+
 /// The rule `_RETURN` of each view.
 pub(super) fn pg_rewrite(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for (_, relation) in lake_relations(view).filter(|(_, it)| it.view().is_some()) {
@@ -63,7 +79,7 @@ pub(super) fn pg_depend(builtin: &Builtin, view: &SystemView, table: &mut Table)
             .map_or(0, |it| it.oid)
     };
     let (classes, rules) = (catalog("pg_class"), catalog("pg_rewrite"));
-    let namespaces = catalog("pg_namespace");
+    let (namespaces, extensions) = (catalog("pg_namespace"), catalog("pg_extension"));
     let mut push = |of: (u32, u32), on: (u32, u32), kind: &str| {
         table.push(&[
             ("classid", of.0.into()),
@@ -73,6 +89,12 @@ pub(super) fn pg_depend(builtin: &Builtin, view: &SystemView, table: &mut Table)
             ("deptype", kind.into()),
         ])
     };
+    let extension = (extensions, EXTENSION_OID);
+    push((namespaces, LAKEGATE_OID), extension, "e")?;
+    let own = builtin.definitions().iter();
+    for definition in own.filter(|it| it.schema == LAKEGATE) {
+        push((classes, definition.oid), extension, "e")?;
+    }
     for (namespace, relation) in lake_relations(view) {
         push((classes, relation.oid), (namespaces, namespace), "n")?;
         let Some(definition) = relation.view() else {

@@ -105,6 +105,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Inventory,
         descriptions::pg_description,
     ),
+    (
+        "pg_catalog",
+        "pg_extension",
+        Needs::Snapshot,
+        dependencies::pg_extension,
+    ),
     ("pg_catalog", "pg_group", Needs::Snapshot, roles::pg_group),
     (
         "pg_catalog",

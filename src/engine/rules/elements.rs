@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
-    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
-    visit_expressions,
+    Select, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitMut,
+    VisitorMut, visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -17,7 +17,7 @@ use super::rows_in_lists::list_of;
 use crate::engine::output_name::fold;
 use crate::error::{Error, Result};
 use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
-use crate::functions::{ROW_LISTS, SERIES_LIST};
+use crate::functions::{FIELD_OF, ROW_LISTS, SERIES_LIST};
 
 /// The column of the functions on JSON arrays: the name of their OUT parameter.
 const VALUE: &str = "value";
@@ -80,6 +80,19 @@ struct Rewriter;
 impl VisitorMut for Rewriter {
     type Break = Error;
 
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        // What stands first in FROM reads columns of the query around this one, if it reads any.
+        let Some(first) = select.from.first_mut() else {
+            return ControlFlow::Continue(());
+        };
+        match of_outer_array(&first.relation) {
+            Ok(Some(lateral)) => first.relation = lateral,
+            Ok(None) => {}
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         match ordinality::numbered(factor) {
             Ok(None) => {}
@@ -123,6 +136,38 @@ impl VisitorMut for Rewriter {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `unnest` of an array that a query around this one has, as a lateral subquery: DataFusion's own
+/// reads only what stands before it in the same FROM.
+fn of_outer_array(factor: &TableFactor) -> Result<Option<TableFactor>> {
+    let TableFactor::UNNEST {
+        array_exprs, alias, ..
+    } = factor
+    else {
+        return Ok(None);
+    };
+    let ([array], Some(alias)) = (array_exprs.as_slice(), alias) else {
+        return Ok(None);
+    };
+    let (Some(column), true) = (alias.columns.first(), reads_columns(array)) else {
+        return Ok(None);
+    };
+    let elements = quoted_call("unnest", array.clone());
+    Ok(Some(TableFactor::Derived {
+        lateral: true,
+        subquery: select_of(elements, &fold(&column.name))?,
+        alias: Some(alias.clone()),
+        sample: None,
+    }))
+}
+
+fn reads_columns(expression: &Expr) -> bool {
+    let found = visit_expressions(expression, |inner| match inner {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 fn called(
@@ -221,10 +266,6 @@ fn value(
         series.name = ObjectName::from(vec![Ident::with_quote('"', SERIES_LIST)]);
         call = quoted_call("unnest", call);
     }
-    let reads_columns = visit_expressions(&call, |inner| match inner {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
     let alias = match alias {
         Some(alias) => alias.clone(),
         None => alias_of(Ident::with_quote('"', function_name)),
@@ -235,7 +276,7 @@ fn value(
         .map_or(&alias.name, |column| &column.name);
     let column = fold(column);
     Ok(TableFactor::Derived {
-        lateral: reads_columns.is_break(),
+        lateral: reads_columns(&call),
         subquery: select_of(call, &column)?,
         alias: Some(alias),
         sample: None,
@@ -258,7 +299,7 @@ pub(super) fn quoted_calls(name: &str, given: Vec<Expr>) -> Expr {
 fn fields_of(records: Expr, columns: &[&str]) -> Result<Box<Query>> {
     let fields = columns
         .iter()
-        .map(|column| format!("get_field(fields, '{column}') AS {column}"));
+        .map(|column| format!("\"{FIELD_OF}\"(listed.fields, '{column}') AS {column}"));
     let fields = fields.collect::<Vec<_>>().join(", ");
     let mut query = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(&format!("SELECT {fields} FROM (SELECT 1) AS listed"))

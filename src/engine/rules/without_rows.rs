@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{DFSchema, DFSchemaRef, Result, ScalarValue};
+use datafusion::common::{DFSchema, DFSchemaRef, ExprSchema, Result, ScalarValue};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{EmptyRelation, Expr, JoinType, LogicalPlan, Projection};
@@ -35,7 +36,7 @@ impl AnalyzerRule for WithoutRows {
 
 /// No rows, with the columns of a plan. A scalar subquery must be a projection, so that is what it is.
 fn none(plan: &LogicalPlan) -> Result<LogicalPlan> {
-    let schema = &as_cast(plan)?;
+    let schema = &told(plan)?;
     let nulls = schema.iter().map(|(qualifier, field)| {
         let null = ScalarValue::try_new_null(field.data_type())?;
         let named = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(field));
@@ -50,25 +51,37 @@ fn none(plan: &LogicalPlan) -> Result<LogicalPlan> {
     Ok(LogicalPlan::Projection(none))
 }
 
-/// A plan's columns, those that are casts with the types that they are cast to: to DataFusion they
-/// still have what told the types of before, until their values are computed.
-fn as_cast(plan: &LogicalPlan) -> Result<DFSchemaRef> {
-    let LogicalPlan::Projection(projection) = plan else {
-        return Ok(Arc::clone(plan.schema()));
+/// A plan's columns with what now tells their types. To DataFusion a cast still has what told the
+/// type of before, until its values are computed; and what reads it had it from there.
+fn told(plan: &LogicalPlan) -> Result<DFSchemaRef> {
+    let schema = plan.schema();
+    let inputs: Vec<_> = plan
+        .inputs()
+        .iter()
+        .flat_map(|it| it.schema().fields())
+        .collect();
+    let told = |index: usize, field: &Field| match plan {
+        LogicalPlan::Projection(it) => match it.expr[index].clone().unalias_nested().data {
+            Expr::Cast(cast) => cast.field.metadata().clone(),
+            Expr::Column(column) => match it.input.schema().field_from_column(&column) {
+                Ok(field) => field.metadata().clone(),
+                Err(_) => field.metadata().clone(),
+            },
+            _ => field.metadata().clone(),
+        },
+        // The others have the columns of what they read.
+        _ if inputs.len() == schema.fields().len() => inputs[index].metadata().clone(),
+        _ => field.metadata().clone(),
     };
-    let columns = plan.schema().iter().zip(&projection.expr);
-    let columns = columns.map(|((qualifier, field), expression)| {
-        let field = match expression.clone().unalias() {
-            Expr::Cast(cast) => {
-                let told = cast.field.metadata().clone();
-                Arc::new(field.as_ref().clone().with_metadata(told))
-            }
-            _ => Arc::clone(field),
-        };
-        (qualifier.cloned(), field)
-    });
-    let metadata = plan.schema().metadata().clone();
-    let schema = DFSchema::new_with_metadata(columns.collect(), metadata)?;
+    let columns = schema
+        .iter()
+        .enumerate()
+        .map(|(index, (qualifier, field))| {
+            let field = field.as_ref().clone().with_metadata(told(index, field));
+            (qualifier.cloned(), Arc::new(field))
+        });
+    let schema =
+        DFSchema::new_with_metadata(columns.collect(), DFSchema::metadata(schema).clone())?;
     Ok(Arc::new(schema))
 }
 

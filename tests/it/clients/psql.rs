@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::clients::run;
-use crate::gateway::{Gateway, given};
+use crate::gateway::{Gateway, given, test_lake};
 
 /// psql without a start-up file, stopping at the first error.
 fn psql(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
@@ -102,4 +102,46 @@ fn psql_completes_names() {
             );
         }
     }
+}
+
+#[test]
+fn pg_dump_writes_what_there_is() {
+    let views = tempfile::tempdir().expect("a folder can be made");
+    let folder = views.path().display().to_string();
+    let gateway = Gateway::start(&test_lake(), &["--views", &folder]);
+    let definitions = "create view gold.revenue as select region, sum(amount) as amount from silver.orders group by region;
+        comment on view gold.revenue is 'By region';
+        comment on column silver.orders.amount is 'Without VAT';
+        alter view gold.revenue add primary key (region) not enforced";
+    let programs = given("LAKEGATE_TEST_PSQL");
+    // The newest: an older one refuses a newer server.
+    let newest = programs.split(':').next_back().expect("there is one");
+    psql(newest, &gateway, &["-c", definitions]);
+    let port = gateway.address().port().to_string();
+    let mut command = Command::new(newest.replace("psql", "pg_dump"));
+    command.args([
+        "--schema-only",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-U",
+        "postgres",
+        "lake",
+    ]);
+    let dump = run(&mut command).unwrap_or_else(|failure| panic!("{failure}"));
+    let expected = [
+        "CREATE TABLE silver.orders (",
+        "    amount numeric(12,2),",
+        "    ordered_at timestamp with time zone,",
+        "CREATE VIEW gold.revenue AS",
+        "COMMENT ON VIEW gold.revenue IS 'By region';",
+        "COMMENT ON COLUMN silver.orders.amount IS 'Without VAT';",
+        "PostgreSQL database dump complete",
+    ];
+    for line in expected {
+        assert!(dump.contains(line), "the dump lacks {line}:\n{dump}");
+    }
+    // What came with the server is the server's.
+    assert!(!dump.contains("lakegate."), "{dump}");
 }
