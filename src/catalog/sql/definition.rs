@@ -21,7 +21,7 @@ use super::role::{
 use super::view::{alter_view, create_view, drop_view};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The name of a relation, with or without its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,7 +277,8 @@ impl Definition {
     }
 }
 
-/// Parses a statement that defines something; `None` if it is of another kind.
+/// Parses a statement that defines something; `None` if it is of another kind. `database` is the one
+/// that names of relations may have in front.
 ///
 /// # Errors
 /// `SyntaxError` with its position; `FeatureNotSupported` for an option that is not honoured.
@@ -285,8 +286,9 @@ pub fn definition(
     text: &str,
     lines: &Lines,
     tokens: &[TokenWithSpan],
+    database: Option<&str>,
 ) -> Option<Result<Definition>> {
-    let mut cursor = Cursor::new(lines, tokens);
+    let mut cursor = Cursor::new(lines, tokens).in_database(database);
     let is_replacing = cursor.skip_all(&["CREATE", "OR", "REPLACE", "VIEW"]);
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
@@ -434,7 +436,7 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
             if path.is_empty() {
                 return Err(cursor.unexpected());
             }
-            Commented::Column(of_path(path)?, column)
+            Commented::Column(of_path(cursor, path)?, column)
         }
         other => return Err(Error::unsupported(format!("COMMENT ON {other}"))),
     };
@@ -449,7 +451,8 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
 
 /// The name of a relation.
 pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
-    of_path(path(cursor)?)
+    let path = path(cursor)?;
+    of_path(cursor, path)
 }
 
 pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
@@ -460,14 +463,27 @@ pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     Ok(path)
 }
 
-pub(super) fn of_path(mut path: Vec<String>) -> Result<Name> {
+/// A relation by the parts of its name: at most a database, a schema and its own.
+pub(super) fn of_path(cursor: &Cursor<'_>, mut path: Vec<String>) -> Result<Name> {
+    let whole = path.join(".");
     let name = path.pop().unwrap_or_default();
     let schema = path.pop();
-    if !path.is_empty() {
-        let message = "cross-database references of a definition";
-        return Err(Error::unsupported(message));
+    match (path.pop(), path.is_empty()) {
+        (None, _) => Ok(Name { schema, name }),
+        // As RangeVarGetRelidExtended in namespace.c: the database may be said.
+        (Some(database), true) if Some(database.as_str()) == cursor.database() => {
+            Ok(Name { schema, name })
+        }
+        (_, true) => {
+            let message = format!("cross-database references are not implemented: \"{whole}\"");
+            Err(Error::new(ErrorKind::FeatureNotSupported, message))
+        }
+        // As makeRangeVarFromAnyName in gram.y.
+        (_, false) => {
+            let message = format!("improper qualified name (too many dotted names): {whole}");
+            Err(Error::new(ErrorKind::SyntaxError, message))
+        }
     }
-    Ok(Name { schema, name })
 }
 
 /// One or more, with commas between.

@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 fn parsed(text: &str) -> Option<Result<Definition>> {
     let lines = Lines::of(text);
     let tokens = tokens(text, &lines).expect("the text has tokens");
-    definition(text, &lines, &tokens)
+    definition(text, &lines, &tokens, Some("lake"))
 }
 
 fn name(schema: Option<&str>, name: &str) -> Name {
