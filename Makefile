@@ -33,7 +33,7 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 	  transcripts::postgres_answers transcripts::lakegate_answers_as_its_own
 
 clients-fix: tools ## Brings the list of what clients see answered otherwise up to date: tests/clients/different.txt.
-	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs
+	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs clients::tools
 
 soak: tools ## A million broken messages, then MINUTES of clients that misbehave: memory and answers are watched.
 	LAKEGATE_TEST_GARBAGE_MESSAGES=1000000 cargo nextest run --test it --no-capture garbage::

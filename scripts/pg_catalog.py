@@ -4,7 +4,7 @@
     python3 -m venv .venv && .venv/bin/pip install pgserver==0.1.4 && .venv/bin/python scripts/pg_catalog.py
 
 `relations.tsv` lists the relations of pg_catalog and information_schema with their columns: name, type
-(and its modifier), whether it is NOT NULL. `<relation>.tsv` holds rows in the text format of COPY, as the columns of
+(and its modifier), whether it is NOT NULL, and where there is one or the other, its domain and its order of texts. `<relation>.tsv` holds rows in the text format of COPY, as the columns of
 `relations.tsv` order them. The rows are PostgreSQL's, under the PostgreSQL licence (data/LICENSE).
 """
 
@@ -51,12 +51,16 @@ STATIC = {
 # Relations of information_schema whose rows are the same in every database.
 STANDARD = ("sql_features", "sql_implementation_info", "sql_parts", "sql_sizing")
 
-# RowDescription shows a domain as the type it is made of, so the domains are resolved here.
+# RowDescription shows a domain as the type it is made of, so that comes first.
 RELATIONS = """
 SELECT n.nspname, c.relname, c.oid, c.relkind,
        string_agg(a.attname || ' ' || CASE WHEN t.typbasetype = 0 THEN t.oid ELSE t.typbasetype END
                   || coalesce(':' || nullif(CASE WHEN t.typbasetype = 0 THEN a.atttypmod ELSE t.typtypmod END, -1), '')
-                  || CASE WHEN a.attnotnull THEN ' t' ELSE ' f' END, ',' ORDER BY a.attnum)
+                  || CASE WHEN a.attnotnull THEN ' t' ELSE ' f' END
+                  || CASE WHEN t.typbasetype <> 0 OR a.attcollation <> t.typcollation
+                     THEN ' ' || CASE WHEN t.typbasetype <> 0 THEN t.oid::text ELSE '-' END ELSE '' END
+                  || CASE WHEN a.attcollation <> t.typcollation THEN ' ' || a.attcollation ELSE '' END,
+                  ',' ORDER BY a.attnum)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0

@@ -1,13 +1,15 @@
 //! The columns of an answer as its client is told of them.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::JoinType;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::answer::Column;
 use super::bind::shown;
-use crate::types::{self, oid};
+use crate::types::{self, MODIFIER_KEY, oid};
 
 /// The precision and scale that stand for a numeric without any.
 const UNCONSTRAINED: DataType = DataType::Decimal128(38, 10);
@@ -37,6 +39,21 @@ pub(super) fn of_plan(plan: &LogicalPlan, analyzed: &LogicalPlan) -> Vec<Column>
         }
     }
     columns
+}
+
+/// The columns of a view's rows: the fields of its plan, each with the modifier that clients are told.
+pub(super) fn of_view(plan: &LogicalPlan) -> SchemaRef {
+    let schema = plan.schema().inner();
+    let told = of_plan(plan, plan).into_iter();
+    let fields = schema.fields().iter().zip(told).map(|(field, told)| {
+        if types::of_field(field) == told.pg_type {
+            return Arc::clone(field);
+        }
+        let mut metadata = field.metadata().clone();
+        metadata.insert(MODIFIER_KEY.to_owned(), told.pg_type.modifier.to_string());
+        Arc::new(field.as_ref().clone().with_metadata(metadata))
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Whether the type of a plan's column is one that was declared.

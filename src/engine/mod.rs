@@ -147,16 +147,17 @@ impl Engine {
         self.inner.catalog.authority()
     }
 
-    /// Splits a message into its statements. Empty statements are left out.
+    /// Splits a message into its statements. Empty statements are left out. `database` is the
+    /// session's, which names of relations may have in front.
     ///
     /// # Errors
     /// `SyntaxError` with its position; what would write is `ReadOnlySqlTransaction`, what cannot
     /// be run exactly `FeatureNotSupported`.
-    pub fn parse(&self, text: &str) -> Result<Parsed> {
+    pub fn parse(&self, text: &str, database: &str) -> Result<Parsed> {
         if let Some(parsed) = self.inner.parsed.get(text) {
             return Ok(parsed);
         }
-        let statements = parse::parse(text)?;
+        let statements = parse::parse(text, database)?;
         let parsed: Parsed = statements.into_iter().map(Arc::new).collect();
         let is_query =
             |statement: &Arc<Statement>| matches!(statement.kind, StatementKind::Query(_));

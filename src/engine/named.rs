@@ -73,7 +73,7 @@ impl<'a> Rest<'a> {
         if cursor.first().is_none() {
             return Err(cursor.unexpected());
         }
-        let statement = parse::parse_one(self.text, self.lines, tokens)?;
+        let statement = parse::parse_one(self.text, self.lines, tokens, None)?;
         match statement.kind {
             StatementKind::Query(_) => Ok(Arc::new(statement)),
             _ => Err(cursor.unexpected()),
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     fn kind(text: &str) -> Result<StatementKind> {
-        Ok(parse::parse(text)?.swap_remove(0).kind)
+        Ok(parse::parse(text, "lake")?.swap_remove(0).kind)
     }
 
     fn check_fetch(text: &str, cursor: &str, direction: Direction, is_move: bool) {

@@ -146,7 +146,12 @@ fn infer(known: &mut [Option<DataType>], named: &mut [u32], scene: &Scene<'_>) -
         let Some(inferred) = inferred else { continue };
         let of = types::of_field(&inferred).oid;
         let element = types::element_of(of).unwrap_or(of);
-        if types::is_kept(element) || types::kept(&inferred).is_some() || element == oid::UUID {
+        let is_array = element != of;
+        if is_array
+            || types::is_kept(element)
+            || types::kept(&inferred).is_some()
+            || element == oid::UUID
+        {
             named[index] = of;
         }
         *known = match inferred.data_type() {

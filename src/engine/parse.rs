@@ -64,13 +64,14 @@ const NOT_YET: &[&str] = &[
     "REFRESH",
 ];
 
-/// The statements of a message; empty ones are left out.
-pub(super) fn parse(text: &str) -> Result<Vec<Statement>> {
+/// The statements of a message; empty ones are left out. `database` is the session's.
+pub(super) fn parse(text: &str, database: &str) -> Result<Vec<Statement>> {
     let lines = Lines::of(text);
     let tokens = numerals::read(text, &lines, sql::tokens(text, &lines)?)?;
     sql::statements(&tokens)
         .map(|own| {
-            parse_one(text, &lines, own).map_err(|error| at_semicolon(error, &lines, &tokens, own))
+            parse_one(text, &lines, own, Some(database))
+                .map_err(|error| at_semicolon(error, &lines, &tokens, own))
         })
         .collect()
 }
@@ -111,11 +112,12 @@ pub(super) fn parse_view(text: &str) -> Result<(Box<ast::Query>, Arc<Lines>)> {
     }
 }
 
-/// One statement of a message, by its tokens.
+/// One statement of a message, by its tokens. `database` is the one that definitions may name.
 pub(super) fn parse_one(
     text: &str,
     lines: &Arc<Lines>,
     tokens: &[TokenWithSpan],
+    database: Option<&str>,
 ) -> Result<Statement> {
     let mut words = tokens.iter().filter(|token| sql::is_word_or_sign(token));
     let first = words.next().expect("a statement has a token");
@@ -127,7 +129,7 @@ pub(super) fn parse_one(
         Command::Session => StatementKind::Session(session_command::parse(lines, tokens)?),
         Command::Named => named::parse(text, lines, tokens)?,
         Command::Lock => lock::parse(lines, tokens)?,
-        Command::Writing(name) => match sql::definition(text, lines, tokens) {
+        Command::Writing(name) => match sql::definition(text, lines, tokens, database) {
             Some(definition) => StatementKind::Definition(definition?),
             None => StatementKind::Refused(writing(&command_name(name, tokens))),
         },
@@ -250,7 +252,7 @@ fn parse_explain(
         Command::Writing(name) => {
             return Err(writing(&command_name(name, &tokens[start..])));
         }
-        Command::Query | Command::Named => parse_one(text, lines, &tokens[start..])?,
+        Command::Query | Command::Named => parse_one(text, lines, &tokens[start..], None)?,
         _ => return Err(near(lines, first)),
     };
     match explained.kind {

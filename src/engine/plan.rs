@@ -19,6 +19,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::bind::{self, TableColumns};
+use super::columns;
 use super::columns_read::{NamesOnly, columns_read};
 use super::context::StatementContext;
 use super::failure;
@@ -30,7 +31,7 @@ use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations
 use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
 use super::references::{Limits, in_view};
-use super::rules::{json_uses, kept_casts, kept_uses};
+use super::rules::{json_uses, kept_casts, kept_uses, ordered_subqueries, untyped_arrays};
 use super::{Parameter, Scene, execute, protect, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -70,7 +71,11 @@ pub(super) fn columns_of_view(
         });
     let mut planning = Planning::new(pinned, state, context);
     match view {
-        Some(view) => Ok(planning.plan_view(view)?.schema()),
+        Some(view) => {
+            let planned = planning.plan_view(view)?;
+            let plan = planned.get_logical_plan();
+            Ok(plan.map_or_else(|| planned.schema(), |plan| columns::of_view(&plan)))
+        }
         None => Ok(Arc::new(Schema::empty())),
     }
 }
@@ -187,6 +192,8 @@ impl<'a> Planning<'a> {
         let mut planner = PlannerContext::new().with_prepare_param_data_types(parameters);
         SqlToRel::new_with_options(&names, parser_options(self.state))
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
+            .and_then(ordered_subqueries::projected)
+            .and_then(untyped_arrays::typed)
             .and_then(json_uses::check)
             .and_then(|plan| {
                 let session = kept_casts::Session {

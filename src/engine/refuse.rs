@@ -107,8 +107,10 @@ impl Visitor for Refusal {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        if select.into.is_some() {
+            return ControlFlow::Break(writing("SELECT INTO"));
+        }
         refuse_first(&[
-            ("SELECT INTO", select.into.is_some()),
             ("TOP", select.top.is_some()),
             ("EXCLUDE", select.exclude.is_some()),
             ("optimizer hints", !select.optimizer_hints.is_empty()),

@@ -339,7 +339,7 @@ mod tests {
     use crate::engine::statement::StatementKind;
 
     fn check(text: &str, expected: &SessionCommand) {
-        let statements = parse_message(text).expect("the statement parses");
+        let statements = parse_message(text, "lake").expect("the statement parses");
         match &statements[0].kind {
             StatementKind::Session(command) => assert_eq!(command, expected, "{text}"),
             other => panic!("{text}: {other:?}"),
@@ -407,8 +407,8 @@ mod tests {
             "START TRANSACTION READ WRITE",
             &SessionCommand::Begin(vec![mode("read_only", "off")]),
         );
-        assert!(parse_message("SET TRANSACTION").is_err());
-        assert!(parse_message("BEGIN READ ONLY,").is_err());
+        assert!(parse_message("SET TRANSACTION", "lake").is_err());
+        assert!(parse_message("BEGIN READ ONLY,", "lake").is_err());
         check("END", &SessionCommand::Commit);
         check("ABORT WORK", &SessionCommand::Rollback);
         check(

@@ -115,15 +115,31 @@ fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
         "bpchar" => oid::BPCHAR,
         "char" => oid::CHAR,
         "uuid" => oid::UUID,
+        // Of arrays; one object is cast by a function (`functions::reg`).
+        "regclass" => oid::REGCLASS,
+        "regnamespace" => oid::REGNAMESPACE,
+        "regproc" => oid::REGPROC,
+        "regrole" => oid::REGROLE,
+        "regtype" => oid::REGTYPE,
         other => match types::kept_named(other) {
             Some(kept) => kept,
             None => return Ok(None),
         },
     };
     Ok(match (types::arrow_type(type_oid), type_oid) {
-        (Some(data_type), oid::NAME | oid::XID | oid::BPCHAR | oid::CHAR | oid::UUID) => {
-            named(data_type, type_oid)
-        }
+        (
+            Some(data_type),
+            oid::NAME
+            | oid::XID
+            | oid::BPCHAR
+            | oid::CHAR
+            | oid::UUID
+            | oid::REGCLASS
+            | oid::REGNAMESPACE
+            | oid::REGPROC
+            | oid::REGROLE
+            | oid::REGTYPE,
+        ) => named(data_type, type_oid),
         (Some(data_type), kept) if types::is_kept(kept) => named(data_type, kept),
         (Some(data_type), _) => plain(data_type),
         (None, _) => None,

@@ -1,7 +1,7 @@
 //! Intervals multiplied and divided, and the time between two moments in years, months and days.
 //! <https://www.postgresql.org/docs/16/functions-datetime.html>
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::IntervalMonthDayNano;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
@@ -16,17 +16,23 @@ use crate::types::oid;
 const DAYS_PER_MONTH: f64 = 30.0;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// `interval * number`, as `interval_mul` in timestamp.c.
+/// `interval * number`, as `interval_mul` in timestamp.c. Made once: two calls in a statement are of
+/// the same function, as GROUP BY needs to know.
 pub fn multiplied() -> Arc<ScalarUDF> {
-    scaled("interval_mul", |factor| Ok(Scale::By(factor)))
+    static MULTIPLIED: LazyLock<Arc<ScalarUDF>> =
+        LazyLock::new(|| scaled("interval_mul", |factor| Ok(Scale::By(factor))));
+    Arc::clone(&MULTIPLIED)
 }
 
-/// `interval / number`, as `interval_div` in timestamp.c.
+/// `interval / number`, as `interval_div` in timestamp.c. Made once, as [`multiplied`] is.
 pub fn divided() -> Arc<ScalarUDF> {
-    scaled("interval_div", |divisor| match divisor {
-        0.0 => Err(Error::new(ErrorKind::DivisionByZero, "division by zero")),
-        _ => Ok(Scale::Over(divisor)),
-    })
+    static DIVIDED: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        scaled("interval_div", |divisor| match divisor {
+            0.0 => Err(Error::new(ErrorKind::DivisionByZero, "division by zero")),
+            _ => Ok(Scale::Over(divisor)),
+        })
+    });
+    Arc::clone(&DIVIDED)
 }
 
 /// What an interval is scaled by: a quotient is not a product with the inverse to the last digit.

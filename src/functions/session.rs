@@ -59,6 +59,13 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
         constant("version", oid::TEXT, text(&version)),
         constant("pg_backend_pid", oid::INT4, facts.backend_pid.into()),
         constant("pg_is_in_recovery", oid::BOOL, false.into()),
+        constant("pg_is_wal_replay_paused", oid::BOOL, false.into()),
+        // Transactions have no numbers: tools compare this one with a later one, so it never falls.
+        constant(
+            "txid_current",
+            oid::INT8,
+            chrono::Utc::now().timestamp().into(),
+        ),
         // There are no locks; what pools say on return is true at once.
         constant(
             "pg_advisory_unlock_all",

@@ -1,7 +1,7 @@
 //! The time between two moments, and how long an interval is when it is compared.
 //! <https://www.postgresql.org/docs/16/functions-datetime.html>
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit};
 use datafusion::common::ScalarValue;
@@ -12,13 +12,17 @@ use super::overloads::{Gives, Kind, Overloaded};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The difference of two timestamps, or of two instants, in days and what is left of one
-/// (`timestamp_mi` in timestamp.c).
+/// (`timestamp_mi` in timestamp.c). Made once: two calls in a statement are of the same function, as
+/// GROUP BY needs to know.
 pub fn between() -> Arc<ScalarUDF> {
-    let interval = || Gives::Of(DataType::Interval(IntervalUnit::MonthDayNano));
-    Overloaded::immutable("timestamp_mi")
-        .with(&[Kind::Timestamp, Kind::Timestamp], interval(), difference)
-        .with(&[Kind::Instant, Kind::Instant], interval(), difference)
-        .udf()
+    static BETWEEN: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+        let interval = || Gives::Of(DataType::Interval(IntervalUnit::MonthDayNano));
+        Overloaded::immutable("timestamp_mi")
+            .with(&[Kind::Timestamp, Kind::Timestamp], interval(), difference)
+            .with(&[Kind::Instant, Kind::Instant], interval(), difference)
+            .udf()
+    });
+    Arc::clone(&BETWEEN)
 }
 
 fn difference(row: &[ScalarValue]) -> Result<ScalarValue> {

@@ -21,7 +21,7 @@ pub(super) async fn query(
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
     let context = StatementContext::of_process(&config.database);
-    for statement in parts.engine.parse(sql)?.iter() {
+    for statement in parts.engine.parse(sql, &config.database)?.iter() {
         match &statement.kind {
             StatementKind::Definition(definition) => {
                 let defined = parts.engine.define(definition, &context).await?;

@@ -302,7 +302,8 @@ impl Connection {
 
     /// Splits a text into its statements.
     pub(super) fn parse(&self, text: &str) -> Result<Parsed, Failure> {
-        let parsed = catch_unwind(AssertUnwindSafe(|| self.shared.engine.parse(text)));
+        let parse = || self.shared.engine.parse(text, self.session.database());
+        let parsed = catch_unwind(AssertUnwindSafe(parse));
         match parsed {
             Ok(parsed) => parsed.map_err(Failure::from),
             Err(panic) => Err(panicked(panic.as_ref())),

@@ -107,6 +107,11 @@ impl Session {
         self.ends_at.is_some_and(|end| Utc::now() >= end)
     }
 
+    /// The database as the client named it.
+    pub(super) fn database(&self) -> &str {
+        &self.database
+    }
+
     /// Whom the client said it is.
     pub(super) fn user(&self) -> &str {
         &self.user

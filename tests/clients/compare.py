@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Runs one client program against Lakegate and against PostgreSQL, and prints where its answers differ.
 
-    compare.py PROGRAM --ours HOST:PORT --theirs HOST:PORT [--root-certificate FILE] [--fill]
+    compare.py PROGRAM --ours HOST:PORT --theirs HOST:PORT [--database NAME] [--root-certificate FILE] [--fill]
 
 With a root certificate the client comes over TLS, checks the certificate, and authenticates by the password in
 PGPASSWORD; without one it comes in plain, and is asked more. Answers must be equal, but for those in different.txt.
 """
 
 import argparse
+import difflib
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ import different
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 # A client that hangs is ended, and what it had answered is in the failure.
-SECONDS_MAX = 100
+SECONDS_MAX = 240
 
 # What runs each of the client programs.
 JAVA = ["java", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar"]
@@ -33,18 +34,24 @@ PROGRAMS = {
     "node_pg": ["node", HERE / "with_node_pg.cjs"],
     "postgres_js": ["node", HERE / "with_postgres_js.cjs"],
     "jdbc": [*JAVA, HERE / "WithJdbc.java"],
+    "jdbc_metadata": [*JAVA, HERE / "JdbcMetadata.java", "extended"],
+    "odbc_catalog": [sys.executable, HERE / "with_odbc_catalog.py"],
+    "dbt": [ROOT / ".tools/dbt/bin/python", HERE / "with_dbt.py"],
+    "superset": [ROOT / ".tools/superset/bin/python", "-W", "ignore", HERE / "with_superset.py"],
+    "sqlalchemy_inspection": [sys.executable, HERE / "with_sqlalchemy_inspection.py", "psycopg"],
+    "sqlalchemy_1_4_inspection": [ROOT / ".tools/superset/bin/python", HERE / "with_sqlalchemy_inspection.py", "psycopg2"],
 }
 
 
-def started(program: str, address: str, root_certificate: str | None, questions: Path, out: Path) -> subprocess.Popen:
+def started(program: str, address: str, given: argparse.Namespace, questions: Path, out: Path) -> subprocess.Popen:
     host, port = address.split(":")
     environment = os.environ | {
         "PGHOST": host,
         "PGPORT": port,
         "PGUSER": os.environ.get("PGUSER", "postgres"),
-        "PGDATABASE": "postgres",
-        "PGSSLMODE": "verify-full" if root_certificate else "disable",
-        "PGSSLROOTCERT": root_certificate or "",
+        "PGDATABASE": given.database,
+        "PGSSLMODE": "verify-full" if given.root_certificate else "disable",
+        "PGSSLROOTCERT": given.root_certificate or "",
         "PGGSSENCMODE": "disable",
         "PGTZ": "UTC",
         "TZ": "UTC",
@@ -78,6 +85,12 @@ def answers(program: str, process: subprocess.Popen, out: Path) -> dict[tuple[st
     return came
 
 
+def shown(expected: str, came: str) -> str:
+    """Both answers, or, where they have lines, those that differ."""
+    lines = list(difflib.unified_diff(expected.split("\n"), came.split("\n"), n=0, lineterm=""))[2:]
+    return "\n".join(f"  {line[0]} {line[1:]}" for line in lines if not line.startswith("@@"))
+
+
 def failures(program: str, ours: dict[tuple[str, str], str], theirs: dict[tuple[str, str], str], complete: bool) -> list[str]:
     assert list(ours) == list(theirs), f"not the same statements were run: {set(ours) ^ set(theirs)}"
     # A client that fails in most of what it does would agree with itself.
@@ -91,7 +104,7 @@ def failures(program: str, ours: dict[tuple[str, str], str], theirs: dict[tuple[
     for asked_for, expected in theirs.items():
         client, statement = asked_for
         if ours[asked_for] != expected and asked_for not in known:
-            found.append(f"{client}: {statement}\n  - {expected}\n  + {ours[asked_for]}")
+            found.append(f"{client}: {statement}\n{shown(expected, ours[asked_for])}")
         if ours[asked_for] == expected and asked_for in known:
             found.append(f"{client}: {statement}: no longer different, so take it off the list")
     return found
@@ -102,6 +115,7 @@ def main() -> int:
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("--ours", required=True)
     parser.add_argument("--theirs", required=True)
+    parser.add_argument("--database", default="postgres")
     parser.add_argument("--root-certificate")
     parser.add_argument("--fill", action="store_true", help="write into different.txt what differs, and what no longer does")
     given = parser.parse_args()
@@ -111,7 +125,7 @@ def main() -> int:
         questions, outs = Path(folder, "questions"), [Path(folder, name) for name in ("ours", "theirs")]
         questions.write_text("".join("\t".join(question) + "\n" for question in asked.questions(brief)))
         # Both at once, in files, so that neither waits for the other.
-        both = [started(given.program, address, given.root_certificate, questions, out)
+        both = [started(given.program, address, given, questions, out)
                 for address, out in zip((given.ours, given.theirs), outs)]
         ours, theirs = [answers(given.program, process, out) for process, out in zip(both, outs)]
     if given.fill:

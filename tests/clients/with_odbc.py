@@ -1,22 +1,16 @@
 """psqlODBC by pyodbc, with rows at once and by cursors (UseDeclareFetch), and with parameters in both ways it has."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import pyodbc
 
 import answers
-
-DRIVER = next(Path("/usr/lib").glob("*/odbc/psqlodbcw.so"), Path("psqlodbcw.so"))
+from odbc_connection import connection_string
 
 
 def connect(**options: Any) -> pyodbc.Connection:
-    server = answers.server()
-    # The certificate to check by, libpq finds in PGSSLROOTCERT.
-    given = {"Driver": DRIVER, "Server": server["host"], "Port": server["port"], "Database": server["dbname"],
-             "Uid": server["user"], "Pwd": server["password"], "SSLmode": server["sslmode"], **options}
-    return pyodbc.connect(";".join(f"{name}={value}" for name, value in given.items()), autocommit=True)
+    return pyodbc.connect(connection_string(**options), autocommit=True)
 
 
 def executor(connection: pyodbc.Connection) -> answers.Execute:

@@ -5,17 +5,11 @@ from typing import Any
 
 import pandas
 import sqlalchemy
-from sqlalchemy import URL, MetaData, Table, func, select
+from sqlalchemy import MetaData, Table, func, select
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 import answers
-
-
-def engine(driver: str) -> sqlalchemy.Engine:
-    server = answers.server()
-    return sqlalchemy.create_engine(URL.create(
-        f"postgresql+{driver}", server["user"], server["password"] or None, server["host"], int(server["port"]),
-        server["dbname"]))
+from sqlalchemy_engine import engine
 
 
 def guarded(run: Any) -> Any:

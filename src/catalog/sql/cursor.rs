@@ -11,6 +11,7 @@ pub struct Cursor<'a> {
     lines: &'a Lines,
     tokens: Vec<&'a TokenWithSpan>,
     n_read: usize,
+    database: Option<&'a str>,
 }
 
 impl<'a> Cursor<'a> {
@@ -23,7 +24,18 @@ impl<'a> Cursor<'a> {
                 .filter(|token| is_word_or_sign(token))
                 .collect(),
             n_read: 0,
+            database: None,
         }
+    }
+
+    /// The same, where names may have this database in front.
+    pub fn in_database(self, database: Option<&'a str>) -> Self {
+        Self { database, ..self }
+    }
+
+    /// The database that names may have in front.
+    pub fn database(&self) -> Option<&'a str> {
+        self.database
     }
 
     /// The next token; `None` at the end.

@@ -12,16 +12,17 @@ use super::grant::{
 use super::key::{AlterKeys, AlteredKind, alter_keys};
 use super::policy::{
     AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, alter_policy, create_policy,
-    drop_policy, row_security_change, security_label,
+    drop_policy, security_label,
 };
 use super::role::{
     CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
     role_spec, without_secret,
 };
+use super::table::{alter_table, is_definition_of_table};
 use super::view::{alter_view, create_view, drop_view};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The name of a relation, with or without its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +82,10 @@ pub enum Definition {
         /// Whether the views that read them go too.
         cascade: bool,
     },
-    /// ALTER VIEW ... RENAME TO.
+    /// ALTER VIEW ... RENAME TO, and ALTER TABLE ... RENAME TO.
     RenameView {
+        /// As what the relation is named; it must be a view.
+        kind: AlteredKind,
         /// The view.
         name: Name,
         /// Whether it is passed over if it is not there.
@@ -219,6 +222,10 @@ impl Definition {
         match self {
             Self::CreateView(_) => "CREATE VIEW",
             Self::DropView { .. } => "DROP VIEW",
+            Self::RenameView {
+                kind: AlteredKind::Table,
+                ..
+            } => "ALTER TABLE",
             Self::RenameView { .. } | Self::MoveView { .. } => "ALTER VIEW",
             Self::CreateSchema { .. } => "CREATE SCHEMA",
             Self::DropSchema { .. } => "DROP SCHEMA",
@@ -277,7 +284,8 @@ impl Definition {
     }
 }
 
-/// Parses a statement that defines something; `None` if it is of another kind.
+/// Parses a statement that defines something; `None` if it is of another kind. `database` is the one
+/// that names of relations may have in front.
 ///
 /// # Errors
 /// `SyntaxError` with its position; `FeatureNotSupported` for an option that is not honoured.
@@ -285,8 +293,9 @@ pub fn definition(
     text: &str,
     lines: &Lines,
     tokens: &[TokenWithSpan],
+    database: Option<&str>,
 ) -> Option<Result<Definition>> {
-    let mut cursor = Cursor::new(lines, tokens);
+    let mut cursor = Cursor::new(lines, tokens).in_database(database);
     let is_replacing = cursor.skip_all(&["CREATE", "OR", "REPLACE", "VIEW"]);
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
@@ -308,7 +317,7 @@ pub fn definition(
         () if cursor.skip_all(&["ALTER", "SCHEMA"]) => alter_schema,
         () if cursor.skip_all(&["DROP", "POLICY"]) => drop_policy,
         () if cursor.skip_all(&["SECURITY", "LABEL"]) => security_label,
-        () if is_about_rights_of_table(&mut cursor) => alter_table,
+        () if is_definition_of_table(&mut cursor) => alter_table,
         () if cursor.skip_all(&["ALTER", "VIEW"]) => alter_view,
         () if cursor.skip_all(&["CREATE", "SCHEMA"]) => create_schema,
         () if cursor.skip_all(&["DROP", "SCHEMA"]) => drop_schema,
@@ -349,42 +358,6 @@ fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
     };
     let parsed = parsed.and_then(|definition| cursor.expect_end().map(|()| definition));
     Some(parsed.map_err(|error| without_secret(error, &cursor)))
-}
-
-/// Reads ALTER TABLE if it says who owns the table, or which rows are for whom; other forms of it
-/// write.
-fn is_about_rights_of_table(cursor: &mut Cursor<'_>) -> bool {
-    let place = cursor.place();
-    let is_table = cursor.skip_all(&["ALTER", "TABLE"]);
-    let inside = cursor.place();
-    while is_table && cursor.first().is_some() {
-        if cursor.skip_all(&["OWNER", "TO"]) || row_security_change(cursor).is_some() {
-            cursor.go_back(inside);
-            return true;
-        }
-        cursor.read();
-    }
-    cursor.go_back(place);
-    false
-}
-
-fn alter_table(cursor: &mut Cursor<'_>) -> Result<Definition> {
-    let if_exists = cursor.skip_all(&["IF", "EXISTS"]);
-    let name = name(cursor)?;
-    if let Some(change) = row_security_change(cursor) {
-        return Ok(Definition::AlterRowSecurity(AlterRowSecurity {
-            on: name,
-            is_view: false,
-            if_exists,
-            change,
-        }));
-    }
-    cursor.expect("OWNER")?;
-    cursor.expect("TO")?;
-    Ok(Definition::AlterOwner {
-        on: Owned::Table(name, if_exists),
-        to: role_spec(cursor)?,
-    })
 }
 
 fn alter_schema(cursor: &mut Cursor<'_>) -> Result<Definition> {
@@ -434,7 +407,7 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
             if path.is_empty() {
                 return Err(cursor.unexpected());
             }
-            Commented::Column(of_path(path)?, column)
+            Commented::Column(of_path(cursor, path)?, column)
         }
         other => return Err(Error::unsupported(format!("COMMENT ON {other}"))),
     };
@@ -449,7 +422,8 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
 
 /// The name of a relation.
 pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
-    of_path(path(cursor)?)
+    let path = path(cursor)?;
+    of_path(cursor, path)
 }
 
 pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
@@ -460,14 +434,27 @@ pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
     Ok(path)
 }
 
-pub(super) fn of_path(mut path: Vec<String>) -> Result<Name> {
+/// A relation by the parts of its name: at most a database, a schema and its own.
+pub(super) fn of_path(cursor: &Cursor<'_>, mut path: Vec<String>) -> Result<Name> {
+    let whole = path.join(".");
     let name = path.pop().unwrap_or_default();
     let schema = path.pop();
-    if !path.is_empty() {
-        let message = "cross-database references of a definition";
-        return Err(Error::unsupported(message));
+    match (path.pop(), path.is_empty()) {
+        (None, _) => Ok(Name { schema, name }),
+        // As RangeVarGetRelidExtended in namespace.c: the database may be said.
+        (Some(database), true) if Some(database.as_str()) == cursor.database() => {
+            Ok(Name { schema, name })
+        }
+        (_, true) => {
+            let message = format!("cross-database references are not implemented: \"{whole}\"");
+            Err(Error::new(ErrorKind::FeatureNotSupported, message))
+        }
+        // As makeRangeVarFromAnyName in gram.y.
+        (_, false) => {
+            let message = format!("improper qualified name (too many dotted names): {whole}");
+            Err(Error::new(ErrorKind::SyntaxError, message))
+        }
     }
-    Ok(Name { schema, name })
 }
 
 /// One or more, with commas between.

@@ -12,6 +12,7 @@ mod role;
 mod secrets;
 mod setting;
 mod subject;
+mod table;
 mod view;
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;

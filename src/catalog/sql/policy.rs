@@ -284,7 +284,7 @@ pub(super) fn security_label(cursor: &mut Cursor<'_>) -> Result<Definition> {
         let message = "column name must be qualified";
         return Err(Error::new(ErrorKind::SyntaxError, message));
     }
-    let on = of_path(path)?;
+    let on = of_path(cursor, path)?;
     cursor.expect("IS")?;
     let label = match cursor.skip_any(&["NULL"]) {
         true => None,
@@ -325,7 +325,7 @@ mod tests {
         let lines = Lines::of(text);
         let tokens = tokens(text, &lines)?;
         let own = statements(&tokens).next().expect("it is a statement");
-        definition(text, &lines, own).expect("it defines something")
+        definition(text, &lines, own, None).expect("it defines something")
     }
 
     fn check_condition(text: &str, expected: Option<&str>) {

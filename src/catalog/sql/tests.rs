@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 fn parsed(text: &str) -> Option<Result<Definition>> {
     let lines = Lines::of(text);
     let tokens = tokens(text, &lines).expect("the text has tokens");
-    definition(text, &lines, &tokens)
+    definition(text, &lines, &tokens, Some("lake"))
 }
 
 fn name(schema: Option<&str>, name: &str) -> Name {
@@ -46,6 +46,7 @@ fn definitions_are_read_as_written() {
     check(
         "alter view a.b rename to c",
         &Definition::RenameView {
+            kind: AlteredKind::View,
             name: name(Some("a"), "b"),
             if_exists: false,
             to: "c".into(),

@@ -8,7 +8,9 @@ use super::grant::behavior;
 use super::policy::row_security_change;
 use super::role::role_spec;
 use super::setting::setting_value;
-use super::{AlterRowSecurity, CreateView, Cursor, Definition, Lines, Owned, SelectText};
+use super::{
+    AlterRowSecurity, AlteredKind, CreateView, Cursor, Definition, Lines, Owned, SelectText,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// CREATE VIEW, behind these words.
@@ -104,6 +106,7 @@ pub(super) fn alter_view(cursor: &mut Cursor<'_>) -> Result<Definition> {
     if cursor.skip_all(&["RENAME", "TO"]) {
         let to = cursor.name()?;
         return Ok(Definition::RenameView {
+            kind: AlteredKind::View,
             name,
             if_exists,
             to,

@@ -1,4 +1,5 @@
-//! `pg_attribute`: the columns of the lake's tables and of the system relations.
+//! `pg_attribute`: the columns of the lake's tables, of the indexes below declared keys, and of the system
+//! relations.
 
 use super::SystemView;
 use super::acl::acl;
@@ -6,7 +7,7 @@ use super::data::{Builtin, TypeRow};
 use super::relations::lake_relations;
 use super::table::{Table, Value};
 use crate::auth::Object;
-use crate::catalog::Relation;
+use crate::catalog::{Inventory, Relation};
 use crate::error::Result;
 use crate::types::{self, PgType};
 
@@ -24,9 +25,10 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                 &Attribute {
                     relation: definition.oid,
                     name: column.name,
-                    pg_type: column.pg_type(),
+                    pg_type: column.declared_type(),
                     number,
                     not_null: column.not_null,
+                    collation: column.collation,
                     acl: None,
                 },
             )?;
@@ -53,10 +55,49 @@ pub(super) fn pg_attribute(builtin: &Builtin, view: &SystemView, table: &mut Tab
                     number,
                     // PostgreSQL states nothing of a view's columns.
                     not_null: relation.view().is_none() && !column.is_nullable(),
+                    collation: None,
                     acl: match has_acl {
                         true => acl_of_column(view, relation, column.name()),
                         false => None,
                     },
+                },
+            )?;
+        }
+    }
+    push_indexes(builtin, view, inventory, table)
+}
+
+/// The columns of the indexes below declared keys: those of the keys.
+fn push_indexes(
+    builtin: &Builtin,
+    view: &SystemView,
+    inventory: &Inventory,
+    table: &mut Table,
+) -> Result<()> {
+    for key in view.snapshot.keys() {
+        let columns = inventory.columns(key.relation.oid);
+        let (Some(index), Some(columns)) = (key.index(), columns) else {
+            continue;
+        };
+        if !table.has_oid("attrelid", index) {
+            continue;
+        }
+        for (name, number) in key.key.columns.iter().zip(1..) {
+            // A column may have gone from the files since the key was declared.
+            let Ok(column) = columns.field_with_name(name) else {
+                continue;
+            };
+            push_attribute(
+                builtin,
+                table,
+                &Attribute {
+                    relation: index,
+                    name: name.as_str(),
+                    pg_type: types::of_field(column),
+                    number,
+                    not_null: false,
+                    collation: None,
+                    acl: None,
                 },
             )?;
         }
@@ -76,6 +117,8 @@ struct Attribute<'a> {
     pg_type: PgType,
     number: i16,
     not_null: bool,
+    /// `None` if it is its type's.
+    collation: Option<u32>,
     acl: Option<String>,
 }
 
@@ -103,7 +146,14 @@ fn push_attribute(builtin: &Builtin, table: &mut Table, column: &Attribute<'_>) 
         ("attnotnull", column.not_null.into()),
         ("attislocal", true.into()),
         ("attstattarget", (-1).into()),
-        ("attcollation", row.map_or(0, |row| row.collation).into()),
+        (
+            "attcollation",
+            column
+                .collation
+                .or_else(|| row.map(|row| row.collation))
+                .unwrap_or_default()
+                .into(),
+        ),
         ("attacl", Value::Written(column.acl.as_deref())),
     ])
 }

@@ -85,16 +85,25 @@ pub struct Definition {
 pub struct DefinedColumn {
     /// The column's name.
     pub name: &'static str,
-    /// The OID of its type; domains are resolved.
+    /// The OID of its type; of a domain, that of the type it is made of.
     pub type_oid: u32,
     /// Whether it is declared NOT NULL.
     pub not_null: bool,
     /// The modifier of its type; -1 for none.
     pub modifier: i32,
+    /// The OID of the domain that it is declared with.
+    pub domain: Option<u32>,
+    /// The OID of its order of texts, where that is not its type's.
+    pub collation: Option<u32>,
 }
 
 impl DefinedColumn {
-    /// Its type.
+    /// The type it is declared with, as `pg_attribute` has it: perhaps a domain.
+    pub fn declared_type(&self) -> PgType {
+        self.domain.map_or_else(|| self.pg_type(), PgType::of)
+    }
+
+    /// The type of its values, as RowDescription has it.
     pub fn pg_type(&self) -> PgType {
         PgType {
             modifier: self.modifier,
@@ -306,6 +315,9 @@ fn column(text: &'static str) -> Option<DefinedColumn> {
         type_oid: type_oid.parse().ok()?,
         not_null: words.next()? == "t",
         modifier: modifier.parse().ok()?,
+        // `-` is none.
+        domain: words.next().and_then(|oid| oid.parse().ok()),
+        collation: words.next().and_then(|oid| oid.parse().ok()),
     })
 }
 

@@ -82,6 +82,8 @@ pub(super) fn definitions() -> impl Iterator<Item = Definition> {
         type_oid,
         not_null: false,
         modifier: -1,
+        domain: None,
+        collation: None,
     };
     RELATIONS
         .iter()

@@ -161,6 +161,12 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         Needs::Snapshot,
         sessions::pg_stat_activity,
     ),
+    (
+        "pg_catalog",
+        "pg_stat_gssapi",
+        Needs::Snapshot,
+        sessions::pg_stat_gssapi,
+    ),
     ("pg_catalog", "pg_shadow", Needs::Snapshot, roles::pg_user),
     (
         "pg_catalog",

@@ -1,4 +1,4 @@
-//! What sessions do and hold: `pg_stat_activity`, `pg_prepared_statements`, `pg_cursors`.
+//! What sessions do and hold: `pg_stat_activity`, `pg_stat_gssapi`, `pg_prepared_statements`, `pg_cursors`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -236,6 +236,20 @@ pub(super) fn unhandled_probes(_: &Builtin, view: &SystemView, table: &mut Table
         ])?;
     }
     Ok(())
+}
+
+/// No session came by Kerberos.
+pub(super) fn pg_stat_gssapi(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let mut sessions = (view.sessions.all)();
+    sessions.sort_by_key(|session| session.pid);
+    sessions.iter().try_for_each(|session| {
+        table.push(&[
+            ("pid", session.pid.into()),
+            ("gss_authenticated", false.into()),
+            ("encrypted", false.into()),
+            ("credentials_delegated", false.into()),
+        ])
+    })
 }
 
 pub(super) fn pg_prepared_statements(

@@ -11,7 +11,7 @@ use super::names::{
 use super::read::{full, schema_of};
 use super::{FullName, Views};
 use crate::auth::{Actor, Fact, Object};
-use crate::catalog::sql::{Commented, CreateView, Definition, Name, identifier};
+use crate::catalog::sql::{AlteredKind, Commented, CreateView, Definition, Name, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
@@ -75,10 +75,14 @@ pub(super) fn edit(
             cascade,
         } => editor.drop_views(names, *if_exists, *cascade)?,
         Definition::RenameView {
+            kind,
             name,
             if_exists,
             to,
-        } => editor.rename_view(name, *if_exists, |old| (old.0.clone(), to.clone()))?,
+        } => {
+            editor.require_no_table(*kind, name)?;
+            editor.rename_view(name, *if_exists, |old| (old.0.clone(), to.clone()))?;
+        }
         Definition::MoveView {
             name,
             if_exists,
@@ -248,6 +252,17 @@ impl Editor<'_> {
         self.remove_keys_of(name);
         let facts = self.facts_of_moved(&Object::relation(&name.0, &name.1), None);
         self.change_facts(facts)
+    }
+
+    /// What ALTER TABLE renames must be a view all the same: tables of the lake are not ours to name.
+    fn require_no_table(&self, kind: AlteredKind, name: &Name) -> Result<()> {
+        match (kind, self.look_up(name)?) {
+            (AlteredKind::Table, Some(Found::Other(_))) => {
+                let message = "cannot execute ALTER TABLE in a read-only transaction";
+                Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn rename_view(

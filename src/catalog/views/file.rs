@@ -61,7 +61,7 @@ fn piece(
         .unwrap_or_default();
     let (comment, comment_start) = comment(text, lines, &tokens[..n_before]);
     let position = lines.position(tokens[n_before].span.start);
-    let definition = sql::definition(text, lines, tokens).unwrap_or_else(|| {
+    let definition = sql::definition(text, lines, tokens, None).unwrap_or_else(|| {
         let words: Vec<String> = tokens[n_before..]
             .iter()
             .filter(|token| sql::is_word_or_sign(token))

@@ -47,7 +47,8 @@ fn full(schema: &str, name: &str) -> FullName {
 fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let lines = Lines::of(statement);
     let tokens = sql::tokens(statement, &lines)?;
-    let definition = sql::definition(statement, &lines, &tokens).expect("it defines something")?;
+    let definition =
+        sql::definition(statement, &lines, &tokens, None).expect("it defines something")?;
     let views = Arc::new(views_of(texts));
     let snapshot = make(&Discovery::default(), &views, 1);
     let surroundings = Surroundings {

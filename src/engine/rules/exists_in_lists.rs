@@ -1,18 +1,25 @@
-//! `EXISTS` in a select list, which DataFusion plans in WHERE alone: as whether the rows that there
-//! are count more than none.
+//! `EXISTS` and `IN (SELECT ...)` in a select list and in an order, which DataFusion plans in WHERE alone:
+//! as whether the rows that there are count more than none, and whether one of them is equal.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, UnaryOperator,
-    Value, VisitMut, VisitorMut,
+    BinaryOperator, CaseWhen, Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
+    VisitorMut,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use super::never_run::calls_aggregate;
-use super::normalize::{arguments, function};
+use super::normalize::{arguments, call, function};
 
-/// Rewrites the select lists of a query.
+/// Begins the names of what an IN compares with; no name in SQL text holds a control character.
+const LISTED: &str = "\u{1}listed";
+
+/// Rewrites the select lists and orders of a query.
 pub(in crate::engine) fn as_counts(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
     let _: ControlFlow<Infallible> = query.visit(&mut Lists);
@@ -22,6 +29,18 @@ struct Lists;
 
 impl VisitorMut for Lists {
     type Break = Infallible;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
+        if matches!(query.body.as_ref(), SetExpr::Select(_))
+            && let Some(order_by) = &mut query.order_by
+            && let OrderByKind::Expressions(keys) = &mut order_by.kind
+        {
+            for key in keys {
+                let _: ControlFlow<Infallible> = key.expr.visit(&mut InList { depth: 0 });
+            }
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Infallible> {
         for item in &mut select.projection {
@@ -56,15 +75,24 @@ impl VisitorMut for InList {
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Infallible> {
-        if self.depth == 0
-            && let Expr::Exists { subquery, negated } = expression
-            && let Some(counted) = counted(subquery)
-        {
+        if self.depth > 0 {
+            return ControlFlow::Continue(());
+        }
+        let (asked, negated) = match expression {
+            Expr::Exists { subquery, negated } => (counted(subquery), *negated),
+            Expr::InSubquery {
+                expr,
+                subquery,
+                negated,
+            } => (listed(expr, subquery), *negated),
+            _ => return ControlFlow::Continue(()),
+        };
+        if let Some(asked) = asked {
             *expression = match negated {
-                false => counted,
+                false => asked,
                 true => Expr::UnaryOp {
                     op: UnaryOperator::Not,
-                    expr: Box::new(counted),
+                    expr: Box::new(asked),
                 },
             };
         }
@@ -112,6 +140,59 @@ fn counted(query: &Query) -> Option<Expr> {
     Some(Expr::Subquery(Box::new(query)))
 }
 
+/// Whether a value is one of a subquery's, as a scalar subquery: true if one is equal, unknown if that of
+/// one is unknown, else false, as `ExecScanSubPlan` in nodeSubplan.c has it. `None` for rows.
+fn listed(value: &Expr, query: &Query) -> Option<Expr> {
+    if matches!(value, Expr::Tuple(_)) {
+        return None;
+    }
+    let around = "SELECT 1 FROM (SELECT 1) AS rows_of";
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(around);
+    let mut around = *parser.ok()?.parse_query().ok()?;
+    let SetExpr::Select(select) = around.body.as_mut() else {
+        return None;
+    };
+    let TableFactor::Derived {
+        subquery, alias, ..
+    } = &mut select.from.first_mut()?.relation
+    else {
+        return None;
+    };
+    **subquery = query.clone();
+    let name = Ident::with_quote('"', LISTED);
+    *alias = Some(TableAlias {
+        explicit: true,
+        name: name.clone(),
+        columns: vec![TableAliasColumnDef {
+            name: name.clone(),
+            data_type: None,
+        }],
+        at: None,
+    });
+    let equal = Expr::Nested(Box::new(Expr::BinaryOp {
+        left: Box::new(Expr::Nested(Box::new(value.clone()))),
+        op: BinaryOperator::Eq,
+        right: Box::new(Expr::Identifier(name)),
+    }));
+    let unknown = Expr::IsNull(Box::new(equal.clone()));
+    let when = |condition: Expr, result: Value| CaseWhen {
+        condition: call("bool_or", vec![condition]),
+        result: Expr::Value(result.into()),
+    };
+    let found = Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![
+            when(equal, Value::Boolean(true)),
+            when(unknown, Value::Null),
+        ],
+        else_result: Some(Box::new(Expr::Value(Value::Boolean(false).into()))),
+    };
+    select.projection = vec![SelectItem::UnnamedExpr(found)];
+    Some(Expr::Subquery(Box::new(around)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +209,24 @@ mod tests {
         check(
             "SELECT a, NOT EXISTS (SELECT 1 FROM t WHERE t.x = o.x) FROM o",
             "SELECT a, NOT (SELECT count(1) > 0 AS exists FROM t WHERE t.x = o.x) FROM o",
+        );
+    }
+
+    #[test]
+    fn lists_compare() {
+        let mut query = parsed("SELECT a IN (SELECT x FROM t) FROM o ORDER BY b NOT IN (SELECT 1)");
+        as_counts(&mut query);
+        let asked = |value: &str, of: &str| {
+            format!(
+                "(SELECT CASE WHEN bool_or((({value}) = \"~\")) THEN true \
+                 WHEN bool_or((({value}) = \"~\") IS NULL) THEN NULL ELSE false END \
+                 FROM ({of}) AS \"~\" (\"~\"))"
+            )
+        };
+        let (list, order) = (asked("a", "SELECT x FROM t"), asked("b", "SELECT 1"));
+        assert_eq!(
+            query.to_string().replace(LISTED, "~"),
+            format!("SELECT {list} FROM o ORDER BY NOT {order}")
         );
     }
 

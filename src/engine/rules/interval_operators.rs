@@ -1,8 +1,9 @@
 //! Plans `interval * number`, `number * interval` and `interval / number`, which DataFusion lacks, and
-//! differences of dates and of timestamps, which it counts otherwise.
+//! differences of dates and of timestamps, which it counts otherwise. A date and an interval make a
+//! timestamp, whose hours DataFusion forgets.
 //! <https://www.postgresql.org/docs/16/functions-datetime.html>
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::logical_expr::expr::BinaryExpr;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
@@ -26,7 +27,7 @@ impl ExprPlanner for IntervalOperators {
             BinaryOperator::Multiply => intervals::multiplied(),
             BinaryOperator::Divide => intervals::divided(),
             BinaryOperator::Minus => return Ok(difference(binary, schema)),
-            BinaryOperator::Plus => return not_of_times(binary, schema),
+            BinaryOperator::Plus => return sum(binary, schema),
             _ => return Ok(PlannerResult::Original(binary)),
         };
         let types = (binary.left.get_type(schema), binary.right.get_type(schema));
@@ -45,20 +46,33 @@ impl ExprPlanner for IntervalOperators {
     }
 }
 
-/// Two times have no sum: it would be one of a time and an interval, and either could be that.
-fn not_of_times(binary: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
-    let is_time = |operand: &Expr| {
-        let of = operand.get_type(schema);
-        of.is_ok_and(|of| matches!(of, DataType::Time64(_)))
-    };
-    if !is_time(&binary.left) || !is_time(&binary.right) {
-        return Ok(PlannerResult::Original(binary));
+/// A date moved by an interval is a timestamp. Two times have no sum: it would be one of a time and an
+/// interval, and either could be that.
+fn sum(binary: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    let types = (binary.left.get_type(schema), binary.right.get_type(schema));
+    match types {
+        (Ok(DataType::Date32), Ok(of)) if is_interval(&of) => {
+            let sum = moved(binary.left, Operator::Plus, binary.right);
+            return Ok(PlannerResult::Planned(sum));
+        }
+        (Ok(of), Ok(DataType::Date32)) if is_interval(&of) => {
+            let sum = moved(binary.right, Operator::Plus, binary.left);
+            return Ok(PlannerResult::Planned(sum));
+        }
+        (Ok(DataType::Time64(_)), Ok(DataType::Time64(_))) => {}
+        _ => return Ok(PlannerResult::Original(binary)),
     }
     let message = "operator is not unique: time without time zone + time without time zone";
     let error = Error::new(ErrorKind::AmbiguousFunction, message).with_hint(
         "Could not choose a best candidate operator. You might need to add explicit type casts.",
     );
     Err(DataFusionError::External(Box::new(error)))
+}
+
+/// A date before or after an interval: `date_pl_interval` and `date_mi_interval` in date.c.
+fn moved(date: Expr, op: Operator, interval: Expr) -> Expr {
+    let midnight = cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(midnight), op, Box::new(interval)))
 }
 
 /// Dates are days apart, which is an integer; timestamps an interval of days and hours.
@@ -77,6 +91,9 @@ fn difference(binary: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBina
                 right: Box::new(binary.right),
             });
             PlannerResult::Planned(cast(days, DataType::Int32))
+        }
+        (DataType::Date32, of) if is_interval(of) => {
+            PlannerResult::Planned(moved(binary.left, Operator::Minus, binary.right))
         }
         (left, right)
             if (is_local(left) && is_local(right)) || (is_instant(left) && is_instant(right)) =>

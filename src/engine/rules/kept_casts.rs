@@ -46,13 +46,10 @@ pub(super) fn rewrite(
     if let Some(kept) = beyond_its_type(&expr, &to, &style)? {
         return Ok(Transformed::yes(kept));
     }
-    // An object is its name as text, and not the number that it is.
-    if is_text(to.data_type())
-        && let Some(name) = functions::spelling(types::of_field(&of).oid)
-        && let Some(spelling) = of_session.get(name)
-    {
-        return Ok(Transformed::yes(spelling.call(vec![*expr])));
-    }
+    let expr = match spelled(expr, &of, &to, of_session) {
+        Ok(spelled) => return Ok(Transformed::yes(spelled)),
+        Err(expr) => expr,
+    };
     if !is_kept(&of) && !is_kept(&to) {
         return unchanged(expr, to);
     }
@@ -96,6 +93,32 @@ pub(super) fn rewrite(
             return Err(external(Error::new(ErrorKind::CannotCoerce, message)));
         }
     })
+}
+
+/// A cast to text of an object, which is its name and not the number that it is, or of an array of objects;
+/// else what was to be cast.
+fn spelled(
+    expr: Box<Expr>,
+    of: &Field,
+    to: &FieldRef,
+    of_session: &HashMap<String, Arc<ScalarUDF>>,
+) -> std::result::Result<Expr, Box<Expr>> {
+    let of_oid = types::of_field(of).oid;
+    let spelling = functions::spelling(of_oid).and_then(|name| of_session.get(name));
+    let Some(spelling) = spelling else {
+        return Err(expr);
+    };
+    match to.data_type() {
+        text if is_text(text) => Ok(spelling.call(vec![*expr])),
+        // Of an array the function gives what its input is read from.
+        DataType::List(element)
+            if types::element_of(of_oid).is_some() && is_text(element.data_type()) =>
+        {
+            let (expr, field) = (Box::new(spelling.call(vec![*expr])), Arc::clone(to));
+            Ok(Expr::Cast(Cast { expr, field }))
+        }
+        _ => Err(expr),
+    }
 }
 
 /// A quoted literal that is a number or a date which the type of its cast does not hold: it is kept.

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Expr, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem,
-    SetExpr, SetOperator, TableAliasColumnDef, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    SetExpr, SetOperator, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
 };
 
 use super::never_run::calls_aggregate;
@@ -64,10 +64,7 @@ fn keyed(query: &Query) -> Option<Query> {
     let SetExpr::Select(body) = query.body.as_mut() else {
         return None;
     };
-    let [TableWithJoins { relation, joins }] = body.from.as_slice() else {
-        return None;
-    };
-    let alias = reads(relation, &name).filter(|_| joins.is_empty() && names_columns(body))?;
+    let alias = only_reader(body, &name).filter(|_| names_columns(body))?;
     for key in keys {
         let carried = Expr::CompoundIdentifier(vec![alias.clone(), key.name]);
         let condition = binary(carried, BinaryOperator::Eq, key.outer);
@@ -298,6 +295,17 @@ mod tests {
             "SELECT (WITH RECURSIVE c (\"~key0\", x) AS (SELECT s.k AS \"~key0\", s.x FROM s \
              WHERE s.y > 0 UNION ALL SELECT d.\"~key0\" AS \"~key0\", s.x FROM s, c AS d \
              WHERE d.x = s.k) SELECT x FROM c WHERE c.\"~key0\" = o.k) FROM o",
+        );
+    }
+
+    #[test]
+    fn what_the_recursion_is_joined_with_may_be_read() {
+        check(
+            "SELECT (WITH RECURSIVE c AS (SELECT s.x FROM s WHERE s.k = o.k UNION SELECT c.x FROM c) \
+             SELECT array_agg(t.y) FROM c JOIN t ON t.x = c.x) FROM o",
+            "SELECT (WITH RECURSIVE c AS (SELECT s.k AS \"~key0\", s.x FROM s UNION \
+             SELECT c.\"~key0\" AS \"~key0\", c.x FROM c) \
+             SELECT array_agg(t.y) FROM c JOIN t ON t.x = c.x WHERE c.\"~key0\" = o.k) FROM o",
         );
     }
 

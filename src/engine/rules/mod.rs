@@ -34,7 +34,9 @@ pub(in crate::engine) mod normalize;
 mod null_aware_in;
 mod numbers;
 mod numeric_literals;
+pub(in crate::engine) mod ordered_subqueries;
 mod ordinality;
+mod row_comparisons;
 pub(in crate::engine) mod rows_in_lists;
 mod schemas;
 mod single_value;
@@ -42,8 +44,10 @@ mod subquery_array;
 mod text_arguments;
 mod uncorrelated_scalar;
 mod unnesting;
+pub(in crate::engine) mod untyped_arrays;
 mod values_casts;
 mod values_subqueries;
+mod vector_subscripts;
 mod with_ties;
 mod without_rows;
 mod yielding;
@@ -83,6 +87,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.
     planners.insert(0, Arc::new(named_types::NamedTypes));
+    planners.insert(0, Arc::new(vector_subscripts::VectorSubscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))

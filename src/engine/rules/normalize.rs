@@ -14,7 +14,7 @@ use super::calls::{
 };
 use super::{
     array_casts, catalog_functions, characters, interval_literals, numeric_literals,
-    subquery_array, values_casts,
+    row_comparisons, subquery_array, untyped_arrays, values_casts,
 };
 use crate::engine::output_name::fold;
 use crate::error::{Error, ErrorKind, Result};
@@ -74,7 +74,7 @@ impl VisitorMut for Normalizer {
             Expr::BinaryOp { left, op, right } => operator(op).map(|()| {
                 roles_literal(left, right);
                 roles_literal(right, left);
-                None
+                row_comparisons::by_values(left, op, right)
             }),
             Expr::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon,
@@ -83,6 +83,10 @@ impl VisitorMut for Normalizer {
                 ..
             } => cast(expr, data_type),
             Expr::TypedString(literal) => typed_string(literal),
+            Expr::AnyOp { left, right, .. } | Expr::AllOp { left, right, .. } => {
+                untyped_arrays::mark(left, right);
+                Ok(None)
+            }
             Expr::Interval(literal) => Ok(interval_literals::literal(literal)),
             Expr::Like {
                 pattern,

@@ -8,6 +8,7 @@ mod psql;
 mod psql_policies;
 mod secured;
 mod tokio_postgres;
+mod tools;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

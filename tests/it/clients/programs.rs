@@ -13,7 +13,7 @@ pub(super) fn every_type() -> PathBuf {
 }
 
 /// The command that compares a program's answers of both servers.
-fn compare(program: &str, gateway: &Gateway, theirs: &str) -> Command {
+pub(super) fn compare(program: &str, gateway: &Gateway, theirs: &str) -> Command {
     let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
     command
         .args(["tests/clients/compare.py", program])
@@ -26,7 +26,7 @@ fn compare(program: &str, gateway: &Gateway, theirs: &str) -> Command {
 }
 
 /// What differs, and is not listed, fails the test.
-fn assert_agreed(mut command: Command) {
+pub(super) fn assert_agreed(mut command: Command) {
     let failure = run(&mut command).err();
     assert!(failure.is_none(), "{}", failure.unwrap_or_default());
 }

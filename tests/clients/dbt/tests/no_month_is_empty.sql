@@ -1,0 +1,1 @@
+select month from {{ ref('by_month') }} where n_purchases = 0
