@@ -15,6 +15,7 @@ use super::snapshot::make;
 use super::views::Views;
 use super::{Catalog, Inventory, Kind, Known, Relation, Snapshot};
 use crate::error::{Error, Result};
+use crate::sources::{At, LakeTable};
 
 /// How many tables are opened at a time.
 const PINS_MAX: usize = 32;
@@ -105,8 +106,13 @@ impl Catalog {
     }
 
     /// The columns of every table of a snapshot, 32 opened at a time. Never fails as a whole:
-    /// what cannot be opened has its error as its entry. Views are not in it.
-    pub async fn inventory(&self, snapshot: &Snapshot) -> Inventory {
+    /// what cannot be opened has its error as its entry. Views are not in it. `moment` says of which
+    /// moment those of a table with history are, by schema and name.
+    pub async fn inventory(
+        &self,
+        snapshot: &Snapshot,
+        moment: impl Fn(&str, &str) -> Result<Option<At>> + Send + Sync,
+    ) -> Inventory {
         let relations: Vec<_> = snapshot
             .schemas
             .values()
@@ -114,19 +120,31 @@ impl Catalog {
             .filter(|relation| relation.view().is_none())
             .collect();
         stream::iter(relations)
-            .map(|relation| async move { (relation.oid, self.columns(&relation).await) })
+            .map(|relation| {
+                let at = match relation.table().is_some_and(LakeTable::has_history) {
+                    true => moment(&relation.schema, &relation.name),
+                    false => Ok(None),
+                };
+                async move {
+                    let columns = match at {
+                        Ok(at) => self.columns(&relation, at).await,
+                        Err(error) => Err(error),
+                    };
+                    (relation.oid, columns)
+                }
+            })
             .buffer_unordered(PINS_MAX)
             .collect()
             .await
     }
 
-    async fn columns(&self, relation: &Relation) -> Result<SchemaRef> {
+    async fn columns(&self, relation: &Relation, at: Option<At>) -> Result<SchemaRef> {
         let table = match relation.kind.as_ref().map_err(Error::clone)? {
             Kind::Table(table) => table,
             Kind::View(_) => return Ok(Arc::new(Schema::empty())),
         };
-        let open = async { Ok(self.lake.pin(table).await?.provider.schema()) }.boxed();
-        self.columns.get_with(table.clone(), open).await
+        let open = async { Ok(self.lake.pin(table, at).await?.provider.schema()) }.boxed();
+        self.columns.get_with((table.clone(), at), open).await
     }
 
     async fn list(&self) -> Result<Arc<Snapshot>> {

@@ -21,12 +21,14 @@ pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
 pub use self::inventory::Columns;
 use self::system::Builtin;
-pub use self::system::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
+pub use self::system::{
+    BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen, VersionRow,
+};
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::Result;
-use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
+use crate::sources::{At, LakeTable};
 use crate::storage::Folder;
 
 /// Everything that exists at one moment. Made whole, never changed.
@@ -168,7 +170,7 @@ pub struct Catalog {
     /// The last good definitions; held while definitions are judged and written.
     good: tokio::sync::Mutex<Option<Good>>,
     refreshes: inventory::Refreshes,
-    columns: Columns<LakeTable>,
+    columns: Columns<(LakeTable, Option<At>)>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }

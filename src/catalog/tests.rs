@@ -106,7 +106,7 @@ async fn the_inventory_has_columns_or_errors() {
     write(folder.path(), "s/bad.parquet");
     let catalog = catalog(folder.path()).await;
     let snapshot = catalog.snapshot().await.unwrap();
-    let inventory = catalog.inventory(&snapshot).await;
+    let inventory = catalog.inventory(&snapshot, |_, _| Ok(None)).await;
     let oid = |name| snapshot.find("s", name, |_| true).unwrap().unwrap().oid;
     assert_eq!(
         inventory[&oid("good")].as_ref().unwrap().field(0).name(),

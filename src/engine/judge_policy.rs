@@ -102,10 +102,11 @@ impl Inner {
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
     ) -> Result<pin::Pinned> {
-        let resolved =
-            references::resolve_protection(&self.catalog, snapshot, relation, protection, context)?;
+        let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &[]);
+        let resolved = references::resolve_protection(snapshot, relation, protection, clock)?;
         let inventory = match resolved.needs_inventory() {
-            true => Some(self.inventory(snapshot, context).await),
+            true => Some(self.inventory(snapshot, context).await?),
             false => None,
         };
         Ok(pin::pin(&self.catalog, resolved, inventory, context).await?)

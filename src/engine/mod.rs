@@ -39,6 +39,7 @@ mod protected;
 mod recursion;
 mod references;
 mod refuse;
+mod resolved;
 mod rules;
 mod scope;
 mod session_command;
@@ -50,6 +51,7 @@ mod stoppable;
 mod system_columns;
 mod table_arguments;
 mod temporary;
+mod travel;
 mod type_planner;
 mod typed_literals;
 mod views;
@@ -83,13 +85,13 @@ use crate::auth::Authority;
 use crate::catalog::sql::Lines;
 use crate::catalog::{Catalog, Columns};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions;
 use access::{Access, Checks};
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
 use moka::sync::Cache;
 use pin::Pinned;
 use plan::Plan;
+use travel::{Clock, Point};
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
 #[derive(Clone, Debug)]
@@ -103,8 +105,8 @@ struct Inner {
     base: SessionState,
     runtime: Handle,
     database: String,
-    /// By the snapshot's epoch and the view's OID.
-    view_columns: Columns<(u64, u32)>,
+    /// By the snapshot's epoch, the view's OID and the moment.
+    view_columns: Columns<(u64, u32, Point)>,
     /// The last messages of queries alone, by their text. What a text says never changes.
     parsed: Cache<Arc<str>, Parsed>,
     constants: Constants,
@@ -142,6 +144,11 @@ impl Engine {
     /// Who may what, as it is now.
     pub fn authority(&self) -> Arc<Authority> {
         self.inner.catalog.authority()
+    }
+
+    /// Whether there is a snapshot of this name.
+    pub fn knows_snapshot(&self, name: &str) -> bool {
+        self.inner.catalog.views().snapshots.contains_key(name)
     }
 
     /// Splits a message into its statements. Empty statements are left out.
@@ -245,18 +252,37 @@ impl Engine {
 }
 
 impl Inner {
+    /// What the moments of a statement are computed with.
+    fn clock<'a>(
+        &'a self,
+        state: &'a SessionState,
+        context: &'a StatementContext,
+        values: &'a [Parameter],
+    ) -> Clock<'a> {
+        Clock {
+            catalog: &self.catalog,
+            state,
+            context,
+            values,
+            heeds_session: true,
+        }
+    }
+
     /// Pins every relation of a query.
     async fn pin(
         &self,
         query: &Query,
         lines: &Lines,
-        context: &StatementContext,
+        clock: Clock<'_>,
         checks: Checks,
     ) -> Result<Pinned> {
+        let context = clock.context;
         let access = Access::of(&self.catalog, context, checks);
-        let resolved = references::resolve(&self.catalog, query, lines, context, &access).await?;
-        let inventory = match resolved.needs_inventory() {
-            true => Some(self.inventory(&resolved.snapshot, context).await),
+        let resolved = references::resolve(&self.catalog, query, lines, clock, &access).await?;
+        // What existed at a moment is known by what had columns then.
+        let looks_back = resolved.has_system_relations() && clock.looks_back();
+        let inventory = match resolved.needs_inventory() || looks_back {
+            true => Some(self.inventory(&resolved.snapshot, context).await?),
             false => None,
         };
         let named = resolved.references.clone();
@@ -272,8 +298,9 @@ impl Inner {
     ) -> Result<Description> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &[]);
         let pinned = self
-            .pin(query, &statement.lines, context, Checks::Names)
+            .pin(query, &statement.lines, clock, Checks::Names)
             .await?;
         let scene = Scene {
             query,
@@ -306,8 +333,9 @@ impl Inner {
         let started = Instant::now();
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &parameters);
         let pinned = self
-            .pin(query, &statement.lines, context, Checks::Reading)
+            .pin(query, &statement.lines, clock, Checks::Reading)
             .await;
         let pinned = match &statement.kind {
             StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
@@ -331,15 +359,7 @@ impl Inner {
             .map_err(|error| failure::from_datafusion(&error))?;
         let analyzed = execute::analyzed(&plan, &state)?;
         let columns = columns::of_plan(&plan.logical, &analyzed);
-        let session = || {
-            let pinned = &scene.pinned;
-            functions::of_session(
-                &context.facts,
-                &pinned.snapshot,
-                &pinned.builtin,
-                pinned.inventory.as_ref(),
-            )
-        };
+        let session = || scene.pinned.functions(&context.facts);
         let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
             Some(logical) => execute::analyzed(&Plan { logical }, &state)?,
             None => analyzed,
@@ -349,7 +369,7 @@ impl Inner {
         let task = context.limits.task_context(&state)?;
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
-        match statement.kind {
+        let answer = match statement.kind {
             StatementKind::Explain { options, .. } => {
                 let _stop = stop.clone().drop_guard();
                 let physical = stoppable::stoppable(physical, &stop)?;
@@ -361,9 +381,11 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                execute::start(physical, columns, task, stop)
+                let past = travel::Past::of(&self.catalog, &pinned);
+                execute::start(physical, columns, task, stop, past)
             }
-        }
+        };
+        Ok(travel::telling(answer?, &pinned, context))
     }
 }
 

@@ -9,7 +9,10 @@ use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, Scene, judge_policy, parse, pin, plan, references, session_state};
+use super::travel::Clock;
+use super::{
+    Engine, Inner, Scene, judge_policy, parse, pin, plan, references, session_state, travel,
+};
 use crate::catalog::sql::{
     AlterKeys, Definition, GrantObjects, KeyAction, KeyKindSpec, Name, identifier,
 };
@@ -61,7 +64,7 @@ impl Engine {
         let own = context.clone();
         let step = async move {
             let snapshot = inner.catalog.refresh().await?;
-            let inventory = inner.inventory(&snapshot, &own).await;
+            let inventory = inner.inventory(&snapshot, &own).await?;
             Ok((snapshot, inventory))
         };
         self.on_query_runtime(&context, step.boxed()).await
@@ -120,13 +123,19 @@ impl Inner {
         StatementContext::of_process(&self.database)
     }
 
-    /// The columns of every relation, views among them.
+    /// The columns of every relation, views among them, at the moment that the session reads at.
+    ///
+    /// # Errors
+    /// The session's moment is none.
     pub(super) async fn inventory(
         &self,
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
-    ) -> Arc<Inventory> {
-        let tables = Arc::new(self.catalog.inventory(snapshot).await);
+    ) -> Result<Arc<Inventory>> {
+        let state = session_state::of_statement(&self.base, context);
+        let point = self.clock(&state, context, &[]).of_session(snapshot)?;
+        let moment = |schema: &str, name: &str| point.of_table(schema, name);
+        let tables = Arc::new(self.catalog.inventory(snapshot, moment).await);
         let mut all = Inventory::clone(&tables);
         for relation in snapshot
             .schemas
@@ -135,12 +144,12 @@ impl Inner {
         {
             if let Some(view) = relation.view() {
                 let plan = self.plan_view(view, snapshot, Some(&tables), context);
-                let key = (snapshot.epoch, relation.oid);
+                let key = (snapshot.epoch, relation.oid, point.clone());
                 let columns = self.view_columns.get_with(key, plan.boxed()).await;
                 all.insert(relation.oid, columns);
             }
         }
-        Arc::new(all)
+        Ok(Arc::new(all))
     }
 
     /// The columns of a view, planned over what a snapshot has. The position of an error is one of
@@ -153,8 +162,8 @@ impl Inner {
         context: &StatementContext,
     ) -> Result<SchemaRef> {
         let state = session_state::of_statement(&self.base, context);
-        let resolved =
-            references::resolve_view(&self.catalog, snapshot, view, context, &Access::open())?;
+        let clock = self.clock(&state, context, &[]);
+        let resolved = references::resolve_view(snapshot, view, clock, &Access::open())?;
         let inventory = inventory.map(Arc::clone);
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
         plan::columns_of_view(&pinned, &state, context)
@@ -193,6 +202,17 @@ impl Inner {
         judge_policy::check_syntax(definition)?;
         let before = self.catalog.snapshot_with(&draft.views).await?;
         self.require_names(definition, &before, context).await?;
+        let completed;
+        let definition = match definition {
+            Definition::CreateSnapshot(said) => {
+                let state = session_state::of_statement(&self.base, context);
+                let clock = self.clock(&state, context, &[]);
+                let said = travel::complete(said, &before, clock).await?;
+                completed = Definition::CreateSnapshot(said);
+                &completed
+            }
+            other => other,
+        };
         let surroundings = Surroundings {
             snapshot: &before,
             search_path: &context.facts.search_path,
@@ -316,9 +336,13 @@ impl Inner {
             .unwrap_or_default();
         let text = format!("select * from {schema}{}", identifier(&name.name));
         let (query, lines) = parse::parse_view(&text)?;
-        let pinned = self.pin(&query, &lines, context, Checks::Names).await;
-        let pinned = pinned.map_err(Error::without_position)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = Clock {
+            heeds_session: false,
+            ..self.clock(&state, context, &[])
+        };
+        let pinned = self.pin(&query, &lines, clock, Checks::Names).await;
+        let pinned = pinned.map_err(Error::without_position)?;
         let scene = Scene {
             query: &query,
             lines: &lines,

@@ -33,7 +33,9 @@ pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
-pub use sessions::{BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen};
+pub use sessions::{
+    BackendState, CursorRow, Held, PreparedRow, SessionRow, SessionsSeen, VersionRow,
+};
 pub use table::field;
 
 use super::{SystemRelation, SystemView};
@@ -345,7 +347,9 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         zones::pg_timezone_names,
     ),
     (LAKEGATE, "omissions", Needs::Snapshot, lakegate::omissions),
+    (LAKEGATE, "snapshots", Needs::Snapshot, lakegate::snapshots),
     (LAKEGATE, "tables", Needs::Snapshot, lakegate::tables),
+    (LAKEGATE, "versions", Needs::Snapshot, sessions::versions),
     (
         LAKEGATE,
         "view_errors",
