@@ -4,7 +4,7 @@
 //! A catalog query opens nothing itself. It begins a round over the tables that were never opened or
 //! were opened a while ago, unless one is under way, and waits as long as its [`Patience`] is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::background::{self, Background};
 use super::{Catalog, Relation, Snapshot};
 use crate::error::{Error, Result};
 use crate::sources::lake::LakeSource;
-use crate::sources::{LakeTable, Size};
+use crate::sources::{At, LakeTable, Size};
 
 /// How many tables are opened at a time.
 const PINS_MAX: usize = 32;
@@ -116,7 +116,7 @@ pub(super) struct Opened {
 
 #[derive(Debug, Default)]
 struct State {
-    known: HashMap<LakeTable, Seen>,
+    known: HashMap<Moment, Seen>,
     round: Option<Background<()>>,
     /// As [`Inventory::generation`].
     generation: u64,
@@ -125,6 +125,12 @@ struct State {
     /// What was made last, of the snapshot's epoch and of `n_changes`.
     made: Option<((u64, u64), Arc<Tables>)>,
 }
+
+/// A table at one moment; `None` is now.
+type Moment = (LakeTable, Option<At>);
+
+/// A relation that is a table, and what is opened for its columns.
+type ToOpen<'a> = (&'a Relation, Result<Moment>);
 
 /// A table as it was found.
 #[derive(Debug)]
@@ -135,10 +141,17 @@ struct Seen {
 
 impl Catalog {
     /// What is known of every table of a snapshot. Never fails as a whole: what cannot be opened
-    /// has its error. Views are not in it.
-    pub async fn inventory(&self, snapshot: &Snapshot, patience: Patience) -> Inventory {
+    /// has its error. Views are not in it. `moment` says of which moment those of a table with history are,
+    /// by schema and name.
+    pub async fn inventory(
+        &self,
+        snapshot: &Snapshot,
+        moment: impl Fn(&str, &str) -> Result<Option<At>> + Send + Sync,
+        patience: Patience,
+    ) -> Inventory {
         let asked = Instant::now();
-        while let Some((round, is_known)) = self.opened.round(&self.lake, snapshot, asked) {
+        let tables = tables_of(snapshot, moment);
+        while let Some((round, is_known)) = self.opened.round(&self.lake, &tables, asked) {
             let wait = match patience {
                 Patience::None => break,
                 Patience::Brief if is_known => AGED_WAIT,
@@ -152,25 +165,35 @@ impl Catalog {
             }
         }
         Inventory {
-            tables: self.opened.tables(snapshot),
+            tables: self.opened.tables(snapshot.epoch, &tables),
             views: Arc::default(),
         }
     }
 }
 
 /// The relations of a snapshot that are tables.
-fn tables_of(snapshot: &Snapshot) -> impl Iterator<Item = (&Relation, Result<&LakeTable>)> {
+fn tables_of(
+    snapshot: &Snapshot,
+    moment: impl Fn(&str, &str) -> Result<Option<At>>,
+) -> Vec<ToOpen<'_>> {
     let schemas = snapshot.schemas.values();
     let relations = schemas.flat_map(|schema| schema.relations.values());
-    relations
-        .filter(|relation| relation.view().is_none())
-        .map(|relation| {
-            let table = match &relation.kind {
-                Ok(_) => Ok(relation.table().expect("what is no view is a table")),
-                Err(error) => Err(error.clone()),
+    let tables = relations.filter(|relation| relation.view().is_none());
+    let opened = tables.map(|relation| {
+        let table = match &relation.kind {
+            Ok(_) => Ok(relation.table().expect("what is no view is a table")),
+            Err(error) => Err(error.clone()),
+        };
+        let opened = table.and_then(|table| {
+            let at = match table.has_history() {
+                true => moment(&relation.schema, &relation.name)?,
+                false => None,
             };
-            (relation.as_ref(), table)
-        })
+            Ok((table.clone(), at))
+        });
+        (relation.as_ref(), opened)
+    });
+    opened.collect()
 }
 
 impl Opened {
@@ -179,23 +202,23 @@ impl Opened {
     fn round(
         self: &Arc<Self>,
         lake: &Arc<LakeSource>,
-        snapshot: &Snapshot,
+        tables: &[ToOpen<'_>],
         asked: Instant,
     ) -> Option<(Background<()>, bool)> {
         let mut state = self.state();
-        let tables = tables_of(snapshot).filter_map(|(_, table)| table.ok());
-        let is_due = |table: &&LakeTable| {
+        let tables = tables.iter().filter_map(|(_, table)| table.as_ref().ok());
+        let is_due = |table: &&Moment| {
             let seen = state.known.get(*table);
             seen.is_none_or(|seen| asked.saturating_duration_since(seen.at) > AGE_MAX)
         };
-        let due: Vec<LakeTable> = tables.filter(is_due).cloned().collect();
+        let due: Vec<Moment> = tables.clone().filter(is_due).cloned().collect();
         if due.is_empty() {
             return None;
         }
         let is_known = due.iter().all(|table| state.known.contains_key(table));
         let under_way = state.round.clone().filter(|round| round.peek().is_none());
         let round = under_way.unwrap_or_else(|| {
-            state.forget(snapshot);
+            state.forget(tables);
             self.begin(lake, due)
         });
         state.round = Some(round.clone());
@@ -203,14 +226,14 @@ impl Opened {
     }
 
     /// Begins to open tables, [`PINS_MAX`] at a time.
-    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<LakeTable>) -> Background<()> {
+    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<Moment>) -> Background<()> {
         let (opened, lake) = (Arc::clone(self), Arc::clone(lake));
         let round = async move {
             stream::iter(due)
                 .for_each_concurrent(PINS_MAX, |table| {
                     let (opened, lake) = (&opened, &lake);
                     async move {
-                        let pinned = lake.pin(&table).await;
+                        let pinned = lake.pin(&table.0, table.1).await;
                         let facts = pinned.map(|pinned| Facts {
                             columns: pinned.provider.schema(),
                             size: pinned.size,
@@ -224,21 +247,24 @@ impl Opened {
         background::begin(round)
     }
 
-    /// What is known of the tables of a snapshot.
-    fn tables(&self, snapshot: &Snapshot) -> Arc<Tables> {
+    /// What is known of the tables of the snapshot of an epoch.
+    fn tables(&self, epoch: u64, opened: &[ToOpen<'_>]) -> Arc<Tables> {
         let mut state = self.state();
-        let key = (snapshot.epoch, state.n_changes);
-        if let Some((_, tables)) = state.made.as_ref().filter(|(of, _)| *of == key) {
+        let is_of_now = |(_, table): &ToOpen<'_>| !matches!(table, Ok((_, Some(_))));
+        let key = (epoch, state.n_changes);
+        let is_now = opened.iter().all(is_of_now);
+        let made = state.made.as_ref().filter(|(of, _)| is_now && *of == key);
+        if let Some((_, tables)) = made {
             return Arc::clone(tables);
         }
         let mut tables = Tables {
             generation: state.generation,
             ..Tables::default()
         };
-        for (relation, table) in tables_of(snapshot) {
+        for (relation, table) in opened {
             let facts = match table {
                 Ok(table) => state.known.get(table).map(|seen| seen.facts.clone()),
-                Err(error) => Some(Err(error)),
+                Err(error) => Some(Err(error.clone())),
             };
             match facts {
                 Some(facts) => drop(tables.by_oid.insert(relation.oid, facts)),
@@ -246,7 +272,9 @@ impl Opened {
             }
         }
         let tables = Arc::new(tables);
-        state.made = Some((key, Arc::clone(&tables)));
+        if is_now {
+            state.made = Some((key, Arc::clone(&tables)));
+        }
         tables
     }
 
@@ -257,7 +285,7 @@ impl Opened {
 
 impl State {
     /// Keeps what opening a table has told.
-    fn learn(&mut self, table: LakeTable, facts: Result<Facts>) {
+    fn learn(&mut self, table: Moment, facts: Result<Facts>) {
         let before = self.known.get(&table).map(|seen| &seen.facts);
         let (same_columns, same_size) = match (before, &facts) {
             (Some(Ok(before)), Ok(now)) => (before.columns == now.columns, before.size == now.size),
@@ -271,10 +299,8 @@ impl State {
     }
 
     /// Forgets tables that are gone, once they are as many as those that are there.
-    fn forget(&mut self, snapshot: &Snapshot) {
-        let there: std::collections::HashSet<&LakeTable> = tables_of(snapshot)
-            .filter_map(|(_, table)| table.ok())
-            .collect();
+    fn forget<'a>(&mut self, there: impl Iterator<Item = &'a Moment>) {
+        let there: HashSet<&Moment> = there.collect();
         if self.known.len() > 2 * there.len() {
             self.known.retain(|table, _| there.contains(table));
         }

@@ -24,7 +24,7 @@ pub use self::folder::Judge;
 pub use self::inventory::{Inventory, Patience, ViewColumns};
 use self::system::Builtin;
 pub use self::system::{
-    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen,
+    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen, VersionRow,
 };
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};

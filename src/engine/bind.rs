@@ -20,6 +20,7 @@ use super::scope::{
     plain_column, reference, renamed, unfold, unfold_item,
 };
 use super::system_columns;
+use super::travel::whole_row;
 use crate::error::{Error, Result};
 
 /// Ends a name that was made distinct; what follows is left out of the answer. No name in SQL
@@ -124,6 +125,14 @@ impl VisitorMut for Binder<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let items = self
+            .scopes
+            .last()
+            .into_iter()
+            .flat_map(|scope| &scope.items);
+        if let Some(row) = whole_row(expression, items) {
+            *expression = row;
+        }
         match expression {
             Expr::Identifier(name) => match (self.merged_column(name), self.value_of(name)) {
                 (Some(merged), _) => *expression = merged,

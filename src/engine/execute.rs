@@ -17,6 +17,7 @@ use super::answer::{Answer, Batches, Column};
 use super::failure;
 use super::plan::Plan;
 use super::stoppable::stoppable;
+use super::travel::Past;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Batches made before the reader takes the first: enough to keep a core busy while one is sent.
@@ -81,12 +82,13 @@ fn is_of_function(name: &TableReference) -> bool {
 }
 
 /// Starts a physical plan, which runs until `stop` is cancelled. `columns` are what the client was
-/// told, or is to be told.
+/// told, or is to be told; `past` tells what is left where a file is gone.
 pub(super) fn start(
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
     task: Arc<TaskContext>,
     stop: CancellationToken,
+    past: Past,
 ) -> Result<Answer> {
     let schema = physical.schema();
     let mut stream = execute_stream(stoppable(physical, &stop)?, task)
@@ -102,7 +104,11 @@ pub(super) fn start(
                     batch.map_err(|error| failure::from_datafusion(&error))
                 }),
             };
-            let Some(batch) = batch else { return };
+            let batch = match batch {
+                None => return,
+                Some(Ok(batch)) => Ok(batch),
+                Some(Err(error)) => Err(past.explained(error).await),
+            };
             let last = batch.is_err();
             if sender.send(batch).await.is_err() || last {
                 return;

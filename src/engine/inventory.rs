@@ -11,8 +11,9 @@ use moka::future::Cache;
 
 use super::access::Access;
 use super::context::StatementContext;
-use super::references::{self, Resolved};
-use super::{Engine, Inner, pin, plan, session_state};
+use super::resolved::Resolved;
+use super::travel::{Clock, Point};
+use super::{Engine, Inner, pin, plan, references, session_state};
 use crate::catalog::views::View;
 use crate::catalog::{Inventory, Needs, Patience, Snapshot, ViewColumns};
 use crate::error::Result;
@@ -23,10 +24,13 @@ const STATES_MAX: u64 = 8;
 /// How long views stay without columns that could not be planned: their sources may come back.
 const BROKEN_AGE_MAX: Duration = Duration::from_secs(5);
 
-/// The columns of all views, by the snapshot's epoch and the tables' generation. An entry with no
+/// The columns of all views. An entry with no
 /// error in it never goes stale: other definitions or other columns below are another key.
 #[derive(Debug)]
-pub(super) struct ViewInventory(Cache<(u64, u64), Arc<ViewColumns>>);
+pub(super) struct ViewInventory(Cache<Key, Arc<ViewColumns>>);
+
+/// The snapshot's epoch, the tables' generation, and the moment.
+type Key = (u64, u64, Point);
 
 impl Default for ViewInventory {
     fn default() -> Self {
@@ -38,10 +42,10 @@ impl Default for ViewInventory {
 /// Lets what has errors go.
 struct BrokenForAWhile;
 
-impl Expiry<(u64, u64), Arc<ViewColumns>> for BrokenForAWhile {
+impl Expiry<Key, Arc<ViewColumns>> for BrokenForAWhile {
     fn expire_after_create(
         &self,
-        _: &(u64, u64),
+        _: &Key,
         views: &Arc<ViewColumns>,
         _: Instant,
     ) -> Option<Duration> {
@@ -72,7 +76,7 @@ impl Engine {
         let own = context.clone();
         let step = async move {
             let snapshot = inner.catalog.refresh().await?;
-            let inventory = inner.inventory(&snapshot, Patience::Whole, &own).await;
+            let inventory = inner.inventory(&snapshot, Patience::Whole, &own).await?;
             Ok((snapshot, inventory))
         };
         self.on_query_runtime(&context, step.boxed()).await
@@ -81,28 +85,42 @@ impl Engine {
 
 impl Inner {
     /// What a statement must know of relations, if anything.
+    ///
+    /// # Errors
+    /// The session's moment is none.
     pub(super) async fn inventory_for(
         &self,
         resolved: &Resolved,
-        context: &StatementContext,
-    ) -> Option<Arc<Inventory>> {
+        clock: Clock<'_>,
+    ) -> Result<Option<Arc<Inventory>>> {
+        // What existed at a moment is known by what had columns then.
+        let looks_back = resolved.has_system_relations() && clock.looks_back();
         let patience = match resolved.needs() {
-            Needs::Snapshot => return None,
+            Needs::Snapshot | Needs::Known if looks_back => Patience::Brief,
+            Needs::Snapshot => return Ok(None),
             Needs::Known => Patience::None,
             Needs::Inventory => Patience::Brief,
         };
-        Some(self.inventory(&resolved.snapshot, patience, context).await)
+        let inventory = self.inventory(&resolved.snapshot, patience, clock.context);
+        inventory.await.map(Some)
     }
 
-    /// What is known of every relation, views among them.
+    /// What is known of every relation, views among them, at the moment that the session reads at.
+    ///
+    /// # Errors
+    /// The session's moment is none.
     async fn inventory(
         &self,
         snapshot: &Arc<Snapshot>,
         patience: Patience,
         context: &StatementContext,
-    ) -> Arc<Inventory> {
-        let tables = Arc::new(self.catalog.inventory(snapshot, patience).await);
-        let key = (snapshot.epoch, tables.generation());
+    ) -> Result<Arc<Inventory>> {
+        let state = session_state::of_statement(&self.base, context);
+        let point = self.clock(&state, context, &[]).of_session(snapshot)?;
+        let moment = |schema: &str, name: &str| point.of_table(schema, name);
+        let tables = self.catalog.inventory(snapshot, moment, patience).await;
+        let tables = Arc::new(tables);
+        let key = (snapshot.epoch, tables.generation(), point.clone());
         let views = match patience {
             Patience::None => self.view_columns.0.get(&key).await.unwrap_or_default(),
             Patience::Brief | Patience::Whole => {
@@ -110,7 +128,7 @@ impl Inner {
                 self.view_columns.0.get_with(key, planned.boxed()).await
             }
         };
-        Arc::new(tables.with_views(&views))
+        Ok(Arc::new(tables.with_views(&views)))
     }
 
     /// The columns of every view.
@@ -141,8 +159,8 @@ impl Inner {
         context: &StatementContext,
     ) -> Result<SchemaRef> {
         let state = session_state::of_statement(&self.base, context);
-        let resolved =
-            references::resolve_view(&self.catalog, snapshot, view, context, &Access::open())?;
+        let clock = self.clock(&state, context, &[]);
+        let resolved = references::resolve_view(snapshot, view, clock, &Access::open())?;
         let inventory = inventory.map(Arc::clone);
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
         plan::columns_of_view(&pinned, &state, context)

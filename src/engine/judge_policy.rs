@@ -102,9 +102,10 @@ impl Inner {
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
     ) -> Result<pin::Pinned> {
-        let resolved =
-            references::resolve_protection(&self.catalog, snapshot, relation, protection, context)?;
-        let inventory = self.inventory_for(&resolved, context).await;
+        let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &[]);
+        let resolved = references::resolve_protection(snapshot, relation, protection, clock)?;
+        let inventory = self.inventory_for(&resolved, clock).await?;
         Ok(pin::pin(&self.catalog, resolved, inventory, context).await?)
     }
 

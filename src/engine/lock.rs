@@ -13,7 +13,7 @@ use super::access::Checks;
 use super::context::StatementContext;
 use super::parse::{is_keyword, parse_query};
 use super::statement::{Statement, StatementKind};
-use super::{Engine, query_of, refuse};
+use super::{Engine, query_of, refuse, session_state};
 use crate::catalog::sql::{self, Lines, near};
 use crate::catalog::views::permission_denied;
 use crate::error::Result;
@@ -110,7 +110,9 @@ impl Engine {
         let (statement, own) = (Arc::clone(statement), context.clone());
         let step = async move {
             let query = query_of(&statement)?;
-            let pinned = inner.pin(query, &statement.lines, &own, Checks::Reading);
+            let state = session_state::of_statement(&inner.base, &own);
+            let clock = inner.clock(&state, &own, &[]);
+            let pinned = inner.pin(query, &statement.lines, clock, Checks::Reading);
             match pinned.await?.limits.values().next() {
                 // Rights on columns are not enough.
                 Some(limit) => Err(permission_denied(limit.kind, &limit.name)),

@@ -41,6 +41,7 @@ mod protected;
 mod recursion;
 mod references;
 mod refuse;
+mod resolved;
 mod rules;
 mod scope;
 mod session_command;
@@ -53,6 +54,7 @@ mod system_columns;
 mod system_table;
 mod table_arguments;
 mod temporary;
+mod travel;
 mod type_planner;
 mod typed_literals;
 mod views;
@@ -86,7 +88,6 @@ use crate::auth::Authority;
 use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions;
 use access::{Access, Checks};
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
@@ -94,6 +95,7 @@ use inventory::ViewInventory;
 use moka::sync::Cache;
 use pin::Pinned;
 use plan::Plan;
+use travel::Clock;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
 #[derive(Clone, Debug)]
@@ -145,6 +147,11 @@ impl Engine {
     /// Who may what, as it is now.
     pub fn authority(&self) -> Arc<Authority> {
         self.inner.catalog.authority()
+    }
+
+    /// Whether there is a snapshot of this name.
+    pub fn knows_snapshot(&self, name: &str) -> bool {
+        self.inner.catalog.views().snapshots.contains_key(name)
     }
 
     /// Splits a message into its statements. Empty statements are left out. `database` is the
@@ -249,17 +256,34 @@ impl Engine {
 }
 
 impl Inner {
+    /// What the moments of a statement are computed with.
+    fn clock<'a>(
+        &'a self,
+        state: &'a SessionState,
+        context: &'a StatementContext,
+        values: &'a [Parameter],
+    ) -> Clock<'a> {
+        Clock {
+            catalog: &self.catalog,
+            state,
+            context,
+            values,
+            heeds_session: true,
+        }
+    }
+
     /// Pins every relation of a query.
     async fn pin(
         &self,
         query: &Query,
         lines: &Lines,
-        context: &StatementContext,
+        clock: Clock<'_>,
         checks: Checks,
     ) -> Result<Pinned> {
+        let context = clock.context;
         let access = Access::of(&self.catalog, context, checks);
-        let resolved = references::resolve(&self.catalog, query, lines, context, &access).await?;
-        let inventory = self.inventory_for(&resolved, context).await;
+        let resolved = references::resolve(&self.catalog, query, lines, clock, &access).await?;
+        let inventory = self.inventory_for(&resolved, clock).await?;
         let unknown = inventory::unknown(&resolved, inventory.as_deref());
         let named = resolved.references.clone();
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
@@ -276,8 +300,9 @@ impl Inner {
     ) -> Result<Description> {
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &[]);
         let pinned = self
-            .pin(query, &statement.lines, context, Checks::Names)
+            .pin(query, &statement.lines, clock, Checks::Names)
             .await?;
         let scene = Scene {
             query,
@@ -310,8 +335,9 @@ impl Inner {
         let started = Instant::now();
         let query = query_of(statement)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &parameters);
         let pinned = self
-            .pin(query, &statement.lines, context, Checks::Reading)
+            .pin(query, &statement.lines, clock, Checks::Reading)
             .await;
         let pinned = match &statement.kind {
             StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
@@ -335,15 +361,7 @@ impl Inner {
             .map_err(|error| failure::from_datafusion(&error))?;
         let analyzed = execute::analyzed(&plan, &state)?;
         let columns = columns::of_plan(&plan.logical, &analyzed);
-        let session = || {
-            let pinned = &scene.pinned;
-            functions::of_session(
-                &context.facts,
-                &pinned.snapshot,
-                &pinned.builtin,
-                pinned.inventory.as_ref(),
-            )
-        };
+        let session = || scene.pinned.functions(&context.facts);
         let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
             Some(logical) => execute::analyzed(&Plan { logical }, &state)?,
             None => analyzed,
@@ -353,7 +371,7 @@ impl Inner {
         let task = context.limits.task_context(&state)?;
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
-        match statement.kind {
+        let answer = match statement.kind {
             StatementKind::Explain { options, .. } => {
                 let _stop = stop.clone().drop_guard();
                 let physical = stoppable::stoppable(physical, &stop)?;
@@ -365,11 +383,11 @@ impl Inner {
                     let constants = &self.constants;
                     constants.keep(statement, context, logical, physical.as_ref(), &columns);
                 }
-                let answer = execute::start(physical, columns, task, stop)?;
-                let notices = pinned.notices;
-                Ok(Answer { notices, ..answer })
+                let past = travel::Past::of(&self.catalog, &pinned);
+                execute::start(physical, columns, task, stop, past)
             }
-        }
+        };
+        Ok(travel::telling(answer?, &pinned, context))
     }
 }
 

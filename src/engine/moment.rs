@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::pin::PinnedTable;
+use super::resolved::TableKey;
 use crate::catalog::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The moment of a REPEATABLE READ or SERIALIZABLE transaction: that of its first statement.
 ///
 /// Nothing is written in a transaction but definitions, so the two levels are one. A table that
-/// is first read later must not have changed since the moment; if it did, the transaction fails as
-/// PostgreSQL's do that cannot be serialized, and can be tried again.
+/// is first read later is read as it was at the moment, if it keeps its history. One that keeps none
+/// must not have changed since; if it did, the transaction fails as PostgreSQL's do that cannot be
+/// serialized, and can be tried again.
 #[derive(Debug)]
 pub struct Moment {
     began: DateTime<Utc>,
@@ -23,8 +25,7 @@ pub struct Moment {
 #[derive(Debug, Default)]
 struct Seen {
     snapshot: Option<Arc<Snapshot>>,
-    /// By schema and name.
-    tables: HashMap<(String, String), Arc<PinnedTable>>,
+    tables: HashMap<TableKey, Arc<PinnedTable>>,
 }
 
 impl Moment {
@@ -48,8 +49,20 @@ impl Moment {
     }
 
     /// A table as it was seen before.
-    pub(super) fn table(&self, names: &(String, String)) -> Option<Arc<PinnedTable>> {
-        self.seen().tables.get(names).map(Arc::clone)
+    pub(super) fn table(&self, key: &TableKey) -> Option<Arc<PinnedTable>> {
+        self.seen().tables.get(key).map(Arc::clone)
+    }
+
+    /// When it began.
+    pub(super) fn began(&self) -> DateTime<Utc> {
+        self.began
+    }
+
+    /// Whether a table was changed after the moment.
+    pub(super) fn is_before(&self, table: &PinnedTable) -> bool {
+        table
+            .changed
+            .is_some_and(|changed| self.may_be_before(changed))
     }
 
     /// Keeps a table at its first use.
@@ -57,29 +70,31 @@ impl Moment {
     /// # Errors
     /// `SerializationFailure`: it was changed since the moment.
     pub(super) fn keep_table(&self, table: &Arc<PinnedTable>) -> Result<()> {
-        let names = (table.schema.clone(), table.name.clone());
-        if table.changed.is_some_and(|changed| self.is_before(changed)) {
+        if self.is_before(table) {
             // As heapam_visibility's callers word it; here there is no older version at hand.
             let message = "could not serialize access due to concurrent update";
             let detail = format!(
                 "Relation \"{}.{}\" has changed since the transaction's first statement, and the \
                  transaction had not read it before.",
-                names.0, names.1
+                table.schema, table.name
             );
             return Err(Error::new(ErrorKind::SerializationFailure, message)
                 .with_detail(detail)
                 .with_hint("Try the transaction again."));
         }
+        let key = TableKey {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            at: None,
+        };
         let mut seen = self.seen();
-        seen.tables
-            .entry(names)
-            .or_insert_with(|| Arc::clone(table));
+        seen.tables.entry(key).or_insert_with(|| Arc::clone(table));
         Ok(())
     }
 
     /// Whether a change came after the moment, or may have: stores that count in seconds cut off
     /// the rest.
-    fn is_before(&self, changed: DateTime<Utc>) -> bool {
+    fn may_be_before(&self, changed: DateTime<Utc>) -> bool {
         let latest = match changed.timestamp_subsec_nanos() {
             0 => changed + TimeDelta::seconds(1),
             _ => changed,
@@ -103,9 +118,9 @@ mod tests {
             seen: Mutex::default(),
         };
         let at = |seconds, nanos| DateTime::from_timestamp(seconds, nanos).expect("it is in range");
-        assert!(!moment.is_before(at(999, 0)));
-        assert!(moment.is_before(at(1_000, 0)));
-        assert!(!moment.is_before(at(1_000, 499_000_000)));
-        assert!(moment.is_before(at(1_000, 500_000_001)));
+        assert!(!moment.may_be_before(at(999, 0)));
+        assert!(moment.may_be_before(at(1_000, 0)));
+        assert!(!moment.may_be_before(at(1_000, 499_000_000)));
+        assert!(moment.may_be_before(at(1_000, 500_000_001)));
     }
 }

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::scope::is_wildcard;
 use super::scope::reference;
+use super::travel::{behind_sign, unmarked};
 use super::{failure, parse};
 use crate::catalog::views::Reference;
 use crate::error::Result;
@@ -24,10 +25,17 @@ use crate::error::Result;
 /// It is not a query that can be run.
 pub fn references_of(text: &str) -> Result<Vec<Reference>> {
     let (query, _) = parse::parse_view(text)?;
-    let references = of_query(&query)?.into_iter();
-    Ok(references
-        .map(|name| (name.schema().map(str::to_owned), name.table().to_owned()))
-        .collect())
+    let mut references = Vec::new();
+    for name in of_query(&query)? {
+        let name = unmarked(&name);
+        let schema = name.schema().map(str::to_owned);
+        // A quoted name may say a moment, as long as no relation is called so.
+        if let Some((table, _)) = behind_sign(name.table()) {
+            references.push((schema.clone(), table.to_owned()));
+        }
+        references.push((schema, name.table().to_owned()));
+    }
+    Ok(references)
 }
 
 /// The tables a query names, CTEs and functions left out.

@@ -10,7 +10,7 @@ use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, Query, TableFactor,
-    Value, ValueWithSpan, Visit, Visitor,
+    TableVersion, Value, ValueWithSpan, Visit, Visitor,
 };
 
 use super::Scene;
@@ -197,6 +197,13 @@ impl Visitor for Found {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            version: Some(version),
+            ..
+        } = factor
+        {
+            self.moment(version);
+        }
         let called = match factor {
             TableFactor::Table {
                 name,
@@ -255,6 +262,18 @@ impl Visitor for Found {
 }
 
 impl Found {
+    /// A parameter that says at which moment a table is read.
+    fn moment(&mut self, version: &TableVersion) {
+        let (value, oid) = match version {
+            TableVersion::VersionAsOf(value) => (value, oid::INT8),
+            TableVersion::TimestampAsOf(value) => (value, oid::TIMESTAMPTZ),
+            _ => return,
+        };
+        if let Some(number) = number(value) {
+            self.named.entry(number).or_insert(oid);
+        }
+    }
+
     /// The parameters of `generate_series`: of the types that it has for its other arguments.
     fn series(&mut self, name: &str, given: &[FunctionArg]) {
         if name != "generate_series" && name != SERIES_LIST {

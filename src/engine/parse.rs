@@ -14,7 +14,7 @@ use super::rules::{
     never_run, normalize, rows_in_lists,
 };
 use super::statement::{Statement, StatementKind};
-use super::{explain, named, numerals, output_name, recursion, refuse, session_command};
+use super::{explain, named, numerals, output_name, recursion, refuse, session_command, travel};
 use crate::catalog::sql::{self, Lines, at_end, near};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,8 +58,6 @@ const NOT_YET: &[&str] = &[
     "CREATE MATERIALIZED",
     "ALTER MATERIALIZED",
     "DROP MATERIALIZED",
-    "CREATE SNAPSHOT",
-    "DROP SNAPSHOT",
     "IMPORT",
     "REFRESH",
 ];
@@ -288,9 +286,12 @@ pub(super) fn parse_query(lines: &Arc<Lines>, tokens: &[TokenWithSpan]) -> Resul
 pub(super) fn parser<'a>(dialect: &'a PostgreSqlDialect, tokens: &[TokenWithSpan]) -> Parser<'a> {
     Parser::new(dialect)
         .with_recursion_limit(DEPTH_MAX)
-        .with_tokens_with_locations(with_relations(&tables_as_selects(
-            &interval_literals::precisions_behind(tokens),
-        )))
+        .with_tokens_with_locations(travel::as_arguments(
+            with_relations(&tables_as_selects(&interval_literals::precisions_behind(
+                tokens,
+            ))),
+            DEPTH_MAX,
+        ))
 }
 
 /// The tokens with `TABLE t` written out as `SELECT * FROM t`. sqlparser reads TABLE itself, and
@@ -371,6 +372,7 @@ pub(super) fn is_keyword(token: &Token, keyword: &str) -> bool {
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
 pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
+    travel::mark(&mut query)?;
     output_name::name_columns(&mut query);
     never_run::drop_subqueries(&mut query);
     rows_in_lists::as_lists(&mut query);

@@ -13,6 +13,7 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::empty::EmptyTable;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visit, Visitor};
 use futures::future::try_join_all;
 
@@ -21,15 +22,17 @@ use super::context::StatementContext;
 use super::failure;
 use super::moment::Moment;
 use super::protect;
-use super::references::{Derived, Limits, Meaning, Resolved, Target};
+use super::resolved::{Derived, Limits, Meaning, Resolved, TableKey, Target, ViewKey};
 use super::scope::reference;
 use super::system_table::SystemTable;
+use super::travel;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;
 use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
-use crate::sources::{PinnedTable as PinnedRows, Size, Version};
+use crate::functions::{self, SessionFacts};
+use crate::sources::{At, PinnedTable as PinnedRows, Size, Version};
 
 /// Every relation that a statement reads, each at one version.
 #[derive(Debug)]
@@ -50,6 +53,16 @@ pub(super) struct Pinned {
     pub(super) tables: Vec<Arc<PinnedTable>>,
     /// What the client is to know of that.
     pub(super) notices: Vec<String>,
+    /// The relations without history that are read as they are, though a moment was asked for.
+    pub(super) as_they_are: BTreeSet<String>,
+}
+
+impl Pinned {
+    /// The functions that depend on the session and on what exists.
+    pub(super) fn functions(&self, facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
+        let inventory = self.inventory.as_ref();
+        functions::of_session(facts, &self.snapshot, &self.builtin, inventory)
+    }
 }
 
 /// What the references of one query mean.
@@ -79,6 +92,8 @@ pub(super) struct PinnedTable {
     pub(super) schema: String,
     pub(super) name: String,
     pub(super) version: Version,
+    /// The moment that was asked for; `None` for the latest.
+    pub(super) at: Option<At>,
     /// When its rows were last changed, by the store's clock.
     pub(super) changed: Option<DateTime<Utc>>,
     pub(super) provider: Arc<dyn TableProvider>,
@@ -87,7 +102,7 @@ pub(super) struct PinnedTable {
 /// A view whose relations are pinned.
 #[derive(Debug)]
 pub(super) struct PinnedView {
-    pub(super) oid: u32,
+    pub(super) key: ViewKey,
     pub(super) view: Arc<View>,
     pub(super) query: Box<Query>,
     pub(super) lines: Arc<Lines>,
@@ -111,7 +126,7 @@ pub(super) struct PinnedProtection {
     pub(super) masked: BTreeSet<String>,
 }
 
-/// Pins what a query's references were resolved to at the latest versions.
+/// Pins what a query's references were resolved to, at the versions that are asked for.
 pub(super) async fn pin(
     catalog: &Catalog,
     resolved: Resolved,
@@ -119,7 +134,7 @@ pub(super) async fn pin(
     context: &StatementContext,
 ) -> Result<Pinned, Failed> {
     let view = Arc::new(SystemView {
-        snapshot: Arc::clone(&resolved.snapshot),
+        snapshot: travel::as_it_was(&resolved.snapshot, inventory.as_deref(), context),
         inventory: inventory.clone(),
         database: context.facts.database.clone(),
         actor: context.facts.actor.clone(),
@@ -128,7 +143,7 @@ pub(super) async fn pin(
     });
     let targets = resolved.tables.iter();
     let moment = context.moment.as_deref();
-    let pins = targets.map(|(names, target)| pin_one(catalog, names, target, &view, moment));
+    let pins = targets.map(|(key, target)| pin_one(catalog, key, target, &view, moment));
     let pinned = try_join_all(pins).await?;
     let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
     let mut known = Known {
@@ -149,6 +164,7 @@ pub(super) async fn pin(
         inventory,
         tables: tables.into_values().collect(),
         notices: Vec::new(),
+        as_they_are: resolved.as_they_are,
     };
     tracing::debug!(policies = %pinned.policies.fingerprint(), "pinned");
     Ok(pinned)
@@ -156,8 +172,8 @@ pub(super) async fn pin(
 
 /// What is pinned so far. What reads others comes behind them.
 struct Known<'a> {
-    tables: &'a BTreeMap<(String, String), Arc<PinnedTable>>,
-    views: HashMap<u32, Arc<PinnedView>>,
+    tables: &'a BTreeMap<TableKey, Arc<PinnedTable>>,
+    views: HashMap<ViewKey, Arc<PinnedView>>,
     protections: HashMap<usize, Arc<PinnedProtection>>,
 }
 
@@ -166,14 +182,14 @@ impl Known<'_> {
         match derived {
             Derived::View(resolved) => {
                 let pinned = PinnedView {
-                    oid: resolved.oid,
+                    key: resolved.key,
                     relations: self.relations(&resolved.references),
                     view: resolved.view,
                     query: resolved.query,
                     lines: resolved.lines,
                     limits: resolved.limits,
                 };
-                self.views.insert(pinned.oid, Arc::new(pinned));
+                self.views.insert(pinned.key.clone(), Arc::new(pinned));
             }
             Derived::Protected(resolved) => {
                 let relation = self.relation(&resolved.relation);
@@ -205,12 +221,12 @@ impl Known<'_> {
 
     fn relation(&self, meaning: &Meaning) -> PinnedRelation {
         match meaning {
-            Meaning::Table(names) => {
-                let table = self.tables.get(names).expect("every table was pinned");
+            Meaning::Table(key) => {
+                let table = self.tables.get(key).expect("every table was pinned");
                 PinnedRelation::Table(Arc::clone(table))
             }
-            Meaning::View(oid) => {
-                let view = self.views.get(oid);
+            Meaning::View(key) => {
+                let view = self.views.get(key);
                 let view = view.expect("what a view reads comes before it");
                 PinnedRelation::View(Arc::clone(view))
             }
@@ -226,7 +242,7 @@ impl Known<'_> {
 /// A relation that could not be pinned.
 #[derive(Debug)]
 pub(super) struct Failed {
-    names: (String, String),
+    key: TableKey,
     error: Error,
 }
 
@@ -246,7 +262,7 @@ impl Failed {
     ) -> Error {
         let mut references = references.iter();
         let named = references
-            .find(|(_, meaning)| matches!(meaning, Meaning::Table(names) if *names == self.names));
+            .find(|(_, meaning)| matches!(meaning, Meaning::Table(key) if *key == self.key));
         match named {
             Some((name, _)) => in_statement(self.error, query, name, lines),
             None => self.error,
@@ -256,67 +272,87 @@ impl Failed {
 
 async fn pin_one(
     catalog: &Catalog,
-    names: &(String, String),
+    key: &TableKey,
     target: &Target,
     view: &Arc<SystemView>,
     moment: Option<&Moment>,
 ) -> Result<Arc<PinnedTable>, Failed> {
-    let (schema, name) = names;
     let failed = |error| Failed {
-        names: names.clone(),
+        key: key.clone(),
         error,
     };
-    // What the gateway itself knows is never of another moment than now.
-    let moment = moment.filter(|_| matches!(target, Target::Lake(_)));
-    if let Some(seen) = moment.and_then(|moment| moment.table(names)) {
+    let table = match target {
+        Target::System(relation) => {
+            return pinned(key, rows_of(relation, view)).map_err(failed);
+        }
+        Target::Told(table, told, at) => {
+            let told = catalog.lake().told(table, *told, *at).await;
+            return pinned(key, told.and_then(rows_once)).map_err(failed);
+        }
+        Target::Lake(table) => table,
+    };
+    // What the gateway itself knows is never of another moment than now; what is asked for at a
+    // moment of its own is of that moment, whatever the transaction sees.
+    let moment = moment.filter(|_| key.at.is_none());
+    if let Some(seen) = moment.and_then(|moment| moment.table(key)) {
         return Ok(seen);
     }
-    let pinned = match target {
-        Target::Lake(table) => catalog.lake().pin(table).await,
-        Target::System(relation) => rows_of(relation, view),
-    };
+    let mut relation = pinned(key, catalog.lake().pin(table, key.at).await).map_err(failed)?;
+    if let Some(moment) = moment {
+        if table.has_history() && moment.is_before(&relation) {
+            let at = Some(At::Instant(moment.began()));
+            relation = pinned(key, catalog.lake().pin(table, at).await).map_err(failed)?;
+        }
+        moment.keep_table(&relation).map_err(failed)?;
+    }
+    Ok(relation)
+}
+
+/// The relation of a key, with these rows.
+fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> {
     let PinnedRows {
         version,
         changed,
         provider,
         size: _,
-    } = pinned.map_err(failed)?;
-    tracing::debug!(schema, name, %version, "pinned");
-    let table = Arc::new(PinnedTable {
-        schema: schema.clone(),
-        name: name.clone(),
+    } = rows?;
+    tracing::debug!(key.schema, key.name, %version, "pinned");
+    Ok(Arc::new(PinnedTable {
+        schema: key.schema.clone(),
+        name: key.name.clone(),
         version,
+        at: key.at,
         changed,
         provider,
-    });
-    if let Some(moment) = moment {
-        moment.keep_table(&table).map_err(failed)?;
-    }
-    Ok(table)
+    }))
 }
 
 fn rows_of(relation: &Arc<dyn SystemRelation>, view: &Arc<SystemView>) -> Result<PinnedRows> {
-    let provider: Arc<dyn TableProvider> = match relation.always_has_rows() {
-        true => Arc::new(SystemTable::new(relation, view)),
-        false => at_once(relation.rows(view, &Wanted::default())?)?,
-    };
-    Ok(PinnedRows {
+    match relation.always_has_rows() {
+        true => Ok(of_gateway(Arc::new(SystemTable::new(relation, view)))),
+        false => rows_once(relation.rows(view, &Wanted::default())?),
+    }
+}
+
+/// What the gateway itself has rows of.
+fn of_gateway(provider: Arc<dyn TableProvider>) -> PinnedRows {
+    PinnedRows {
         version: Version::None,
         changed: None,
         size: Size::default(),
         provider,
-    })
+    }
 }
 
 /// Rows that are made before planning, which knows then if there are none.
-fn at_once(rows: RecordBatch) -> Result<Arc<dyn TableProvider>> {
-    Ok(match rows.num_rows() {
+fn rows_once(rows: RecordBatch) -> Result<PinnedRows> {
+    Ok(of_gateway(match rows.num_rows() {
         0 => Arc::new(EmptyTable::new(rows.schema())),
         _ => {
             let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
             Arc::new(table.map_err(|error| failure::from_datafusion(&error))?)
         }
-    })
+    }))
 }
 
 /// An error about a relation, at the place where the query names it.

@@ -30,13 +30,13 @@ use super::output_name::fold;
 use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
 use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
-use super::references::{Limits, in_view};
+use super::references::in_view;
+use super::resolved::{Limits, ViewKey};
 use super::rules::{json_uses, kept_casts, kept_uses, ordered_subqueries, untyped_arrays};
-use super::{Parameter, Scene, execute, protect, typed_literals};
+use super::{Parameter, Scene, execute, protect, travel, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions;
 
 /// A statement planned over pinned relations.
 #[derive(Debug)]
@@ -128,21 +128,14 @@ struct Planning<'a> {
     functions: HashMap<String, Arc<ScalarUDF>>,
     /// Those of the statement's parameters, where they are known.
     values: &'a [Parameter],
-    /// By OID.
-    views: HashMap<u32, Arc<dyn TableProvider>>,
+    views: HashMap<ViewKey, Arc<dyn TableProvider>>,
     /// By number.
     protections: HashMap<usize, Arc<dyn TableProvider>>,
 }
 
 impl<'a> Planning<'a> {
     fn new(pinned: &Pinned, state: &'a SessionState, context: &'a StatementContext) -> Self {
-        let functions = functions::of_session(
-            &context.facts,
-            &pinned.snapshot,
-            &pinned.builtin,
-            pinned.inventory.as_ref(),
-        );
-        let functions = functions.into_iter();
+        let functions = pinned.functions(&context.facts).into_iter();
         Self {
             state,
             context,
@@ -204,6 +197,7 @@ impl<'a> Planning<'a> {
             })
             .map_err(|error| {
                 let failed = failure::in_statement(&error, lines);
+                let failed = travel::naming_versions(failed, relations);
                 let is_aggregate = |name: &str| names.get_aggregate_meta(name).is_some();
                 let ungrouped = (failed.kind() == ErrorKind::InvalidStatement)
                     .then(|| grouping::ungrouped(&written, &tables, &is_aggregate, lines));
@@ -255,12 +249,12 @@ impl<'a> Planning<'a> {
                     .map_err(|error| failure::from_datafusion(&error))
             }
             PinnedRelation::View(view) => {
-                if let Some(planned) = self.views.get(&view.oid) {
+                if let Some(planned) = self.views.get(&view.key) {
                     return Ok(Arc::clone(planned));
                 }
                 let planned = self.plan_view(view);
                 let planned = planned.map_err(|error| in_view(error, &view.view))?;
-                self.views.insert(view.oid, Arc::clone(&planned));
+                self.views.insert(view.key.clone(), Arc::clone(&planned));
                 Ok(planned)
             }
             PinnedRelation::Protected(protection) => {
@@ -393,7 +387,7 @@ fn columns(providers: &HashMap<TableReference, Arc<dyn TableProvider>>) -> Table
         .collect()
 }
 
-fn parser_options(state: &SessionState) -> ParserOptions {
+pub(super) fn parser_options(state: &SessionState) -> ParserOptions {
     let options = &state.config_options().sql_parser;
     ParserOptions {
         parse_float_as_decimal: options.parse_float_as_decimal,

@@ -1,7 +1,8 @@
 //! Resolves the names of a query: to tables of the lake and of the system, and through views to
 //! those that the views read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::common::TableReference;
@@ -12,14 +13,17 @@ use super::context::StatementContext;
 use super::look_up::Found;
 use super::named_in_query::{calls_any, of_query};
 use super::pin::in_statement;
+use super::resolved::{
+    Derived, Limits, Meaning, Resolved, ResolvedProtection, ResolvedView, TableKey, Target, ViewKey,
+};
+use super::travel::{Clock, Point, function_of, said};
 use super::{parse, protect};
 use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
-use crate::catalog::{Catalog, Kind, Needs, PUBLIC, Relation, Snapshot, SystemRelation};
+use crate::catalog::{Catalog, Kind, Needs, PUBLIC, Relation, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
-use crate::sources::LakeTable;
 
 /// How deep views may read views.
 const VIEWS_DEPTH_MAX: usize = 64;
@@ -27,102 +31,18 @@ const VIEWS_DEPTH_MAX: usize = 64;
 /// Stands for a view that is planned for itself; no relation has it.
 const OWN_OID: u32 = 0;
 
-/// What the references of a statement mean, down to the relations with rows.
-#[derive(Debug)]
-pub(super) struct Resolved {
-    pub(super) snapshot: Arc<Snapshot>,
-    /// Those of the statement itself.
-    pub(super) references: Vec<(TableReference, Meaning)>,
-    /// By schema and name, each once.
-    pub(super) tables: BTreeMap<(String, String), Target>,
-    /// What reads others: what it reads comes before it.
-    pub(super) derived: Vec<Derived>,
-    /// The statement's own references of which not every column may be read.
-    pub(super) limits: Limits,
-    /// What was decided about every reference.
-    pub(super) policies: Policies,
-    /// What the functions that are called look up.
-    functions_need: Needs,
-}
-
-/// What may be read of references, where that is not all.
-pub(super) type Limits = HashMap<TableReference, Limit>;
-
-/// What a reference means.
-#[derive(Clone, Debug)]
-pub(super) enum Meaning {
-    Table((String, String)),
-    /// By its OID.
-    View(u32),
-    /// By its number.
-    Protected(usize),
-}
-
-/// A relation that is made of others.
-#[derive(Debug)]
-pub(super) enum Derived {
-    View(ResolvedView),
-    Protected(ResolvedProtection),
-}
-
-/// Where a relation's rows come from.
-#[derive(Clone, Debug)]
-pub(super) enum Target {
-    Lake(LakeTable),
-    System(Arc<dyn SystemRelation>),
-}
-
-/// A view and what its references mean.
-#[derive(Debug)]
-pub(super) struct ResolvedView {
-    pub(super) oid: u32,
-    pub(super) view: Arc<View>,
-    pub(super) query: Box<Query>,
-    pub(super) lines: Arc<Lines>,
-    pub(super) references: Vec<(TableReference, Meaning)>,
-    pub(super) limits: Limits,
-}
-
-/// A relation as one reader may see it.
-#[derive(Debug)]
-pub(super) struct ResolvedProtection {
-    pub(super) number: usize,
-    pub(super) schema: String,
-    pub(super) name: String,
-    /// What is protected.
-    pub(super) relation: Meaning,
-    /// What protects it, over [`protect::own_reference`].
-    pub(super) query: Box<Query>,
-    pub(super) lines: Arc<Lines>,
-    /// Those of the query's own subqueries.
-    pub(super) references: Vec<(TableReference, Meaning)>,
-    pub(super) limits: Limits,
-    /// The columns that are masked.
-    pub(super) masked: BTreeSet<String>,
-}
-
-impl Resolved {
-    /// What the rows of its system relations, and its functions, are made of.
-    pub(super) fn needs(&self) -> Needs {
-        let tables = self.tables.values().map(|target| match target {
-            Target::System(relation) => relation.needs(),
-            Target::Lake(_) => Needs::Snapshot,
-        });
-        tables.fold(self.functions_need, Needs::max)
-    }
-}
-
 /// What the references of a query mean. A name that is not in the last listing of the lake is
 /// looked for in a new one; so are all of them where the statement asks what exists.
 pub(super) async fn resolve(
     catalog: &Catalog,
     query: &Query,
     lines: &Lines,
-    context: &StatementContext,
+    clock: Clock<'_>,
     access: &Access,
 ) -> Result<Resolved> {
+    let context = clock.context;
     let last = context.snapshot(catalog).await?;
-    let resolved = match resolve_in(catalog, &last, query, lines, context, access) {
+    let resolved = match resolve_in(&last, query, lines, clock, access) {
         Err(error) if error.kind() != ErrorKind::UndefinedTable => return Err(error),
         Ok(resolved) if !resolved.has_system_relations() => resolved,
         found => {
@@ -131,69 +51,74 @@ pub(super) async fn resolve(
                 Ok(_) => catalog.refresh_briefly().await?,
             };
             let now = context.snapshot(catalog).await?;
-            resolve_in(catalog, &now, query, lines, context, access)?
+            resolve_in(&now, query, lines, clock, access)?
         }
     };
     context.keep_snapshot(&resolved.snapshot);
     Ok(resolved)
 }
 
-impl Resolved {
-    fn has_system_relations(&self) -> bool {
-        let mut targets = self.tables.values();
-        targets.any(|target| matches!(target, Target::System(_)))
-    }
-}
-
 /// As [`resolve`], among what a snapshot has.
 pub(super) fn resolve_in(
-    catalog: &Catalog,
     snapshot: &Arc<Snapshot>,
     query: &Query,
     lines: &Lines,
-    context: &StatementContext,
+    clock: Clock<'_>,
     access: &Access,
 ) -> Result<Resolved> {
-    let mut resolver = Resolver::new(catalog, snapshot, context, access);
-    let path: Vec<&str> = context
+    let mut resolver = Resolver::new(snapshot, clock, access);
+    let path: Vec<&str> = clock
+        .context
         .facts
         .search_path
         .iter()
         .map(String::as_str)
         .collect();
-    let (references, limits) = resolver.references(query, lines, &path, &Reader::Session)?;
+    let scene = NamesOf {
+        path: &path,
+        reader: &Reader::Session,
+        at: None,
+    };
+    let (references, limits) = resolver.references(query, lines, scene)?;
     Ok(resolver.resolved(references, limits))
 }
 
 /// What the references of a view mean that is planned for itself. It stands in for a statement
 /// that reads it, under a name and an OID that nothing else has.
 pub(super) fn resolve_view(
-    catalog: &Catalog,
     snapshot: &Arc<Snapshot>,
     view: &Arc<View>,
-    context: &StatementContext,
+    clock: Clock<'_>,
     access: &Access,
 ) -> Result<Resolved> {
-    let mut resolver = Resolver::new(catalog, snapshot, context, access);
+    let mut resolver = Resolver::new(snapshot, clock, access);
+    let key = ViewKey {
+        oid: OWN_OID,
+        at: resolver.session_point()?,
+    };
     resolver.open.push(Arc::clone(view));
-    let resolved = resolver.open_view(OWN_OID, view)?;
+    let resolved = resolver.open_view(key.clone(), view)?;
     resolver.derived.push(Derived::View(resolved));
-    let own = (TableReference::bare(""), Meaning::View(OWN_OID));
+    let own = (TableReference::bare(""), Meaning::View(key));
     Ok(resolver.resolved(vec![own], Limits::new()))
 }
 
 /// What a relation means that is read under a protection which is not yet defined.
 pub(super) fn resolve_protection(
-    catalog: &Catalog,
     snapshot: &Arc<Snapshot>,
     relation: &Relation,
     protection: &Protection,
-    context: &StatementContext,
+    clock: Clock<'_>,
 ) -> Result<Resolved> {
     let access = Access::open();
-    let mut resolver = Resolver::new(catalog, snapshot, context, &access);
-    let raw = resolver.raw(relation)?;
-    let protected = resolver.protected(relation, raw, protection, &Reader::Session)?;
+    let mut resolver = Resolver::new(snapshot, clock, &access);
+    let raw = resolver.raw(relation, &Point::Latest)?;
+    let protected = resolver.protected(
+        relation,
+        raw,
+        protection,
+        (&Reader::Session, &Point::Latest),
+    )?;
     let own = (TableReference::bare(""), protected);
     Ok(resolver.resolved(vec![own], Limits::new()))
 }
@@ -204,33 +129,45 @@ pub(super) struct Resolver<'a> {
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) context: &'a StatementContext,
     pub(super) access: &'a Access,
+    pub(super) clock: Clock<'a>,
+    /// The moment that the session reads at, once it was asked for.
+    pub(super) of_session: OnceCell<Point>,
     policies: Policies,
     functions_need: Needs,
-    tables: BTreeMap<(String, String), Target>,
+    pub(super) tables: BTreeMap<TableKey, Target>,
+    pub(super) as_they_are: BTreeSet<String>,
     derived: Vec<Derived>,
     /// The views that are being resolved, each read by the one before it.
     pub(super) open: Vec<Arc<View>>,
-    /// The protections that were resolved, by relation and reader.
-    protections: Vec<((String, String), Reader)>,
+    /// The protections that were resolved, by relation, reader and moment.
+    protections: Vec<((String, String), Reader, Point)>,
     /// The relations whose policies are being resolved.
     pub(super) guarded: Vec<(String, String)>,
 }
 
+/// How the names of one query are looked up.
+#[derive(Clone, Copy)]
+pub(super) struct NamesOf<'a> {
+    /// The schemas of names that say none.
+    pub(super) path: &'a [&'a str],
+    pub(super) reader: &'a Reader,
+    /// The moment at which is read what says none; `None` for the session's.
+    pub(super) at: Option<&'a Point>,
+}
+
 impl<'a> Resolver<'a> {
-    fn new(
-        catalog: &'a Catalog,
-        snapshot: &'a Arc<Snapshot>,
-        context: &'a StatementContext,
-        access: &'a Access,
-    ) -> Self {
+    pub(super) fn new(snapshot: &'a Arc<Snapshot>, clock: Clock<'a>, access: &'a Access) -> Self {
         Self {
-            catalog,
+            catalog: clock.catalog,
             snapshot,
-            context,
+            context: clock.context,
             access,
+            clock,
+            of_session: OnceCell::new(),
             policies: Policies::default(),
             functions_need: Needs::Snapshot,
             tables: BTreeMap::new(),
+            as_they_are: BTreeSet::new(),
             derived: Vec::new(),
             open: Vec::new(),
             protections: Vec::new(),
@@ -243,6 +180,7 @@ impl<'a> Resolver<'a> {
             snapshot: Arc::clone(self.snapshot),
             references,
             tables: self.tables,
+            as_they_are: self.as_they_are,
             derived: self.derived,
             limits,
             policies: self.policies,
@@ -254,16 +192,24 @@ impl<'a> Resolver<'a> {
         &mut self,
         query: &Query,
         lines: &Lines,
-        path: &[&str],
-        reader: &Reader,
+        names: NamesOf<'_>,
     ) -> Result<(Vec<(TableReference, Meaning)>, Limits)> {
         if calls_any(query, functions::of_inventory) {
             self.functions_need = Needs::Inventory;
         }
         let (mut references, mut limits) = (Vec::new(), Limits::new());
         let own = protect::own_reference();
+        let said = said(query);
         for name in of_query(query)?.into_iter().filter(|name| *name != own) {
-            let meaning = self.meaning(&name, path, reader);
+            let version = said.get(&name);
+            let meaning = match (version, version.and_then(function_of)) {
+                (_, Some(call)) => self.told(call, names).map(|meaning| (meaning, None)),
+                (Some(said), None) => self
+                    .clock
+                    .point(said, self.snapshot, lines)
+                    .and_then(|point| self.meaning(&name, Some(point), names)),
+                (None, None) => self.meaning(&name, None, names),
+            };
             let (meaning, limit) = meaning.map_err(|error| match error.kind() {
                 // The executor's check knows no place.
                 ErrorKind::InsufficientPrivilege => error,
@@ -278,7 +224,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Refuses a relation that may not be read; what of it may be, if that is not all.
-    fn limit(
+    pub(super) fn limit(
         &mut self,
         relation: &Relation,
         protection: Option<&Protection>,
@@ -308,48 +254,76 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// What a name means, at the moment that is said of it.
     fn meaning(
         &mut self,
         name: &TableReference,
-        path: &[&str],
-        reader: &Reader,
+        point: Option<Point>,
+        names: NamesOf<'_>,
     ) -> Result<(Meaning, Option<Limit>)> {
-        let relation = match self.look_up(name, path)? {
+        let reader = names.reader;
+        let (found, point) = self.look_up_at(name, point, names.path)?;
+        let relation = match found {
             Found::System(relation) => {
-                let names = (relation.schema_name(), relation.name());
-                self.access.require_system(reader, names.0, names.1)?;
-                let names = (names.0.to_owned(), names.1.to_owned());
-                self.tables.insert(names.clone(), Target::System(relation));
-                return Ok((Meaning::Table(names), None));
+                let (schema, name) = (relation.schema_name(), relation.name());
+                self.access.require_system(reader, schema, name)?;
+                // What the gateway itself knows is never of another moment than now.
+                if point.is_some_and(|point| point != Point::Latest) {
+                    let what = format!("time travel of the system relation \"{schema}.{name}\"");
+                    return Err(Error::unsupported(what));
+                }
+                let key = TableKey {
+                    schema: schema.to_owned(),
+                    name: name.to_owned(),
+                    at: None,
+                };
+                self.tables.insert(key.clone(), Target::System(relation));
+                return Ok((Meaning::Table(key), None));
             }
             Found::Relation(relation) => relation,
+        };
+        let at = match (point, names.at) {
+            (Some(point), _) => point,
+            (None, Some(inherited)) => inherited.clone(),
+            (None, None) => self.session_point()?,
         };
         let protection = self
             .access
             .protection(reader, &relation.schema, &relation.name);
         let known = protection.as_ref().ok().and_then(Option::as_ref);
         let limit = self.limit(&relation, known, reader)?;
-        let raw = self.raw(&relation)?;
+        let raw = self.raw(&relation, &at)?;
         let meaning = match protection? {
             None => raw,
-            Some(protection) => self.protected(&relation, raw, &protection, reader)?,
+            Some(protection) => self.protected(&relation, raw, &protection, (reader, &at))?,
         };
         Ok((meaning, limit))
     }
 
     /// A relation of the lake, whoever reads it.
-    fn raw(&mut self, relation: &Relation) -> Result<Meaning> {
+    fn raw(&mut self, relation: &Relation, at: &Point) -> Result<Meaning> {
         match &relation.kind {
             Err(error) => Err(error.clone()),
             Ok(Kind::View(view)) => {
-                self.view(relation.oid, view)?;
-                Ok(Meaning::View(relation.oid))
+                let key = ViewKey {
+                    oid: relation.oid,
+                    at: at.clone(),
+                };
+                if let Point::Version(version) = at {
+                    self.require_one_history(relation, view, *version)?;
+                }
+                self.view(&key, view)?;
+                Ok(Meaning::View(key))
             }
             Ok(Kind::Table(table)) => {
-                let names = (relation.schema.clone(), relation.name.clone());
+                let key = TableKey {
+                    schema: relation.schema.clone(),
+                    name: relation.name.clone(),
+                    at: self.moment_of(relation, table, at)?,
+                };
                 let target = Target::Lake(table.clone());
-                self.tables.insert(names.clone(), target);
-                Ok(Meaning::Table(names))
+                self.tables.insert(key.clone(), target);
+                Ok(Meaning::Table(key))
             }
         }
     }
@@ -360,10 +334,10 @@ impl<'a> Resolver<'a> {
         relation: &Relation,
         raw: Meaning,
         protection: &Protection,
-        reader: &Reader,
+        (reader, at): (&Reader, &Point),
     ) -> Result<Meaning> {
         let names = (relation.schema.clone(), relation.name.clone());
-        let key = (names.clone(), reader.clone());
+        let key = (names.clone(), reader.clone(), at.clone());
         if let Some(number) = self.protections.iter().position(|known| *known == key) {
             return Ok(Meaning::Protected(number));
         }
@@ -384,8 +358,13 @@ impl<'a> Resolver<'a> {
             protect::session_values(&query, self.context, || self.access.rights_fingerprint());
         self.policies.session.extend(session);
         self.guarded.push(names.clone());
-        let path = [relation.schema.as_str(), PUBLIC];
-        let resolved = self.references(&query, &lines, &path, reader);
+        // What may be read is decided by what is so today, whatever moment is read.
+        let scene = NamesOf {
+            path: &[relation.schema.as_str(), PUBLIC],
+            reader,
+            at: Some(&Point::Latest),
+        };
+        let resolved = self.references(&query, &lines, scene);
         self.guarded.pop();
         let (references, limits) = resolved.map_err(in_protection)?;
         let number = self.protections.len();
@@ -404,8 +383,8 @@ impl<'a> Resolver<'a> {
         Ok(Meaning::Protected(number))
     }
 
-    fn view(&mut self, oid: u32, view: &Arc<View>) -> Result<()> {
-        let is_known = |known: &Derived| matches!(known, Derived::View(known) if known.oid == oid);
+    pub(super) fn view(&mut self, key: &ViewKey, view: &Arc<View>) -> Result<()> {
+        let is_known = |known: &Derived| matches!(known, Derived::View(known) if known.key == *key);
         if self.derived.iter().any(is_known) {
             return Ok(());
         }
@@ -424,24 +403,29 @@ impl<'a> Resolver<'a> {
             return Err(Error::new(ErrorKind::StatementTooComplex, message));
         }
         self.open.push(Arc::clone(view));
-        let resolved = self.open_view(oid, view);
+        let resolved = self.open_view(key.clone(), view);
         self.open.pop();
         let resolved = resolved.map_err(|error| in_view(error, view))?;
         self.derived.push(Derived::View(resolved));
         Ok(())
     }
 
-    fn open_view(&mut self, oid: u32, view: &Arc<View>) -> Result<ResolvedView> {
+    fn open_view(&mut self, key: ViewKey, view: &Arc<View>) -> Result<ResolvedView> {
         let (query, lines) = parse::parse_view(&view.query)?;
         let path = [view.schema.as_str(), PUBLIC];
         let reader = match view.security_invoker {
             true => Reader::Session,
             false => Reader::OwnerOf(view.schema.clone(), view.name.clone()),
         };
-        let (references, limits) = self.references(&query, &lines, &path, &reader)?;
+        let scene = NamesOf {
+            path: &path,
+            reader: &reader,
+            at: Some(&key.at),
+        };
+        let (references, limits) = self.references(&query, &lines, scene)?;
         Ok(ResolvedView {
             limits,
-            oid,
+            key,
             view: Arc::clone(view),
             query,
             lines,

@@ -21,8 +21,8 @@ pub(super) fn writing(command: &str) -> Error {
     )
 }
 
-/// Finds time travel in a statement that does not parse: PostgreSQL's grammar has none, so every
-/// spelling of it ends here. `None` if the statement is wrong for another reason.
+/// Finds time travel of a kind that there is not in a statement that does not parse: spans of time, and
+/// what is before a change. `None` if the statement is wrong for another reason.
 pub(super) fn time_travel(lines: &Lines, tokens: &[TokenWithSpan]) -> Option<Error> {
     let tokens: Vec<&TokenWithSpan> = tokens
         .iter()
@@ -34,20 +34,23 @@ pub(super) fn time_travel(lines: &Lines, tokens: &[TokenWithSpan]) -> Option<Err
         Some(Token::RArrow) => "=>".to_owned(),
         _ => String::new(),
     };
-    let moment = |index: usize| {
-        ["SYSTEM_TIME", "SYSTEM_VERSION", "VERSION", "TIMESTAMP"].contains(&word(index).as_str())
+    let span = |index: usize| {
+        let is_span = ["BETWEEN", "FROM", "ALL", "CONTAINED"].contains(&word(index + 2).as_str());
+        word(index) == "FOR" && word(index + 1) == "SYSTEM_TIME" && is_span
+    };
+    let function = |index: usize| {
+        let name = word(index);
+        let is_of_at =
+            name == "AT" && ["STATEMENT", "OFFSET", "STREAM"].contains(&word(index + 2).as_str());
+        (["BEFORE", "CHANGES"].contains(&name.as_str()) || is_of_at)
+            && word(index + 1) == "("
+            && word(index + 3) == "=>"
     };
     (0..tokens.len())
-        .find(|&at| {
-            let as_of = moment(at) && word(at + 1) == "AS" && word(at + 2) == "OF";
-            let for_moment = word(at) == "FOR" && moment(at + 1);
-            let function = ["AT", "BEFORE", "CHANGES"].contains(&word(at).as_str())
-                && word(at + 1) == "("
-                && word(at + 3) == "=>";
-            as_of || for_moment || function
-        })
+        .find(|&at| span(at) || function(at))
         .map(|at| {
-            Error::unsupported("time travel (AS OF)").at(lines.position(tokens[at].span.start))
+            let what = "time travel other than AS OF and AT";
+            Error::unsupported(what).at(lines.position(tokens[at].span.start))
         })
 }
 
@@ -138,14 +141,12 @@ impl Visitor for Refusal {
         match factor {
             TableFactor::Table {
                 with_hints,
-                version,
                 partitions,
                 json_path,
                 sample,
                 index_hints,
                 ..
             } => refuse_first(&[
-                ("time travel (AS OF)", version.is_some()),
                 ("TABLESAMPLE", sample.is_some()),
                 (
                     "a table hint",

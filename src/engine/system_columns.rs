@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::merged::merging;
 use super::output_name::fold;
+use super::scope::reference;
+use super::travel::unmarked;
 
 pub(super) const TABLEOID: &str = "tableoid";
 
@@ -85,7 +87,10 @@ fn with_tableoid(name: &ObjectName) -> Option<Query> {
         })
         .collect::<Option<_>>()?;
     let table = quoted.join(".");
-    let literal = table.replace('\'', "''");
+    // One that is read at a moment is marked, and is of the same number.
+    let literal = unmarked(&reference(name)?)
+        .to_quoted_string()
+        .replace('\'', "''");
     let text = format!("SELECT *, CAST(regclass('{literal}') AS oid) AS {TABLEOID} FROM {table}");
     let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
     parser.ok()?.parse_query().ok().map(|query| *query)

@@ -3,9 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    self, CastKind, Expr, Query, Value, ValueWithSpan, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{self, CastKind, Expr, Value, ValueWithSpan, Visit, Visitor};
 
 use super::parameters::type_of;
 use crate::catalog::sql::Lines;
@@ -13,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
 use crate::functions::output::Style;
 
-/// Reads every literal of a query that is cast to a type of known values.
+/// Reads every literal of a query, or of an expression, that is cast to a type of known values.
 ///
 /// # Errors
 /// What PostgreSQL says of the first that is not of its type, with its place.
-pub(super) fn check(query: &Query, lines: &Lines, style: &Style) -> Result<()> {
+pub(super) fn check(query: &impl Visit, lines: &Lines, style: &Style) -> Result<()> {
     match query.visit(&mut TypedLiterals { lines, style }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),

@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
-use super::{Engine, Inner, Scene, judge_policy, parse, plan, session_state};
+use super::travel::Clock;
+use super::{Engine, Inner, Scene, judge_policy, parse, plan, session_state, travel};
 use crate::catalog::sql::{
     AlterKeys, Definition, GrantObjects, KeyAction, KeyKindSpec, Name, identifier,
 };
@@ -136,6 +137,17 @@ impl Inner {
         judge_policy::check_syntax(definition)?;
         let before = self.catalog.snapshot_with(&draft.views).await?;
         self.require_names(definition, &before, context).await?;
+        let completed;
+        let definition = match definition {
+            Definition::CreateSnapshot(said) => {
+                let state = session_state::of_statement(&self.base, context);
+                let clock = self.clock(&state, context, &[]);
+                let said = travel::complete(said, &before, clock).await?;
+                completed = Definition::CreateSnapshot(said);
+                &completed
+            }
+            other => other,
+        };
         let surroundings = Surroundings {
             snapshot: &before,
             search_path: &context.facts.search_path,
@@ -259,9 +271,13 @@ impl Inner {
             .unwrap_or_default();
         let text = format!("select * from {schema}{}", identifier(&name.name));
         let (query, lines) = parse::parse_view(&text)?;
-        let pinned = self.pin(&query, &lines, context, Checks::Names).await;
-        let pinned = pinned.map_err(Error::without_position)?;
         let state = session_state::of_statement(&self.base, context);
+        let clock = Clock {
+            heeds_session: false,
+            ..self.clock(&state, context, &[])
+        };
+        let pinned = self.pin(&query, &lines, clock, Checks::Names).await;
+        let pinned = pinned.map_err(Error::without_position)?;
         let scene = Scene {
             query: &query,
             lines: &lines,

@@ -21,6 +21,16 @@ pub enum Version {
     None,
 }
 
+impl Version {
+    /// As a sentence names it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Version::Delta(version) => format!("version {version}"),
+            other => format!("version {other}"),
+        }
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +47,26 @@ impl fmt::Display for Version {
     }
 }
 
+/// A moment of a table's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum At {
+    /// The version of this number.
+    Version(u64),
+    /// The last version until then.
+    Instant(DateTime<Utc>),
+}
+
+/// What is told of a table's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Told {
+    /// Its versions.
+    History,
+    /// The files of one version.
+    Files,
+    /// What became of its columns.
+    SchemaHistory,
+}
+
 /// A table of the lake, as discovery found it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LakeTable {
@@ -44,6 +74,13 @@ pub struct LakeTable {
     pub path: String,
     /// How the rows lie there.
     pub layout: Layout,
+}
+
+impl LakeTable {
+    /// Whether it keeps the rows that it had before.
+    pub fn has_history(&self) -> bool {
+        self.layout == Layout::Delta
+    }
 }
 
 /// How the rows of a lake table lie in its path.

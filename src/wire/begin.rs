@@ -88,7 +88,8 @@ async fn session_of(
     let login = log_in(client, shared, &packet, deadline).await?;
     let has_long_secret = packet.takes_long_secrets();
     let role_packet = packet.role().map(str::to_owned);
-    let identity = packet.identify(&shared.config, &login);
+    let is_snapshot = |name: &str| shared.engine.knows_snapshot(name);
+    let identity = packet.identify(&shared.config, &login, is_snapshot);
     let mut identity = identity.map_err(End::Fatal)?;
     identity.settings.share(&shared.beginnings);
     let (role, warnings) = (

@@ -8,6 +8,7 @@
 //! COPY in messages of `copy`.
 
 mod activity;
+mod as_of;
 mod assume;
 mod audit;
 mod authenticate;
@@ -29,6 +30,7 @@ mod keepalive;
 mod message;
 mod named;
 mod notify;
+mod options;
 mod portal;
 mod probes;
 mod respond;

@@ -3,6 +3,7 @@
 
 use bytes::{Buf, Bytes};
 
+use super::as_of::{self, AS_OF, Moment};
 use super::assume::ROLE;
 use super::authenticate::Proof;
 use super::begin::LoggedIn;
@@ -10,6 +11,7 @@ use super::client::Client;
 use super::failure::{End, Failure};
 use super::frame::take_startup_packet;
 use super::message::checked_utf8;
+use super::options::command_line;
 use super::respond;
 use super::settings::Settings;
 use super::sqlstate::WireCondition;
@@ -287,17 +289,15 @@ impl StartupPacket {
     ///
     /// # Errors
     /// A fatal failure: another database, an unknown setting.
-    pub(super) fn identify(self, config: &Config, login: &LoggedIn) -> Result<Identity, Failure> {
+    pub(super) fn identify(
+        self,
+        config: &Config,
+        login: &LoggedIn,
+        is_snapshot: impl Fn(&str) -> bool,
+    ) -> Result<Identity, Failure> {
         let user = self.user()?;
-        // So that a bare `psql -h host` works, three other names mean the lake as well.
         let database = self.database(config);
-        if ![config.lake.database.as_str(), "postgres", user].contains(&database) {
-            return Err(Failure::from(Error::new(
-                ErrorKind::InvalidCatalogName,
-                format!("database \"{database}\" does not exist"),
-            ))
-            .into_fatal());
-        }
+        let moment = self.moment(config, user, is_snapshot)?;
         let replication = self.find("replication");
         if replication.is_some_and(|value| !matches!(value, "0" | "false" | "off" | "no")) {
             return Err(Failure::from(Error::unsupported("replication")).into_fatal());
@@ -326,6 +326,10 @@ impl StartupPacket {
                 warnings.push(failure.into_warning());
             }
         }
+        if let Some(moment) = &moment {
+            let set = settings.set_at_startup(AS_OF, moment.value());
+            set.map_err(Failure::into_fatal)?;
+        }
         if login.proof.is_some() && !login.is_superuser {
             settings.limit_by(Ceilings::of(&login.authority, user));
         }
@@ -339,6 +343,32 @@ impl StartupPacket {
             role,
             warnings,
         })
+    }
+
+    /// The moment that the database's name says. So that a bare `psql -h host` works, three other names mean
+    /// the lake as well.
+    fn moment(
+        &self,
+        config: &Config,
+        user: &str,
+        is_snapshot: impl Fn(&str) -> bool,
+    ) -> Result<Option<Moment>, Failure> {
+        let name = self.database(config);
+        let is_lake =
+            |name: &str| [config.lake.database.as_str(), "postgres", user].contains(&name);
+        if is_lake(name) {
+            return Ok(None);
+        }
+        match as_of::split(name).map_err(|error| Failure::from(error).into_fatal())? {
+            Some((database, moment)) if is_lake(database) => match &moment {
+                Moment::Snapshot(snapshot) if !is_snapshot(snapshot) => {}
+                _ => return Ok(Some(moment)),
+            },
+            _ => {}
+        }
+        let message = format!("database \"{name}\" does not exist");
+        let error = Error::new(ErrorKind::InvalidCatalogName, message);
+        Err(Failure::from(error).into_fatal())
     }
 
     /// The role that the session is to begin with, if the packet names one.
@@ -365,50 +395,6 @@ impl StartupPacket {
         }
         Ok(())
     }
-}
-
-/// The settings of `-c name=value` and `--name=value`.
-fn command_line(options: &str) -> Result<Vec<(String, String)>, Failure> {
-    let mut settings = Vec::new();
-    let mut words = split_words(options).into_iter();
-    while let Some(word) = words.next() {
-        let assignment = match word.as_str() {
-            "-c" => words.next().unwrap_or_default(),
-            _ => match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
-                Some(assignment) => assignment.to_owned(),
-                None => return Err(bad_option(&word)),
-            },
-        };
-        let (name, value) = assignment
-            .split_once('=')
-            .ok_or_else(|| bad_option(&assignment))?;
-        settings.push((name.replace('-', "_"), value.to_owned()));
-    }
-    Ok(settings)
-}
-
-fn bad_option(option: &str) -> Failure {
-    Error::new(
-        ErrorKind::SyntaxError,
-        format!("invalid command-line argument for server process: {option}"),
-    )
-    .into()
-}
-
-/// As `pg_split_opts`: words end at white space that has no backslash before it.
-fn split_words(options: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut characters = options.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => word.get_or_insert_default().extend(characters.next()),
-            space if space.is_ascii_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 #[cfg(test)]
@@ -441,21 +427,6 @@ mod tests {
         check(b"user\0bob\0", Err(layout));
         check(b"user\0bob\0\0x", Err(layout));
         check(b"", Err(layout));
-    }
-
-    #[test]
-    fn options_are_split_as_on_a_command_line() {
-        let got = command_line("-c search_path=a\\ b -cjit=off --statement-timeout=5s").unwrap();
-        let expected = [
-            ("search_path", "a b"),
-            ("jit", "off"),
-            ("statement_timeout", "5s"),
-        ];
-        assert_eq!(
-            got,
-            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
-        assert!(command_line("-d 5").is_err());
     }
 
     #[test]

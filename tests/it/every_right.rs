@@ -7,6 +7,7 @@ use std::net::TcpStream;
 
 use tempfile::TempDir;
 
+use crate::delta::{Row, write_table};
 use crate::gateway::{Gateway, given_if_set};
 use crate::login::{Stream, log_in};
 use crate::rights::{LOOKS, PASSWORD, WAYS, answers, codes, rows, tells};
@@ -96,6 +97,8 @@ fn columns_of(way: &str) -> &'static [&'static str] {
         "table OBJECT",
         "copy OBJECT",
         " as o(",
+        "lakegate.changes",
+        "lakegate.diff",
     ];
     match () {
         () if has(&all) => &["id", "word", "kind"],
@@ -116,6 +119,13 @@ fn way_to(way: &str, relation: &Relation) -> String {
         .replace("bystander", "team")
 }
 
+/// A row of a table.
+fn row(table: usize, id: usize) -> Row {
+    let kind = if id % 2 == 1 { "a" } else { "b" };
+    let number = i64::try_from(id).expect("it is small");
+    (number, vec![word(table, id), kind.to_owned()])
+}
+
 /// A gateway with a world in it.
 struct Place {
     gateway: Gateway,
@@ -127,28 +137,29 @@ impl Place {
     fn of(seed: u64) -> Self {
         let world = World::random(seed);
         let lake = TempDir::new().expect("a temporary folder can be made");
-        let mut files = vec![("commons/plain.csv".to_owned(), "id\n".to_owned())];
+        let mut plain = "id\n".to_owned();
         for id in 1..=N_ROWS {
-            files[0].1.push_str(&format!("{id}\n"));
+            plain.push_str(&format!("{id}\n"));
         }
+        let commons = lake.path().join("commons");
+        fs::create_dir_all(&commons).expect("the folder can be made");
+        fs::write(commons.join("plain.csv"), plain).expect("the file can be written");
         for (index, table) in world.tables() {
-            let mut text = "id,word,kind\n".to_owned();
-            for id in 1..=N_ROWS {
-                let kind = if id % 2 == 1 { "a" } else { "b" };
-                text.push_str(&format!("{id},{},{kind}\n", word(index, id)));
-            }
-            files.push((format!("{}/{}.csv", table.schema, table.name), text));
-        }
-        for (path, text) in files {
-            let path = lake.path().join(path);
-            let folder = path.parent().expect("it is in a folder");
-            fs::create_dir_all(folder).expect("the folder can be made");
-            fs::write(path, text).expect("the file can be written");
+            let rows: Vec<Row> = (1..=N_ROWS).map(|id| row(index, id)).collect();
+            let folder = lake.path().join(table.schema).join(&table.name);
+            // Empty at first, then twice the same.
+            write_table(
+                &folder,
+                &["word", "kind"],
+                &[Vec::new(), rows.clone(), rows],
+            );
         }
         let gateway = Gateway::start(lake.path(), &[]);
         Wire::connect(gateway.address())
             .query("create role ada superuser login password 'geheim'")
             .expect("the first role is made");
+        let mut ada = log_in(&gateway, "ada", PASSWORD).expect("the password is right");
+        ada.query("create snapshot kept").expect("it is made");
         Self {
             gateway,
             world,

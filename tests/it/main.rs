@@ -1,6 +1,7 @@
 //! The one integration test executable: the gateway as its users meet it, and the rules of the house.
 
 mod certificates;
+mod delta;
 mod gateway;
 mod issuer;
 mod login;
@@ -30,4 +31,5 @@ mod tidy;
 mod tls;
 mod tokens;
 mod transcripts;
+mod travel;
 mod views;

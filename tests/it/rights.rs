@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use tempfile::TempDir;
 
+use crate::delta::write_table;
 use crate::gateway::Gateway;
 use crate::login::{Stream, log_in};
 use crate::wire::{Message, Wire, message};
@@ -76,21 +77,27 @@ pub(crate) const WAYS: &[&str] = &[
     "reset role; select word from OBJECT",
     "create view open.mine as select * from OBJECT",
     "select * from \"lake\".OBJECT",
+    "select word from OBJECT for system_time as of now()",
+    "select word from OBJECT timestamp as of 'now'",
+    "select word from OBJECT version as of 1",
+    "select word from OBJECT at (version => 1)",
+    "select o.word from OBJECT as i, OBJECT for version as of 1 as o where o.id = i.id",
+    "set lakegate.as_of = 'kept'; select word from OBJECT",
+    "begin; set local lakegate.as_of = 'kept'; select word from OBJECT; commit",
+    "select word from OBJECT version as of 'kept'",
+    "prepare q (int8) as select word from OBJECT version as of $1; execute q (1); deallocate q",
+    "select word from lakegate.changes('OBJECT', 0, 1)",
+    "select old, new from lakegate.diff('OBJECT', 0, 'now', 'id')",
+    "select old, new from lakegate.diff('OBJECT', 'kept', 0)",
 ];
 
 /// Ways that there will be: refused to everybody, until they are built and join the ways above.
 const WAYS_TO_COME: &[&str] = &[
-    "select word from OBJECT for system_time as of timestamp '2026-11-01'",
-    "select word from OBJECT version as of 0",
-    "select word from OBJECT at (version => 0)",
-    "select word from \"OBJECT@v0\"",
-    "set search_path = vault; select word from \"secrets@v0\"",
-    "set lakegate.as_of = '2026-11-01'; select word from OBJECT",
-    "select * from 'vault/secrets.csv'",
-    "select * from read_csv('vault/secrets.csv')",
-    "select * from read_parquet('vault/secrets.csv')",
-    "select * from openrowset(bulk 'vault/secrets.csv', format = 'CSV') as r",
-    "select pg_read_file('vault/secrets.csv')",
+    "select * from 'vault/secrets/part-0.parquet'",
+    "select * from read_delta('vault/secrets')",
+    "select * from read_parquet('vault/secrets/part-0.parquet')",
+    "select * from openrowset(bulk 'vault/secrets/part-0.parquet', format = 'PARQUET') as r",
+    "select pg_read_file('vault/secrets/part-0.parquet')",
     "copy OBJECT to '/tmp/never_written'",
     "create materialized view open.copied as select * from OBJECT",
 ];
@@ -116,23 +123,19 @@ pub(crate) struct Place {
 
 pub(crate) fn place() -> (Place, Stream<TcpStream>) {
     let lake = TempDir::new().expect("a temporary folder can be made");
-    for (schema, name, rows) in [
-        (
-            "vault",
-            "secrets.csv",
-            format!("id,word\n1,{SECRET}\n2,{SECRET}\n"),
-        ),
-        ("open", "plain.csv", "id\n1\n".to_owned()),
-    ] {
-        let folder = lake.path().join(schema);
-        fs::create_dir_all(&folder).expect("the folder can be made");
-        fs::write(folder.join(name), rows).expect("the file can be written");
-    }
+    let open = lake.path().join("open");
+    fs::create_dir_all(&open).expect("the folder can be made");
+    fs::write(open.join("plain.csv"), "id\n1\n").expect("the file can be written");
+    // What was there before is as secret as what is there now.
+    let row = |id: i64| (id, vec![SECRET.to_owned()]);
+    let versions = [Vec::new(), vec![row(1), row(3)], vec![row(1), row(2)]];
+    write_table(&lake.path().join("vault/secrets"), &["word"], &versions);
     let gateway = Gateway::start(lake.path(), &[]);
     Wire::connect(gateway.address())
         .query("create role ada superuser login password 'geheim'")
         .expect("the first role is made");
     let mut ada = log_in(&gateway, "ada", PASSWORD).expect("the password is right");
+    ada.query("create snapshot kept").expect("it is made");
     // The view above comes before the one it reads.
     for statement in GRANTS.iter().filter(|it| !it.contains("vault.above")) {
         ada.query(statement).expect(statement);

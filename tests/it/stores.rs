@@ -133,8 +133,11 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
     ] {
         let relation = snapshot.find(schema, name, |_| true).unwrap().unwrap();
         let table = relation.table().unwrap().clone();
-        let pinned = source.pin(&table).await.unwrap();
-        assert_eq!(source.pin(&table).await.unwrap().version, pinned.version);
+        let pinned = source.pin(&table, None).await.unwrap();
+        assert_eq!(
+            source.pin(&table, None).await.unwrap().version,
+            pinned.version
+        );
         context.register_table(name, pinned.provider).unwrap();
         let sql = format!("SELECT sum(v) FROM {name}");
         let batches = context.sql(&sql).await.unwrap().collect().await.unwrap();

@@ -3,13 +3,14 @@
 //! Their grammar is PostgreSQL's (manual, part VI, at each command's page). A view's query is kept
 //! as the text that was written.
 
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
 use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
 };
 use super::key::{AlterKeys, AlteredKind, alter_keys};
+use super::names::{list, name, of_path, path};
 use super::policy::{
     AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, alter_policy, create_policy,
     drop_policy, security_label,
@@ -18,11 +19,12 @@ use super::role::{
     CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
     role_spec, without_secret,
 };
+use super::snapshot::{CreateSnapshot, create_snapshot, drop_snapshot};
 use super::table::{alter_table, is_definition_of_table};
 use super::view::{alter_view, create_view, drop_view};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The name of a relation, with or without its schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +196,15 @@ pub enum Definition {
     AlterRowSecurity(AlterRowSecurity),
     /// SECURITY LABEL ON COLUMN.
     LabelColumn(LabelColumn),
+    /// CREATE SNAPSHOT.
+    CreateSnapshot(CreateSnapshot),
+    /// DROP SNAPSHOT.
+    DropSnapshot {
+        /// The snapshots.
+        names: Vec<String>,
+        /// Whether one that is not there is passed over.
+        if_exists: bool,
+    },
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -256,6 +267,8 @@ impl Definition {
             Self::AlterRowSecurity(alter) if alter.is_view => "ALTER VIEW",
             Self::AlterRowSecurity(_) => "ALTER TABLE",
             Self::LabelColumn(_) => "SECURITY LABEL",
+            Self::CreateSnapshot(_) => "CREATE SNAPSHOT",
+            Self::DropSnapshot { .. } => "DROP SNAPSHOT",
             Self::Comment { .. } => "COMMENT",
         }
     }
@@ -321,6 +334,8 @@ pub fn definition(
         () if cursor.skip_all(&["ALTER", "VIEW"]) => alter_view,
         () if cursor.skip_all(&["CREATE", "SCHEMA"]) => create_schema,
         () if cursor.skip_all(&["DROP", "SCHEMA"]) => drop_schema,
+        () if cursor.skip_all(&["CREATE", "SNAPSHOT"]) => create_snapshot,
+        () if cursor.skip_all(&["DROP", "SNAPSHOT"]) => drop_snapshot,
         () if cursor.skip_all(&["COMMENT", "ON"]) => comment,
         () => return role(cursor),
     };
@@ -418,53 +433,4 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
         false => Some(cursor.string()?).filter(|text| !text.is_empty()),
     };
     Ok(Definition::Comment { on, text })
-}
-
-/// The name of a relation.
-pub(super) fn name(cursor: &mut Cursor<'_>) -> Result<Name> {
-    let path = path(cursor)?;
-    of_path(cursor, path)
-}
-
-pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Vec<String>> {
-    let mut path = vec![cursor.name()?];
-    while cursor.skip_sign(&Token::Period) {
-        path.push(cursor.name()?);
-    }
-    Ok(path)
-}
-
-/// A relation by the parts of its name: at most a database, a schema and its own.
-pub(super) fn of_path(cursor: &Cursor<'_>, mut path: Vec<String>) -> Result<Name> {
-    let whole = path.join(".");
-    let name = path.pop().unwrap_or_default();
-    let schema = path.pop();
-    match (path.pop(), path.is_empty()) {
-        (None, _) => Ok(Name { schema, name }),
-        // As RangeVarGetRelidExtended in namespace.c: the database may be said.
-        (Some(database), true) if Some(database.as_str()) == cursor.database() => {
-            Ok(Name { schema, name })
-        }
-        (_, true) => {
-            let message = format!("cross-database references are not implemented: \"{whole}\"");
-            Err(Error::new(ErrorKind::FeatureNotSupported, message))
-        }
-        // As makeRangeVarFromAnyName in gram.y.
-        (_, false) => {
-            let message = format!("improper qualified name (too many dotted names): {whole}");
-            Err(Error::new(ErrorKind::SyntaxError, message))
-        }
-    }
-}
-
-/// One or more, with commas between.
-pub(super) fn list<T>(
-    cursor: &mut Cursor<'_>,
-    mut one: impl FnMut(&mut Cursor<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    let mut found = vec![one(cursor)?];
-    while cursor.skip_sign(&Token::Comma) {
-        found.push(one(cursor)?);
-    }
-    Ok(found)
 }

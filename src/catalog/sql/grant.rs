@@ -3,7 +3,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::definition::name;
+use super::names::name;
 use super::role::{RoleSpec, role_list, role_spec};
 use super::{Cursor, Definition, Name};
 use crate::auth::Privilege;

@@ -6,8 +6,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::definition::{list, name};
 use super::grant::behavior;
+use super::names::{list, name};
 use super::{Cursor, Definition, Name};
 use crate::error::{Error, Result};
 
@@ -141,7 +141,7 @@ fn key(cursor: &mut Cursor<'_>, name: Option<String>) -> Result<KeySpec> {
     if cursor.skip_all(&["FOREIGN", "KEY"]) {
         let columns = columns(cursor)?;
         cursor.expect("REFERENCES")?;
-        let to = super::definition::name(cursor)?;
+        let to = super::names::name(cursor)?;
         let is_listed = cursor.first().is_some_and(|it| it.token == Token::LParen);
         let referenced = match is_listed {
             true => self::columns(cursor)?,

@@ -6,11 +6,13 @@ mod definition;
 mod grant;
 mod key;
 mod lines;
+mod names;
 mod policy;
 mod quote;
 mod role;
 mod secrets;
 mod setting;
+mod snapshot;
 mod subject;
 mod table;
 mod view;
@@ -33,6 +35,7 @@ pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange};
 pub use secrets::{may_hold_secrets, without_secrets};
 pub use setting::{setting_assignment, setting_name, setting_value};
+pub use snapshot::CreateSnapshot;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -4,8 +4,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::definition::{list, name, of_path, path};
 use super::grant::behavior;
+use super::names::{list, name, of_path, path};
 use super::role::{RoleSpec, role_spec};
 use super::{Cursor, Definition, Lines, Name, SelectText, tokens};
 use crate::auth::PolicyCommand;

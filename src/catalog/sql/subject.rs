@@ -34,6 +34,8 @@ impl Definition {
                 Owned::View(name, _) | Owned::Table(name, _) => relation(name),
                 Owned::Schema(name) => name.clone(),
             },
+            Self::CreateSnapshot(create) => create.name.clone(),
+            Self::DropSnapshot { names, .. } => names.join(", "),
             Self::Comment { on, .. } => match on {
                 Commented::Schema(name) => name.clone(),
                 Commented::View(name) | Commented::Table(name) => relation(name),

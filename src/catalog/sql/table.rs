@@ -1,8 +1,8 @@
 //! Parses what ALTER TABLE says of relations whose rows are not ours: owner, name, row security.
 //! <https://www.postgresql.org/docs/16/sql-altertable.html>
 
-use super::definition::name;
 use super::key::AlteredKind;
+use super::names::name;
 use super::policy::row_security_change;
 use super::role::role_spec;
 use super::{AlterRowSecurity, Cursor, Definition, Owned};

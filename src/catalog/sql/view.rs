@@ -3,8 +3,8 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use super::definition::{list, name};
 use super::grant::behavior;
+use super::names::{list, name};
 use super::policy::row_security_change;
 use super::role::role_spec;
 use super::setting::setting_value;

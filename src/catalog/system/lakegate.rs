@@ -1,5 +1,7 @@
 //! Schema `lakegate`: what PostgreSQL's catalog has no place for.
 
+use std::collections::BTreeMap;
+
 use super::SystemView;
 use super::data::{Builtin, DefinedColumn, Definition};
 use super::relations::lake_relations;
@@ -36,6 +38,16 @@ const RELATIONS: &[Own] = &[
         &[("path", oid::TEXT), ("reason", oid::TEXT)],
     ),
     (
+        "snapshots",
+        16005,
+        &[
+            ("snapshot_name", oid::TEXT),
+            ("as_of", oid::TIMESTAMPTZ),
+            ("tables", oid::INT4),
+            ("comment", oid::TEXT),
+        ],
+    ),
+    (
         "tables",
         16002,
         &[
@@ -47,7 +59,7 @@ const RELATIONS: &[Own] = &[
     ),
     (
         "unhandled_probes",
-        16005,
+        16007,
         &[
             ("application_name", oid::TEXT),
             ("condition", oid::TEXT),
@@ -56,6 +68,15 @@ const RELATIONS: &[Own] = &[
             ("first_at", oid::TIMESTAMPTZ),
             ("last_at", oid::TIMESTAMPTZ),
             ("last_statement", oid::TEXT),
+        ],
+    ),
+    (
+        "versions",
+        16006,
+        &[
+            ("schema_name", oid::TEXT),
+            ("table_name", oid::TEXT),
+            ("version", oid::TEXT),
         ],
     ),
     (
@@ -102,6 +123,22 @@ pub(super) fn omissions(_: &Builtin, view: &SystemView, table: &mut Table) -> Re
         table.push(&[
             ("path", omission.path.as_str().into()),
             ("reason", omission.reason.as_str().into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The named snapshots, and of how many tables each knows the version.
+pub(super) fn snapshots(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for saved in view.snapshot.views.snapshots.values() {
+        let as_of = saved.instant.to_rfc3339();
+        let n_tables = saved.versions.as_ref().map(BTreeMap::len);
+        let n_tables = n_tables.and_then(|number| i32::try_from(number).ok());
+        table.push(&[
+            ("snapshot_name", saved.name.as_str().into()),
+            ("as_of", as_of.as_str().into()),
+            ("tables", n_tables.map_or(Value::Null, Value::from)),
+            ("comment", saved.comment.as_deref().into()),
         ])?;
     }
     Ok(())

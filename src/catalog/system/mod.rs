@@ -34,7 +34,7 @@ pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};
 pub use sessions::{
-    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen,
+    BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen, VersionRow,
 };
 pub use table::field;
 
@@ -345,7 +345,9 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
         zones::pg_timezone_names,
     ),
     (LAKEGATE, "omissions", Needs::Snapshot, lakegate::omissions),
+    (LAKEGATE, "snapshots", Needs::Snapshot, lakegate::snapshots),
     (LAKEGATE, "tables", Needs::Snapshot, lakegate::tables),
+    (LAKEGATE, "versions", Needs::Snapshot, sessions::versions),
     (
         LAKEGATE,
         "unhandled_probes",

@@ -118,6 +118,20 @@ pub struct Held {
     pub prepared: Vec<PreparedRow>,
     /// Its cursors.
     pub cursors: Vec<CursorRow>,
+    /// What its last statement read that read relations of the lake.
+    pub versions: Vec<VersionRow>,
+}
+
+/// A relation that was read, and its version then.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(
+    missing_docs,
+    reason = "each field is the column of lakegate.versions of its name"
+)]
+pub struct VersionRow {
+    pub schema_name: String,
+    pub table_name: String,
+    pub version: String,
 }
 
 /// How a statement sees the sessions of its door.
@@ -233,6 +247,23 @@ pub(super) fn unhandled_probes(_: &Builtin, view: &SystemView, table: &mut Table
             ("first_at", written(probe.first_at).as_str().into()),
             ("last_at", written(probe.last_at).as_str().into()),
             ("last_statement", probe.statement.as_ref().into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// What the session's last statement read, at which versions.
+pub(super) fn versions(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    let own = view
+        .sessions
+        .own
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    for row in &own.versions {
+        table.push(&[
+            ("schema_name", row.schema_name.as_str().into()),
+            ("table_name", row.table_name.as_str().into()),
+            ("version", row.version.as_str().into()),
         ])?;
     }
     Ok(())

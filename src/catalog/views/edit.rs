@@ -106,6 +106,10 @@ pub(super) fn edit(
         }
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
         Definition::AlterKeys(alter) => editor.alter_keys(alter)?,
+        Definition::CreateSnapshot(snapshot) => editor.create_snapshot(snapshot)?,
+        Definition::DropSnapshot { names, if_exists } => {
+            editor.drop_snapshots(names, *if_exists)?;
+        }
         other => editor.role(other)?,
     }
     Ok(editor.edited)

@@ -25,6 +25,7 @@ mod read;
 mod revoke;
 mod roles;
 mod said;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use order::in_order;
 pub use owners::permission_denied;
 pub use policies::label_of;
 pub use read::read;
+pub use snapshots::{SavedSnapshot, written_instant};
 
 use crate::auth::Authority;
 use crate::error::{Error, Result};
@@ -186,6 +188,8 @@ pub struct Views {
     pub columns: BTreeMap<(FullName, String), String>,
     /// Declared keys.
     pub keys: Keys,
+    /// Named snapshots.
+    pub snapshots: BTreeMap<String, Arc<SavedSnapshot>>,
     /// The roles, and what they may.
     pub authority: Arc<Authority>,
     /// What could not be understood, or not be planned.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::file::{Piece, pieces};
 use super::{
-    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, View, Views, facts, keys,
-    line_and_column, roles,
+    FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, SavedSnapshot, View, Views,
+    facts, keys, line_and_column, roles,
 };
 use crate::auth::{Authority, RoleChange};
 use crate::catalog::PUBLIC;
-use crate::catalog::sql::{AlterKeys, Commented, CreateView, Definition, Name};
+use crate::catalog::sql::{AlterKeys, Commented, CreateSnapshot, CreateView, Definition, Name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
 
@@ -133,6 +133,11 @@ impl Reading {
                 self.said(path, text, &said, piece.position);
             }
             Ok(Definition::CreateView(view)) => self.view(path, text, view, piece.comment),
+            Ok(Definition::CreateSnapshot(said)) => {
+                if let Err(error) = self.snapshot(said) {
+                    self.problem(path, text, error.at(piece.position));
+                }
+            }
             Ok(Definition::CreateSchema { name, .. }) => {
                 let described = self.views.schemas.entry(name).or_default();
                 if described.is_none() {
@@ -260,6 +265,17 @@ impl Reading {
         self.role_paths.insert(name.to_owned(), path);
         let authority = Arc::make_mut(&mut self.views.authority);
         authority.roles.insert(name.to_owned(), Arc::new(role));
+        Ok(())
+    }
+
+    fn snapshot(&mut self, said: CreateSnapshot) -> Result<()> {
+        let saved = SavedSnapshot::of(said)?;
+        if self.views.snapshots.contains_key(&saved.name) {
+            let message = format!("snapshot \"{}\" is defined twice", saved.name);
+            return Err(Error::new(ErrorKind::DuplicateObject, message));
+        }
+        let name = saved.name.clone();
+        self.views.snapshots.insert(name, Arc::new(saved));
         Ok(())
     }
 

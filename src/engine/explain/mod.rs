@@ -76,7 +76,11 @@ async fn run(physical: &Arc<dyn ExecutionPlan>, task: Arc<TaskContext>) -> Resul
 fn versions(pinned: &Pinned) -> Vec<(String, String)> {
     let relations = pinned.tables.iter().map(|relation| {
         let name = format!("{}.{}", relation.schema, relation.name);
-        (name, relation.version.to_string())
+        let version = relation.version.to_string();
+        match relation.at {
+            Some(_) => (format!("{name}@{version}"), version),
+            None => (name, version),
+        }
     });
     let mut versions: Vec<_> = relations.collect();
     versions.sort_unstable();

@@ -7,10 +7,11 @@ mod files;
 pub mod format;
 mod parquet_source;
 
+use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 
-use super::{LakeTable, Layout, PinnedTable};
-use crate::error::Result;
+use super::{At, LakeTable, Layout, PinnedTable, Told};
+use crate::error::{Error, Result};
 use crate::storage::Lake;
 
 /// Pins tables of one lake. Keeps what it learned of them (Delta snapshots, schemas of files),
@@ -49,15 +50,54 @@ impl LakeSource {
         &self.lake
     }
 
-    /// Pins `table` at its latest version.
+    /// The number of the version that a table has at a moment; `None` if it had none yet, or keeps none.
+    ///
+    /// # Errors
+    /// As [`Self::pin`], of what cannot be read at all.
+    pub async fn version(&self, table: &LakeTable, at: Option<At>) -> Result<Option<u64>> {
+        match table.layout {
+            Layout::Delta => self.delta.version_number(&table.path, at).await,
+            Layout::Folder | Layout::File => Ok(None),
+        }
+    }
+
+    /// What is told of a table's history, as rows.
+    ///
+    /// # Errors
+    /// As [`Self::pin`].
+    pub async fn told(&self, table: &LakeTable, told: Told, at: Option<At>) -> Result<RecordBatch> {
+        match table.layout {
+            Layout::Delta => self.delta.told(&table.path, told, at).await,
+            Layout::Folder | Layout::File => Err(Error::unsupported("a history of files")),
+        }
+    }
+
+    /// If files of this version of a table are gone, the versions that can still be read, as a sentence.
+    ///
+    /// # Errors
+    /// As [`Self::version`]; `FeatureNotSupported`: it keeps none.
+    pub async fn what_is_left(&self, table: &LakeTable, version: u64) -> Result<Option<String>> {
+        match table.layout {
+            Layout::Delta => self.delta.what_is_left(&table.path, version).await,
+            Layout::Folder | Layout::File => Err(Error::unsupported("versions of files")),
+        }
+    }
+
+    /// Pins `table` at a moment of its history; at its latest version if none is given.
     ///
     /// # Errors
     /// `UndefinedFile` when the table is no longer there; `DataCorrupted`, `IoError` or
-    /// `DatatypeMismatch`, naming the file, when it cannot be read.
-    pub async fn pin(&self, table: &LakeTable) -> Result<PinnedTable> {
-        match table.layout {
-            Layout::Delta => self.delta.pin(&table.path).await,
-            Layout::Folder | Layout::File => self.files.pin(table, &self.session).await,
+    /// `DatatypeMismatch`, naming the file, when it cannot be read; `InvalidParameterValue`, with the
+    /// versions there are, when it has none of the moment; `FeatureNotSupported` when it has no history.
+    pub async fn pin(&self, table: &LakeTable, at: Option<At>) -> Result<PinnedTable> {
+        match (table.layout, at) {
+            (Layout::Delta, None) => self.delta.pin(&table.path).await,
+            (Layout::Delta, Some(at)) => self.delta.pin_at(&table.path, at).await,
+            (Layout::Folder | Layout::File, None) => self.files.pin(table, &self.session).await,
+            (Layout::Folder | Layout::File, Some(_)) => {
+                let what = format!("time travel of the files at \"{}\"", table.path);
+                Err(Error::unsupported(what))
+            }
         }
     }
 }

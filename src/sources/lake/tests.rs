@@ -59,7 +59,7 @@ impl TestLake {
             _ => Layout::File,
         };
         let path = path.to_owned();
-        self.source.pin(&LakeTable { path, layout }).await
+        self.source.pin(&LakeTable { path, layout }, None).await
     }
 
     /// Runs a query over the table `t`, pinned from the path.
@@ -358,10 +358,13 @@ async fn a_table_made_anew_at_the_same_path_is_noticed() {
     std::fs::remove_dir_all(lake.folder.path().join("s/t")).unwrap();
     let error = lake
         .source
-        .pin(&LakeTable {
-            path: "s/t".to_owned(),
-            layout: Layout::Delta,
-        })
+        .pin(
+            &LakeTable {
+                path: "s/t".to_owned(),
+                layout: Layout::Delta,
+            },
+            None,
+        )
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UndefinedFile, "{error:?}");

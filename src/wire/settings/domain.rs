@@ -4,7 +4,8 @@ use super::list::Setting;
 use super::{date_style, time_zone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
-use crate::types::{BYTES, DURATION, Encoding, KILOBYTES, Units};
+use crate::functions::output::Style;
+use crate::types::{BYTES, DURATION, Encoding, KILOBYTES, Units, oid};
 use crate::wire::failure::Failure;
 
 /// The values a setting takes.
@@ -44,6 +45,8 @@ pub(in crate::wire) enum Domain {
     ClientEncoding,
     /// A notation and an order of fields, or one of them.
     DateStyle,
+    /// An instant, the name of a snapshot, or nothing for now.
+    Moment,
     /// A list of schemas.
     SearchPath,
     /// An IANA name or an offset.
@@ -113,6 +116,7 @@ impl Domain {
             Self::DateStyle => {
                 return date_style::accept(setting, value, before.now, before.default);
             }
+            Self::Moment => moment(value),
             Self::SearchPath => Some(show_search_path(&search_path(value))),
             Self::TimeZone => time_zone::canonical(value),
             Self::Fixed => {
@@ -122,6 +126,18 @@ impl Domain {
         };
         kept.ok_or_else(|| invalid(setting, value))
     }
+}
+
+/// What says a moment: the name of a snapshot, of which is known here only that it may be one, or what
+/// PostgreSQL reads as an instant. A version is of one table, and not of all.
+fn moment(value: &str) -> Option<String> {
+    let value = value.trim();
+    let is_word = value.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    let digits = value.strip_prefix(['v', 'V']).unwrap_or("x");
+    let is_version = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_instant = || input::value(value, oid::TIMESTAMPTZ, &Style::default()).is_ok();
+    let is_moment = value.is_empty() || (is_word && !is_version) || is_instant();
+    is_moment.then(|| value.to_owned())
 }
 
 fn invalid(setting: &Setting, value: &str) -> Refused {

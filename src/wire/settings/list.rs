@@ -49,7 +49,7 @@ const fn reported(
 
 use Domain::{
     ApplicationName, Bool, Bytes, ClientEncoding, DateStyle, Duration, Fixed, Float, Integer,
-    Kilobytes, KilobytesOrAny, OneOf, Only, SearchPath, Text, TimeZone,
+    Kilobytes, KilobytesOrAny, Moment, OneOf, Only, SearchPath, Text, TimeZone,
 };
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -115,6 +115,8 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     reported("is_superuser", "on", Fixed, "Whether the current user is a superuser."),
     setting("jit", "off", Bool, "Steers PostgreSQL's planner; kept and not used."),
     setting("join_collapse_limit", "8", Integer(1, INT_MAX), "Steers PostgreSQL's planner; kept and not used."),
+    setting("lakegate.as_of", "", Moment, "The instant or the snapshot at which tables are read; empty for now."),
+    setting("lakegate.as_of_mode", "strict", OneOf(&["strict", "mixed"]), "What becomes of relations without history at an instant: an error, or as they are."),
     setting("lakegate.max_scan_bytes", "0", Bytes, "The most bytes of files that a statement may read."),
     setting("lakegate.statement_memory", "0", Kilobytes, "The most memory that a statement may hold in sorts, joins and aggregates."),
     setting("lc_collate", "C", Fixed, "The collation's locale."),

@@ -61,6 +61,23 @@ impl Listing {
         Ok(Self { entries })
     }
 
+    /// The oldest version it lists.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.entries.iter().map(|entry| entry.version).min()
+    }
+
+    /// What it lists from a version on.
+    pub(super) fn from(mut self, version: u64) -> Self {
+        self.entries.retain(|entry| entry.version >= version);
+        self
+    }
+
+    /// The version and the kind of each file, and when it was written.
+    pub(super) fn files(&self) -> impl Iterator<Item = (u64, Kind, DateTime<Utc>)> {
+        let entries = self.entries.iter();
+        entries.filter_map(|entry| Some((entry.version, kind_of(&entry.name)?, entry.changed)))
+    }
+
     /// When a version was written.
     pub(super) fn changed(&self, version: u64) -> Option<DateTime<Utc>> {
         let entries = self.entries.iter().filter(|entry| entry.version == version);
@@ -82,6 +99,35 @@ impl Listing {
     }
 }
 
+/// What a file of a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Commit,
+    /// A whole checkpoint, of one file or with sidecars.
+    Checkpoint,
+    /// One of several files of a checkpoint.
+    Part {
+        n_parts: u32,
+    },
+}
+
+/// What a commit or checkpoint is, by its file's name (protocol, "Delta Log Entries", "Checkpoints").
+fn kind_of(name: &str) -> Option<Kind> {
+    let (_, rest) = name.split_at_checked(20)?;
+    if rest == ".json" {
+        return Some(Kind::Commit);
+    }
+    let rest = rest.strip_prefix(".checkpoint.")?;
+    let parts: Vec<&str> = rest.split('.').collect();
+    match parts.as_slice() {
+        ["parquet"] | [_, "parquet" | "json"] => Some(Kind::Checkpoint),
+        [_, n_parts, "parquet"] => Some(Kind::Part {
+            n_parts: n_parts.parse().ok()?,
+        }),
+        _ => None,
+    }
+}
+
 /// The version of a commit's or checkpoint's file name; `None` for other files, such as
 /// checksums and compacted ranges, which change no rows.
 fn version_of(name: &str) -> Option<u64> {
@@ -93,6 +139,20 @@ fn version_of(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_told_by_their_names() {
+        fn check(rest: &str, expected: Option<Kind>) {
+            assert_eq!(kind_of(&format!("00000000000000000012{rest}")), expected);
+        }
+        check(".json", Some(Kind::Commit));
+        check(".checkpoint.parquet", Some(Kind::Checkpoint));
+        check(".checkpoint.80a083e8-7026.parquet", Some(Kind::Checkpoint));
+        check(".checkpoint.80a083e8-7026.json", Some(Kind::Checkpoint));
+        let part = Kind::Part { n_parts: 3 };
+        check(".checkpoint.0000000001.0000000003.parquet", Some(part));
+        check(".crc", None);
+    }
 
     #[test]
     fn only_commits_and_checkpoints_have_versions() {

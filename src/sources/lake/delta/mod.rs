@@ -1,11 +1,16 @@
 //! Pins Delta tables: keeps their snapshots, and learns by one listing whether they changed.
 
+mod at;
 mod guard;
+mod history;
+mod left;
 mod log;
 mod provider;
 mod stats;
+mod told;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::logstore::{
@@ -15,6 +20,7 @@ use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError
 use moka::future::Cache;
 use url::Url;
 
+use self::at::{Log, Past};
 use self::log::Listing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{PinnedTable, Size, Version};
@@ -26,6 +32,12 @@ const TABLES_MAX: u64 = 1_000;
 
 /// How many loads are shared at a time. Only concurrent statements need the same entry.
 const LOADS_MAX: u64 = 64;
+
+/// How many files the versions that are kept have together, about 1 KiB each.
+const PAST_FILES_MAX: u64 = 200_000;
+
+/// How many times of commits are kept, about 100 bytes each.
+const OWN_TIMES_MAX: u64 = 100_000;
 
 /// How often a table may be committed to while it is being loaded, before that is an error.
 const ATTEMPTS_MAX: usize = 16;
@@ -40,6 +52,15 @@ pub(super) struct DeltaTables {
     /// Loads under way, by path and by what the log listed, so that equal ones are one. An entry
     /// never goes stale: another log is another key.
     loads: Cache<(String, Listing), Arc<Loaded>>,
+    /// The log of each table that was read at a moment, by path. Right while it lists as it did; each
+    /// statement compares.
+    logs: Cache<String, Arc<Log>>,
+    /// Versions by path, by which table it was that lay there, and by number. They never go stale.
+    past: Cache<(String, u64, u64), Arc<Past>>,
+    /// The times that commits hold themselves, by the same. They never go stale.
+    own_times: Cache<(String, u64, u64), i64>,
+    /// Counts the tables whose logs were listed.
+    generations: AtomicU64,
 }
 
 /// A table's snapshot, and what its log listed from that version on.
@@ -58,6 +79,13 @@ impl DeltaTables {
             lake,
             latest: Cache::new(TABLES_MAX),
             loads: Cache::new(LOADS_MAX),
+            logs: Cache::new(TABLES_MAX),
+            past: Cache::builder()
+                .weigher(|_, past: &Arc<Past>| past.n_files())
+                .max_capacity(PAST_FILES_MAX)
+                .build(),
+            own_times: Cache::new(OWN_TIMES_MAX),
+            generations: AtomicU64::new(0),
         }
     }
 
@@ -74,15 +102,11 @@ impl DeltaTables {
         } else {
             self.reload(path, known, listing).await?
         };
-        let snapshot = loaded.table.snapshot();
-        let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-        let partition_columns = snapshot.metadata().partition_columns();
-        let provider = provider::Provider::new(scan(path, &loaded.table)?, partition_columns);
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
             changed: loaded.listing.changed(loaded.version),
             size: loaded.size,
-            provider: Arc::new(provider),
+            provider: Arc::new(provider_of(path, &loaded.table)?),
         })
     }
 
@@ -158,6 +182,14 @@ fn size(path: &str, table: &DeltaTable) -> Result<Size> {
         let rows = file.num_records().map(left);
         (rows, u64::try_from(file.size()).unwrap_or(0))
     })))
+}
+
+/// What reads the table's snapshot.
+fn provider_of(path: &str, table: &DeltaTable) -> Result<provider::Provider> {
+    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let partition_columns = snapshot.metadata().partition_columns();
+    let scan = scan(path, table)?;
+    Ok(provider::Provider::new(scan, partition_columns))
 }
 
 /// A scan of the table's snapshot, with the schema as it is served.
