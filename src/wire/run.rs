@@ -114,7 +114,7 @@ impl Connection {
         }
         self.session.transaction.read();
         let context = self.context(&watch.cancel);
-        let engine = self.shared.engine.clone();
+        let engine = Arc::clone(&self.shared.engine);
         let locked = engine.lock(binding.statement, &context);
         watch.over(&mut self.client, locked).await?;
         respond::command_complete(&mut self.client.output, "LOCK TABLE");
