@@ -41,13 +41,13 @@ pub(in crate::engine) mod rows_in_lists;
 mod schemas;
 mod single_value;
 mod subquery_array;
+mod subscripts;
 mod text_arguments;
 mod uncorrelated_scalar;
 mod unnesting;
 pub(in crate::engine) mod untyped_arrays;
 mod values_casts;
 mod values_subqueries;
-mod vector_subscripts;
 mod with_ties;
 mod without_rows;
 mod yielding;
@@ -87,7 +87,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let planners = builder.expr_planners().get_or_insert_default();
     // First, for DataFusion's own make arrays and structures of everything.
     planners.insert(0, Arc::new(named_types::NamedTypes));
-    planners.insert(0, Arc::new(vector_subscripts::VectorSubscripts));
+    planners.insert(0, Arc::new(subscripts::Subscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))

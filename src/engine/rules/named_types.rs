@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
-use datafusion::functions::unicode::expr_fn::substring;
 use datafusion::functions_nested::make_array::make_array_udf;
 use datafusion::logical_expr::expr::{BinaryExpr, Cast, Placeholder};
-use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr,
-};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, lit};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::kept_uses;
@@ -21,9 +18,6 @@ use crate::functions::input::value;
 use crate::functions::kept::{as_type, beyond_decimals, kept_of};
 use crate::functions::output::Style;
 use crate::types::{self, MODIFIER_KEY, TYPE_KEY, oid};
-
-/// The bytes of a `name`: NAMEDATALEN of PostgreSQL.
-const NAME_BYTES: i64 = 64;
 
 /// The planner of them; everything else is left to DataFusion's.
 #[derive(Debug)]
@@ -46,31 +40,6 @@ impl ExprPlanner for NamedTypes {
             }
             Aligned::No(left, right) => PlannerResult::Original(RawBinaryExpr { op, left, right }),
         })
-    }
-
-    fn plan_field_access(
-        &self,
-        access: RawFieldAccessExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
-        let GetFieldAccess::ListIndex { key } = &access.field_access else {
-            return Ok(PlannerResult::Original(access));
-        };
-        let field = access.expr.to_field(schema)?.1;
-        let place = match key.as_ref() {
-            Expr::Literal(ScalarValue::Int64(Some(place)), _) => *place,
-            _ => return Ok(PlannerResult::Original(access)),
-        };
-        let is_in_name =
-            types::of_field(&field).oid == oid::NAME && (0..NAME_BYTES).contains(&place);
-        if !is_in_name {
-            return Ok(PlannerResult::Original(access));
-        }
-        // A name is an array of 64 characters, counted from 0.
-        let letter = substring(access.expr, lit(place + 1), lit(1_i64));
-        let named = Arc::new(Field::new("name", DataType::Utf8, true));
-        let letter = as_type(&types::named(&named, oid::CHAR)).call(vec![letter]);
-        Ok(PlannerResult::Planned(letter))
     }
 
     fn plan_array_literal(

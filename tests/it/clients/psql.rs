@@ -5,13 +5,12 @@ use std::process::Command;
 use crate::clients::run;
 use crate::gateway::{Gateway, given, test_lake};
 
-/// psql without a start-up file, stopping at the first error.
-fn psql(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
+/// What a program of PostgreSQL's prints about the lake.
+fn of(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
     let port = gateway.address().port().to_string();
     let mut command = Command::new(program);
     command
         .args([
-            "-X",
             "-h",
             "127.0.0.1",
             "-p",
@@ -21,9 +20,15 @@ fn psql(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
             "-d",
             "lake",
         ])
-        .args(["-v", "ON_ERROR_STOP=1"])
         .args(arguments);
     run(&mut command).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// psql without a start-up file, stopping at the first error.
+fn psql(program: &str, gateway: &Gateway, arguments: &[&str]) -> String {
+    let mut all = vec!["-X", "-v", "ON_ERROR_STOP=1"];
+    all.extend(arguments);
+    of(program, gateway, &all)
 }
 
 #[test]
@@ -117,19 +122,8 @@ fn pg_dump_writes_what_there_is() {
     // The newest: an older one refuses a newer server.
     let newest = programs.split(':').next_back().expect("there is one");
     psql(newest, &gateway, &["-c", definitions]);
-    let port = gateway.address().port().to_string();
-    let mut command = Command::new(newest.replace("psql", "pg_dump"));
-    command.args([
-        "--schema-only",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        &port,
-        "-U",
-        "postgres",
-        "lake",
-    ]);
-    let dump = run(&mut command).unwrap_or_else(|failure| panic!("{failure}"));
+    let pg_dump = newest.replace("psql", "pg_dump");
+    let dump = of(&pg_dump, &gateway, &["--schema-only"]);
     let expected = [
         "CREATE TABLE silver.orders (",
         "    amount numeric(12,2),",
