@@ -1,6 +1,6 @@
 //! Finds the schemas and tables of a lake by listing it, level by level, never below a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -22,6 +22,9 @@ const DEPTH_MAX: usize = 4;
 /// How many single files of one folder become tables.
 const FILES_MAX: usize = 1_000;
 
+/// The folder that makes a folder a Delta table.
+const LOG: &str = "_delta_log";
+
 /// How many folders are listed at a time.
 const LISTINGS_MAX: usize = 32;
 
@@ -35,11 +38,12 @@ pub(super) struct Discovery {
     pub(super) omissions: Vec<Omission>,
 }
 
-/// Lists the lake.
+/// Lists the lake. A folder that was a Delta table when it was listed before is still one if its log is there.
 ///
 /// # Errors
 /// The lake cannot be listed.
-pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
+pub(super) async fn discover(lake: &Lake, before: Option<&Discovery>) -> Result<Discovery> {
+    let tables_before = before.map(Discovery::delta_tables).unwrap_or_default();
     let mut discovery = Discovery::default();
     discovery.found.entry(PUBLIC.to_owned()).or_default();
     let root = Listing::of(lake, &Path::default()).await?;
@@ -59,7 +63,11 @@ pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
         })
         .collect();
     while !level.is_empty() {
-        let mut verdicts: Vec<(Folder, Verdict)> = stream::iter(level)
+        let (known, unknown) = level
+            .into_iter()
+            .partition(|folder| tables_before.contains(folder.path.as_ref()));
+        let (still, changed) = still_tables(lake, known).await?;
+        let mut verdicts: Vec<(Folder, Verdict)> = stream::iter(changed.into_iter().chain(unknown))
             .map(|folder| async move {
                 let verdict = judge(lake, &folder).await?;
                 Ok::<_, Error>((folder, verdict))
@@ -67,6 +75,8 @@ pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
             .buffer_unordered(LISTINGS_MAX)
             .try_collect()
             .await?;
+        let still = still.into_iter();
+        verdicts.extend(still.map(|folder| (folder, Verdict::Table(Layout::Delta))));
         verdicts.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         level = verdicts
             .into_iter()
@@ -74,6 +84,18 @@ pub(super) async fn discover(lake: &Lake) -> Result<Discovery> {
             .collect();
     }
     Ok(discovery)
+}
+
+/// Of folders that were Delta tables, those that still are, and the others.
+async fn still_tables(lake: &Lake, known: Vec<Folder>) -> Result<(Vec<Folder>, Vec<Folder>)> {
+    let logs = known.iter().map(|folder| folder.path.clone().join(LOG));
+    let are_there = lake.are_there(logs.collect()).await?;
+    let (still, changed): (Vec<_>, Vec<_>) = known
+        .into_iter()
+        .zip(are_there)
+        .partition(|(_, is_there)| *is_there);
+    let folders = |of: Vec<(Folder, bool)>| of.into_iter().map(|(folder, _)| folder).collect();
+    Ok((folders(still), folders(changed)))
 }
 
 /// A folder that is to be judged.
@@ -179,7 +201,7 @@ impl Listing {
             .list_with_delimiter(prefix)
             .await
             .map_err(|cause| storage::error(path.as_ref(), cause))?;
-        let is_log = |folder: &Path| folder.filename() == Some("_delta_log");
+        let is_log = |folder: &Path| folder.filename() == Some(LOG);
         let is_shown = |path: &Path| path.filename().is_some_and(|name| !format::is_hidden(name));
         Ok(Self {
             shown: path.to_string(),
@@ -221,6 +243,13 @@ fn is_level(path: &Path) -> bool {
 }
 
 impl Discovery {
+    /// The paths of Delta tables.
+    fn delta_tables(&self) -> HashSet<&str> {
+        let tables = self.found.values().flat_map(BTreeMap::values).flatten();
+        let delta = tables.filter(|table| table.layout == Layout::Delta);
+        delta.map(|table| table.path.as_str()).collect()
+    }
+
     /// Notes what a folder is; gives the folders to judge next.
     fn take(&mut self, folder: &Folder, verdict: Verdict) -> Vec<Folder> {
         match verdict {

@@ -61,9 +61,9 @@ struct Tables {
 
 /// What opening a table tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Facts {
-    columns: SchemaRef,
-    size: Size,
+pub(super) struct Facts {
+    pub(super) columns: SchemaRef,
+    pub(super) size: Size,
 }
 
 impl Inventory {
@@ -73,6 +73,11 @@ impl Inventory {
             tables: Arc::clone(&self.tables),
             views: Arc::clone(views),
         }
+    }
+
+    /// Whether both know the same, for they were made of the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tables, &other.tables) && Arc::ptr_eq(&self.views, &other.views)
     }
 
     /// A relation's columns, if they are known.
@@ -136,7 +141,8 @@ type ToOpen<'a> = (&'a Relation, Result<Moment>);
 #[derive(Debug)]
 struct Seen {
     facts: Result<Facts>,
-    at: Instant,
+    /// When; `None` if a gateway before this one did.
+    at: Option<Instant>,
 }
 
 impl Catalog {
@@ -149,6 +155,7 @@ impl Catalog {
         moment: impl Fn(&str, &str) -> Result<Option<At>> + Send + Sync,
         patience: Patience,
     ) -> Inventory {
+        self.recall_inventory().await;
         let asked = Instant::now();
         let tables = tables_of(snapshot, moment);
         while let Some((round, is_known)) = self.opened.round(&self.lake, &tables, asked) {
@@ -209,7 +216,8 @@ impl Opened {
         let tables = tables.iter().filter_map(|(_, table)| table.as_ref().ok());
         let is_due = |table: &&Moment| {
             let seen = state.known.get(*table);
-            seen.is_none_or(|seen| asked.saturating_duration_since(seen.at) > AGE_MAX)
+            let at = seen.and_then(|seen| seen.at);
+            at.is_none_or(|at| asked.saturating_duration_since(at) > AGE_MAX)
         };
         let due: Vec<Moment> = tables.clone().filter(is_due).cloned().collect();
         if due.is_empty() {
@@ -245,6 +253,30 @@ impl Opened {
             Ok(())
         };
         background::begin(round)
+    }
+
+    /// Takes over what a gateway before this one has learned.
+    pub(super) fn recall(&self, tables: Vec<(LakeTable, Facts)>) {
+        let mut state = self.state();
+        for (table, facts) in tables {
+            let facts = Ok(facts);
+            let seen = Seen { facts, at: None };
+            state.known.entry((table, None)).or_insert(seen);
+        }
+    }
+
+    /// What is known of tables as they are now, and its generation, if that is another than this.
+    pub(super) fn learned(&self, generation: u64) -> Option<(u64, Vec<(LakeTable, Facts)>)> {
+        let state = self.state();
+        if state.generation == generation {
+            return None;
+        }
+        let known = state.known.iter();
+        let tables = known.filter_map(|((table, at), seen)| match (at, &seen.facts) {
+            (None, Ok(facts)) => Some((table.clone(), facts.clone())),
+            _ => None,
+        });
+        Some((state.generation, tables.collect()))
     }
 
     /// What is known of the tables of the snapshot of an epoch.
@@ -294,7 +326,7 @@ impl State {
         };
         self.generation += u64::from(!same_columns);
         self.n_changes += u64::from(!(same_columns && same_size));
-        let at = Instant::now();
+        let at = Some(Instant::now());
         self.known.insert(table, Seen { facts, at });
     }
 

@@ -5,6 +5,7 @@ mod capture;
 mod discover;
 mod folder;
 mod inventory;
+mod kept_inventory;
 mod refresh;
 mod roles;
 mod snapshot;
@@ -206,6 +207,8 @@ pub struct Catalog {
     good: tokio::sync::Mutex<Option<Good>>,
     listings: Arc<refresh::Listings>,
     opened: Arc<inventory::Opened>,
+    recalled: tokio::sync::OnceCell<()>,
+    last_kept: tokio::sync::Mutex<kept_inventory::LastKept>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
@@ -250,6 +253,8 @@ impl Catalog {
             good: tokio::sync::Mutex::default(),
             listings: Arc::default(),
             opened: Arc::default(),
+            recalled: tokio::sync::OnceCell::default(),
+            last_kept: tokio::sync::Mutex::default(),
             system,
             builtin,
         }

@@ -14,9 +14,12 @@ use crate::sources::lake::LakeSource;
 /// How long a catalog query waits for a listing.
 const LISTING_WAIT: Duration = Duration::from_millis(100);
 
-/// Of a lake that takes longer than that, the part of the time in which it is listed, for catalog
-/// queries: one in so many.
+/// The part of the time in which a lake is listed, for catalog queries: one in so many. What a tool asks in one go
+/// is so answered by one listing.
 const LISTING_SHARE: u32 = 5;
+
+/// A lake of no more relations is listed for each catalog query, unless that takes longer than [`LISTING_WAIT`].
+const SMALL: usize = 256;
 
 /// The listing under way, so that concurrent ones are one, and what is known of the last.
 #[derive(Debug, Default)]
@@ -47,12 +50,17 @@ impl Catalog {
     /// # Errors
     /// The lake cannot be listed.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>> {
-        let listing = self.listing();
-        listing.await
+        let (listing, is_own) = self.listing();
+        let listed = listing.await?;
+        match is_own {
+            true => Ok(listed),
+            // It began before this was asked, and may have passed by what is new.
+            false => self.listing().0.await,
+        }
     }
 
     /// What exists now, as far as the lake can be listed in [`LISTING_WAIT`]. If that takes longer,
-    /// it is listed in the background, and this is what was found last.
+    /// it is listed in the background, and this is what was found last; so is it while the lake rests from a listing.
     ///
     /// # Errors
     /// The lake cannot be listed.
@@ -60,21 +68,23 @@ impl Catalog {
         let known = self.snapshot().await?;
         let last = self.listings.state().last;
         let rests = last.is_some_and(|(began, took)| {
-            took > LISTING_WAIT && began.elapsed() < took * LISTING_SHARE
+            (took > LISTING_WAIT || known.n_relations() > SMALL)
+                && began.elapsed() < took * LISTING_SHARE
         });
         if rests {
             return Ok(known);
         }
-        match tokio::time::timeout(LISTING_WAIT, self.listing()).await {
+        match tokio::time::timeout(LISTING_WAIT, self.listing().0).await {
             Ok(listed) => listed,
             Err(_) => Ok(known),
         }
     }
 
-    fn listing(&self) -> Background<Arc<Snapshot>> {
+    /// The listing under way, else a new one; whether it is new.
+    fn listing(&self) -> (Background<Arc<Snapshot>>, bool) {
         let mut state = self.listings.state();
         if let Some(listing) = state.under_way.as_ref().filter(|it| it.peek().is_none()) {
-            return listing.clone();
+            return (listing.clone(), false);
         }
         let (lake, known) = (Arc::clone(&self.lake), Arc::clone(&self.known));
         let listings = Arc::clone(&self.listings);
@@ -85,7 +95,7 @@ impl Catalog {
             listed
         });
         state.under_way = Some(listing.clone());
-        listing
+        (listing, true)
     }
 
     /// What exists now with these views instead of the folder's.
@@ -114,7 +124,11 @@ impl Catalog {
 }
 
 async fn list(lake: &LakeSource, known: &RwLock<Known>) -> Result<Arc<Snapshot>> {
-    let found = discover(lake.lake()).await?;
+    let before = {
+        let known = known.read().unwrap_or_else(PoisonError::into_inner);
+        known.discovery.clone()
+    };
+    let found = discover(lake.lake(), before.as_deref()).await?;
     let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
     if let Some(snapshot) = &known.snapshot
         && known.discovery.as_deref() == Some(&found)

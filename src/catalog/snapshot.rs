@@ -84,6 +84,12 @@ impl Oids {
 }
 
 impl Snapshot {
+    /// How many relations there are.
+    pub fn n_relations(&self) -> usize {
+        let schemas = self.schemas.values();
+        schemas.map(|schema| schema.relations.len()).sum()
+    }
+
     /// The relation of this name: an exact match, else the only one that matches ignoring case.
     /// `may_see` says of which relations the asker may know.
     ///

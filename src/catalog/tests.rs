@@ -128,6 +128,36 @@ async fn the_inventory_has_columns_or_errors() {
 }
 
 #[tokio::test]
+async fn a_gateway_begins_with_what_the_one_before_it_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "s/t.csv");
+    let columns = async |catalog: &Catalog, patience| {
+        let snapshot = catalog.refresh().await.unwrap();
+        let oid = snapshot.schemas["s"].relations["t"].oid;
+        let inventory = catalog
+            .inventory(&snapshot, |_, _| Ok(None), patience)
+            .await;
+        let columns = inventory.columns(oid);
+        columns.map(|columns| columns.field(0).name().clone())
+    };
+    let first = catalog(folder.path()).await;
+    assert_eq!(columns(&first, Patience::None).await, None);
+    assert_eq!(columns(&first, Patience::Whole).await.as_deref(), Some("a"));
+    first.keep_inventory().await.unwrap();
+    std::fs::write(folder.path().join("s/t.csv"), "b\n1\n").unwrap();
+    let second = catalog(folder.path()).await;
+    assert_eq!(columns(&second, Patience::None).await.as_deref(), Some("a"));
+    assert_eq!(
+        columns(&second, Patience::Whole).await.as_deref(),
+        Some("b")
+    );
+    // What is damaged is as if there were none.
+    std::fs::write(folder.path().join("_state/inventory.json"), "{").unwrap();
+    let third = catalog(folder.path()).await;
+    assert_eq!(columns(&third, Patience::None).await, None);
+}
+
+#[tokio::test]
 async fn a_capture_tree_is_one_table() {
     check(
         &[

@@ -1,4 +1,4 @@
-//! Watches the views folder while the gateway serves.
+//! Watches the views folder while the gateway serves, and keeps what is known of tables in the state folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,7 @@ pub(super) async fn watch(engine: Arc<Engine>, catalog: Arc<Catalog>) {
             failures.extend(engine.prove_views().await.err());
             proven = Some(views);
         }
+        failures.extend(catalog.keep_inventory().await.err());
         said = report(&failures, &said);
     }
 }
@@ -40,7 +41,7 @@ pub(super) async fn watch(engine: Arc<Engine>, catalog: Arc<Catalog>) {
 fn report(failures: &[Error], said: &[String]) -> Vec<String> {
     let messages: Vec<String> = failures.iter().map(Error::to_string).collect();
     for message in messages.iter().filter(|message| !said.contains(message)) {
-        tracing::warn!("the views folder: {message}");
+        tracing::warn!("the views and state folders: {message}");
     }
     messages
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
+use serde::{Deserialize, Serialize};
 
 /// What a relation's rows were when a statement pinned it. Equal versions mean equal rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +69,7 @@ pub enum Told {
 }
 
 /// A table of the lake, as discovery found it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LakeTable {
     /// Below the lake's root, without a slash at either end.
     pub path: String,
@@ -84,7 +85,7 @@ impl LakeTable {
 }
 
 /// How the rows of a lake table lie in its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Layout {
     /// A folder with a `_delta_log`.
     Delta,
@@ -95,7 +96,7 @@ pub enum Layout {
 }
 
 /// How much a relation holds, as far as that is known without reading its rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Its rows; `None` where files of it don't say how many they hold.
     pub rows: Option<u64>,

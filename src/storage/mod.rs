@@ -9,9 +9,11 @@ mod document;
 mod folder;
 mod local;
 mod pinned;
+mod present;
 mod remote;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -35,6 +37,8 @@ pub struct Lake {
     pub url: Url,
     /// The URL as configured, without secrets: for messages.
     pub shown: String,
+    /// The root, if it is on disk.
+    root: Option<PathBuf>,
 }
 
 /// Opens the lake at `url`: a local path, or `file://`, `s3://`, `abfss://`, `az://`, `gs://`.
@@ -43,18 +47,23 @@ pub struct Lake {
 /// # Errors
 /// An unknown scheme, an unreadable or missing root, an option the store refuses.
 pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake> {
-    let (store, shown) = match remote_url(url)? {
-        Some(url) => (remote::open(&url, options).await?, without_secrets(&url)),
+    let (store, shown, root) = match remote_url(url)? {
+        Some(url) => (
+            remote::open(&url, options).await?,
+            without_secrets(&url),
+            None,
+        ),
         None => {
             let root = local::root(url)?;
             let shown = root.display().to_string();
-            (confined::local(&root)?, shown)
+            (confined::local(&root)?, shown, Some(root))
         }
     };
     Ok(Lake {
         store,
         url: synthetic_url(url, options)?,
         shown,
+        root,
     })
 }
 

@@ -13,6 +13,7 @@ mod granted;
 mod information_schema;
 mod keys;
 mod lakegate;
+mod last_rows;
 mod policies;
 mod relations;
 mod roles;
@@ -40,6 +41,7 @@ pub use table::field;
 
 use super::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
+use last_rows::LastRows;
 use table::Table;
 
 /// Schemas of the system's own relations. As in PostgreSQL, `pg_catalog` is searched first.
@@ -362,7 +364,8 @@ const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
     ),
 ];
 
-/// Those of [`PROJECTIONS`] that list the system's own relations too.
+/// Those of [`PROJECTIONS`] that list the system's own relations too. Their rows are made of nothing that is a session's
+/// own, but for its rights.
 const ALWAYS_WITH_ROWS: &[(&str, &str)] = &[
     ("pg_catalog", "pg_attribute"),
     ("pg_catalog", "pg_class"),
@@ -393,6 +396,7 @@ pub fn relations(builtin: &Arc<Builtin>) -> Vec<Arc<dyn SystemRelation>> {
                 columns: OnceLock::new(),
                 needs: projection.map_or(Needs::Snapshot, |(_, _, needs, _)| *needs),
                 fill: projection.map(|(.., fill)| *fill),
+                last: LastRows::default(),
             }) as Arc<dyn SystemRelation>
         })
         .collect()
@@ -407,6 +411,7 @@ struct Projection {
     columns: OnceLock<SchemaRef>,
     needs: Needs,
     fill: Option<Fill>,
+    last: LastRows,
 }
 
 impl SystemRelation for Projection {
@@ -435,6 +440,20 @@ impl SystemRelation for Projection {
     }
 
     fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
+        if !self.always_has_rows() {
+            return self.made(view, wanted);
+        }
+        if let Some(rows) = self.last.get(view, wanted) {
+            return Ok(rows);
+        }
+        let rows = self.made(view, wanted)?;
+        self.last.keep(view, wanted, &rows);
+        Ok(rows)
+    }
+}
+
+impl Projection {
+    fn made(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
         let mut table = Table::of(self.columns(), wanted);
         if let Some(fill) = self.fill {
             fill(&self.builtin, view, &mut table)?;
