@@ -30,6 +30,8 @@ pub struct Membership {
 pub struct RoleSetting {
     /// Whose sessions; `None` for all.
     pub role: Option<String>,
+    /// ALTER DATABASE, and ALTER ROLE ... IN DATABASE.
+    pub in_database: bool,
     /// The setting, in lower case.
     pub name: String,
     /// Its value, as SHOW would print it.
@@ -239,13 +241,15 @@ impl Authority {
         })
     }
 
-    /// The settings that a role's sessions begin with: those of all roles, then its own.
+    /// The settings that a role's sessions begin with, the stronger ones last: those of all roles, the database's,
+    /// its own, and its own in the database (`process_settings` in postinit.c).
     pub fn settings_of(&self, role: &str) -> impl Iterator<Item = &RoleSetting> {
-        let (for_all, own): (Vec<_>, Vec<_>) = self
-            .all_settings()
+        let settings = self.all_settings();
+        let mut settings: Vec<_> = settings
             .filter(|setting| setting.role.as_deref().is_none_or(|of| of == role))
-            .partition(|setting| setting.role.is_none());
-        for_all.into_iter().chain(own)
+            .collect();
+        settings.sort_by_key(|setting| (setting.role.is_some(), setting.in_database));
+        settings.into_iter()
     }
 
     /// A role, and every role that it is a member of by memberships of which `follows` is true, at

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 
 use super::merged::{self, has_others, is_named, merged_names, merging};
@@ -21,6 +21,7 @@ use super::scope::{
 };
 use super::system_columns;
 use super::travel::whole_row;
+use crate::engine::walk::walk_mut;
 use crate::error::{Error, Result};
 
 /// Ends a name that was made distinct; what follows is left out of the answer. No name in SQL
@@ -46,7 +47,7 @@ pub(super) fn bind(
         ctes: Vec::new(),
         scopes: Vec::new(),
     };
-    match query.visit(&mut binder) {
+    match walk_mut(query, &mut binder) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, Value,
-    ValueWithSpan, Visit, Visitor,
+    ValueWithSpan, Visitor,
 };
 
 use super::bind::TableColumns;
@@ -13,6 +13,7 @@ use super::output_name::fold;
 use super::rules::normalize::last_part;
 use super::scope::reference;
 use crate::catalog::sql::Lines;
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind};
 
 /// PostgreSQL's error for a query with such a column, with its place (`check_ungrouped_columns` in
@@ -28,7 +29,7 @@ pub(super) fn ungrouped(
         is_aggregate,
         lines,
     };
-    match query.visit(&mut selects) {
+    match walk(query, &mut selects) {
         ControlFlow::Break(error) => Some(error),
         ControlFlow::Continue(()) => None,
     }
@@ -70,7 +71,7 @@ impl Selects<'_> {
                 column: None,
                 has_aggregate: false,
             };
-            let _ = expression.visit(&mut found);
+            let _ = walk(expression, &mut found);
             found.has_aggregate
         };
         let is_grouped = !keys.is_empty() || select.having.is_some() || checked().any(aggregates);
@@ -87,7 +88,7 @@ impl Selects<'_> {
                 column: None,
                 has_aggregate: false,
             };
-            let _ = expression.visit(&mut found);
+            let _ = walk(expression, &mut found);
             found.column.and_then(|names| self.error(&names, select))
         })
     }

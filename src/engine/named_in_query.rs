@@ -7,8 +7,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::Statement as ParsedStatement;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectNamePart, Query, Select, Spanned, Statement as SqlStatement, TableFactor, Visit,
-    Visitor,
+    Expr, ObjectNamePart, Query, Select, Spanned, Statement as SqlStatement, TableFactor, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -17,6 +16,7 @@ use super::scope::reference;
 use super::travel::{behind_sign, unmarked};
 use super::{failure, parse};
 use crate::catalog::views::Reference;
+use crate::engine::walk::walk;
 use crate::error::Result;
 
 /// What a view's query reads, by its text.
@@ -45,7 +45,7 @@ pub(super) fn of_query(query: &Query) -> Result<Vec<TableReference>> {
     let (tables, _) = resolve_table_references(&statement, true)
         .map_err(|error| failure::from_datafusion(&error))?;
     let mut functions = Functions::default();
-    let _: ControlFlow<()> = query.visit(&mut functions);
+    let _: ControlFlow<()> = walk(query, &mut functions);
     Ok(tables
         .into_iter()
         .filter(|table| !functions.names.contains(table))
@@ -79,7 +79,7 @@ impl Visitor for Functions {
 
 /// Whether a query calls a function that `is_one` says it is, by its name without a schema.
 pub(super) fn calls_any(query: &Query, is_one: fn(&str) -> bool) -> bool {
-    query.visit(&mut Calls { is_one }).is_break()
+    walk(query, &mut Calls { is_one }).is_break()
 }
 
 /// Looks for calls of some functions.
@@ -107,7 +107,7 @@ pub fn stars_of(text: &str) -> Vec<usize> {
         return Vec::new();
     };
     let mut stars = Stars::default();
-    let _: ControlFlow<()> = query.visit(&mut stars);
+    let _: ControlFlow<()> = walk(&query, &mut stars);
     let places = stars.found.into_iter();
     places.map(|place| lines.position(place)).collect()
 }

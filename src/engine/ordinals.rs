@@ -4,10 +4,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit, Visitor,
+    Expr, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visitor,
 };
 
 use crate::catalog::sql::Lines;
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks the positions of a query whose wildcards are written out where they are known.
@@ -15,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// # Errors
 /// `InvalidColumnReference`: there is no such column.
 pub(super) fn check(query: &Query, lines: &Lines) -> Result<()> {
-    match query.visit(&mut Ordinals { lines }) {
+    match walk(query, &mut Ordinals { lines }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -6,9 +6,10 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
+use crate::engine::walk::walk_mut;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DataType, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, Subscript,
-    TimezoneInfo, TrimWhereField, VisitMut, VisitorMut,
+    TimezoneInfo, TrimWhereField, VisitorMut,
 };
 
 /// The name of a column that has none.
@@ -17,7 +18,7 @@ const UNNAMED: &str = "?column?";
 /// Gives every unnamed expression of every select list the name PostgreSQL gives it.
 pub(super) fn name_columns(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Namer);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Namer);
 }
 
 struct Namer;

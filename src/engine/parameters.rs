@@ -10,7 +10,7 @@ use datafusion::common::metadata::{FieldMetadata, ScalarAndMetadata};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, Query, TableFactor,
-    TableVersion, Value, ValueWithSpan, Visit, Visitor,
+    TableVersion, Value, ValueWithSpan, Visitor,
 };
 
 use super::Scene;
@@ -18,6 +18,7 @@ use super::failure;
 use super::plan;
 use super::rules::normalize::last_part;
 use super::type_planner::PostgresTypes;
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::SERIES_LIST;
 use crate::types::{self, PgType, TYPE_KEY, oid};
@@ -85,7 +86,7 @@ fn field(data_type: &DataType, pg_oid: u32) -> FieldRef {
 /// The type of every parameter of a statement. `declared` are OIDs; 0 is undeclared.
 pub(super) fn types(scene: &Scene<'_>, declared: &[u32]) -> Result<Vec<ParameterType>> {
     let mut found = Found::default();
-    let _: ControlFlow<()> = scene.query.visit(&mut found);
+    let _: ControlFlow<()> = walk(scene.query, &mut found);
     if found.number_max > NUMBER_MAX {
         let message = format!("there is no parameter ${}", found.number_max);
         return Err(Error::new(ErrorKind::UndefinedParameter, message));

@@ -14,7 +14,7 @@ use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visitor};
 use futures::future::try_join_all;
 
 use super::access::Policies;
@@ -30,6 +30,7 @@ use crate::catalog::sql::Lines;
 use crate::catalog::system::Builtin;
 use crate::catalog::views::View;
 use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, Wanted};
+use crate::engine::walk::walk;
 use crate::error::{Error, Result};
 use crate::functions::{self, SessionFacts};
 use crate::sources::{At, PinnedTable as PinnedRows, Size, Version};
@@ -371,7 +372,7 @@ pub(super) fn in_statement(
 /// Where a query first names a relation.
 fn position(query: &Query, name: &TableReference, lines: &Lines) -> Option<usize> {
     let mut finder = Finder { name };
-    match query.visit(&mut finder) {
+    match walk(query, &mut finder) {
         ControlFlow::Break(found) => Some(lines.position(found.span().start)),
         ControlFlow::Continue(()) => None,
     }

@@ -13,9 +13,7 @@ use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, cast,
 };
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
-use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, Query, Statement as SqlStatement, Visit, Visitor,
-};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement as SqlStatement, Visitor};
 use datafusion::sql::sqlparser::tokenizer::Location;
 
 use super::bind::{self, TableColumns};
@@ -36,6 +34,7 @@ use super::rules::{json_uses, kept_casts, kept_uses, ordered_subqueries, untyped
 use super::{Parameter, Scene, execute, protect, travel, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A statement planned over pinned relations.
@@ -334,7 +333,7 @@ fn view_columns(plan: &LogicalPlan, view: &View) -> Result<Vec<Expr>> {
 /// A function that nobody knows is its own error in PostgreSQL; the planner has one for all.
 fn known_functions(query: &Query, names: &Names<'_>, lines: &Lines) -> Result<()> {
     let mut unknown = UnknownFunction { names };
-    match query.visit(&mut unknown) {
+    match walk(query, &mut unknown) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break((name, start)) => {
             let error = failure::undefined_function(&name).at(lines.position(start));

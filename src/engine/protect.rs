@@ -14,7 +14,7 @@ use datafusion::common::{Column, TableReference};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 use datafusion::sql::sqlparser::ast::{
     Expr as SqlExpr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select,
-    SelectItem, SetExpr, Value, Visit, Visitor,
+    SelectItem, SetExpr, Value, Visitor,
 };
 
 use super::context::StatementContext;
@@ -22,6 +22,7 @@ use super::output_name::fold;
 use super::parse;
 use crate::auth::Protection;
 use crate::catalog::sql::{Lines, identifier};
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The relation that is protected, in the query that protects it. No name in SQL text holds it, for
@@ -206,7 +207,7 @@ pub(super) fn session_values(
     rights: impl FnOnce() -> String,
 ) -> BTreeMap<String, String> {
     let mut finder = SessionFunctions::default();
-    let _: ControlFlow<()> = query.visit(&mut finder);
+    let _: ControlFlow<()> = walk(query, &mut finder);
     let facts = &context.facts;
     let mut values = BTreeMap::new();
     let mut needs_rights = false;

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::output_name::fold;
 use super::rules::never_run::calls_aggregate;
+use crate::engine::walk::walk;
 use crate::error::{Construct, Error, ErrorKind, Result};
 
 /// Checks every recursive query of a statement.
@@ -18,7 +19,7 @@ use crate::error::{Construct, Error, ErrorKind, Result};
 /// # Errors
 /// One reads itself where none may.
 pub(super) fn check(query: &Query) -> Result<()> {
-    match query.visit(&mut Queries) {
+    match walk(query, &mut Queries) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -119,7 +120,7 @@ fn count(name: &str, of: &impl Visit) -> usize {
         n_hidden: 0,
         count: 0,
     };
-    let _: ControlFlow<()> = of.visit(&mut counter);
+    let _: ControlFlow<()> = walk(of, &mut counter);
     counter.count
 }
 

@@ -9,6 +9,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::Query;
 
 use super::access::{Access, Decision, Limit, Policies, Reader};
+use super::checked_keys::CHECK_KEYS;
 use super::context::StatementContext;
 use super::look_up::Found;
 use super::named_in_query::{calls_any, of_query};
@@ -136,7 +137,7 @@ pub(super) struct Resolver<'a> {
     functions_need: Needs,
     pub(super) tables: BTreeMap<TableKey, Target>,
     pub(super) as_they_are: BTreeSet<String>,
-    derived: Vec<Derived>,
+    pub(super) derived: Vec<Derived>,
     /// The views that are being resolved, each read by the one before it.
     pub(super) open: Vec<Arc<View>>,
     /// The protections that were resolved, by relation, reader and moment.
@@ -188,7 +189,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn references(
+    pub(super) fn references(
         &mut self,
         query: &Query,
         lines: &Lines,
@@ -203,6 +204,9 @@ impl<'a> Resolver<'a> {
         for name in of_query(query)?.into_iter().filter(|name| *name != own) {
             let version = said.get(&name);
             let meaning = match (version, version.and_then(function_of)) {
+                (_, Some((CHECK_KEYS, of))) => {
+                    self.check_keys(of, names).map(|meaning| (meaning, None))
+                }
                 (_, Some(call)) => self.told(call, names).map(|meaning| (meaning, None)),
                 (Some(said), None) => self
                     .clock

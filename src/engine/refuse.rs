@@ -5,12 +5,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, JoinOperator,
-    Query, Select, SelectItem, SetExpr, TableFactor, Visit, Visitor,
+    Query, Select, SelectItem, SetExpr, TableFactor, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::output_name::fold;
 use crate::catalog::sql::Lines;
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The error of a statement that would write, as `PreventCommandIfReadOnly` in utility.c words it.
@@ -56,7 +57,7 @@ pub(super) fn time_travel(lines: &Lines, tokens: &[TokenWithSpan]) -> Option<Err
 
 /// Checks a query for clauses that would be dropped or answered wrongly.
 pub(super) fn check(query: &Query) -> Result<()> {
-    match query.visit(&mut Refusal) {
+    match walk(query, &mut Refusal) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -14,6 +14,7 @@ use super::merged::merging;
 use super::output_name::fold;
 use super::scope::reference;
 use super::travel::unmarked;
+use crate::engine::walk::walk;
 
 pub(super) const TABLEOID: &str = "tableoid";
 
@@ -35,7 +36,7 @@ pub(super) fn are_named(tree: &impl Visit) -> bool {
             }
         }
     }
-    tree.visit(&mut Named).is_break()
+    walk(tree, &mut Named).is_break()
 }
 
 /// Gives each table of a FROM an alias, by which its columns are named from now on. `is_table` says

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::ast::{self, CastKind, Expr, Value, ValueWithSpan
 
 use super::parameters::type_of;
 use crate::catalog::sql::Lines;
+use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::input;
 use crate::functions::output::Style;
@@ -16,7 +17,7 @@ use crate::functions::output::Style;
 /// # Errors
 /// What PostgreSQL says of the first that is not of its type, with its place.
 pub(super) fn check(query: &impl Visit, lines: &Lines, style: &Style) -> Result<()> {
-    match query.visit(&mut TypedLiterals { lines, style }) {
+    match walk(query, &mut TypedLiterals { lines, style }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use super::access::{Access, Checks};
 use super::context::StatementContext;
+use super::renamed::renamed;
 use super::travel::Clock;
 use super::{Engine, Inner, Scene, judge_policy, parse, plan, session_state, travel};
 use crate::catalog::sql::{
@@ -153,6 +154,7 @@ impl Inner {
             search_path: &context.facts.search_path,
             database: &context.facts.database,
             actor: &context.facts.actor,
+            renamed,
         };
         let (draft, edited) = draft.define(definition, surroundings, references_of)?;
         if let Some(created) = &edited.created

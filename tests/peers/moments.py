@@ -7,7 +7,9 @@ import argparse
 import datetime as dt
 import itertools
 import os
+import subprocess
 import sys
+import urllib.parse
 from collections import Counter
 from pathlib import Path
 
@@ -54,6 +56,8 @@ BY_NAME = {
     "expression": "{t} version as of lower(upper('{m}'))",
     "quoted name": '{s}."{n}@{m}"',
 }
+
+RELATIONS = ("a", "p", "v", "vv")
 
 # What is asked: `{a}`, `{p}`, `{v}` and `{vv}` are relations at the moment.
 QUERIES = {
@@ -119,17 +123,35 @@ class Asking:
     def ask(self, connection, what: str, named, at: tuple[int, int], parameters=None) -> None:
         a, p = self.rows["a"][at[0]], self.rows["p"][at[1]]
         for kind, query in QUERIES.items():
-            sql = query.format(**{name: named(name) for name in ("a", "p", "v", "vv")})
-            self.n_asked += 1
-            try:
-                with connection.cursor() as cursor:
-                    found = Counter(cursor.execute(sql, parameters, prepare=parameters is not None).fetchall())
-            except psycopg.Error as error:
-                self.problems.append(f"{what}, {kind}: {sql}: {error.sqlstate} {error}")
-                connection.rollback()
-                continue
-            if found != truth(kind, a, p):
-                self.problems.append(f"{what}, {kind}: {sql}: {dict(found)}, not {dict(truth(kind, a, p))}")
+            sql = query.format(**{name: named(name) for name in RELATIONS})
+            expected = truth(kind, a, p)
+            self.check(f"{what}, {kind}: {sql}", connection, expected, lambda cursor: cursor.execute(
+                sql, parameters, prepare=parameters is not None))
+            if parameters is None:
+                texts = Counter({tuple(str(value) for value in row): n for row, n in expected.items()})
+                self.check(f"{what}, {kind}, COPY: {sql}", connection, texts, lambda cursor: copied(cursor, sql))
+
+    def check(self, what: str, connection, expected: Counter, run) -> None:
+        self.n_asked += 1
+        try:
+            with connection.cursor() as cursor:
+                found = Counter(run(cursor))
+        except psycopg.Error as error:
+            self.problems.append(f"{what}: {error.sqlstate} {error}")
+            connection.rollback()
+            return
+        if found != expected:
+            self.problems.append(f"{what}: {dict(found)}, not {dict(expected)}")
+
+
+def copied(cursor, sql: str) -> list[tuple]:
+    with cursor.copy(f"copy ({sql}) to stdout") as rows:
+        return list(rows.rows())
+
+
+def of_session(query: str) -> str:
+    """A query in a session that says the moment."""
+    return query.format(**{relation: f"h.{relation}" for relation in RELATIONS})
 
 
 def drivers(asking: Asking, host: str, port: str, at: dt.datetime, versions: tuple[int, int]) -> None:
@@ -146,7 +168,7 @@ def drivers(asking: Asking, host: str, port: str, at: dt.datetime, versions: tup
         for kind, query in QUERIES.items():
             connection = connect()
             cursor = connection.cursor()
-            cursor.execute(query.format(**{relation: f"h.{relation}" for relation in ("a", "p", "v", "vv")}))
+            cursor.execute(of_session(query))
             found = Counter(tuple(row) for row in cursor.fetchall())
             expected = truth(kind, asking.rows["a"][versions[0]], asking.rows["p"][versions[1]])
             asking.n_asked += 1
@@ -179,6 +201,52 @@ def catalog(asking: Asking, connect, lake: Path) -> None:
         asking.problems.append(f"snapshots are listed as {names} and {saved}")
 
 
+def jdbc(asking: Asking, host: str, port: str) -> None:
+    """PostgreSQL's JDBC driver sees the rows and the columns of that day."""
+    at = START + dt.timedelta(minutes=150)
+    database = urllib.parse.quote(f"lake@{at.strftime('%Y-%m-%d %H:%M:%S')}", safe="")
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar",
+               str(Path(__file__).parent / "AtMoment.java"), f"{host}:{port}", database, "h", "grown"]
+    queries = "".join(of_session(query) + "\n" for query in QUERIES.values())
+    came = subprocess.run(command, input=queries, capture_output=True, text=True)
+    *answers, columns = came.stdout.split("\n\n") if came.stdout else [""]
+    versions = versions_at(at)
+    for kind, answer in itertools.zip_longest(QUERIES, answers):
+        expected = truth(kind, asking.rows["a"][versions[0]], asking.rows["p"][versions[1]])
+        texts = Counter({tuple(str(value) for value in row): n for row, n in expected.items()})
+        found = Counter(tuple(line.split("\t")) for line in (answer or "").splitlines())
+        asking.n_asked += 1
+        if found != texts:
+            asking.problems.append(f"pgjdbc, {kind}: {dict(found)}, not {dict(texts)}: {came.stderr[-500:]}")
+    if columns.split() != ["c0", "c1"]:
+        asking.problems.append(f"pgjdbc lists the columns {columns.split()}: {came.stderr[-500:]}")
+
+
+def beginnings(asking: Asking, connect) -> None:
+    """Sessions that begin at a moment because their role, or the database, does. From here on there are roles."""
+    at = START + dt.timedelta(minutes=95)
+    named = versions_at(START + dt.timedelta(minutes=130))
+    plain = lambda name: f"h.{name}"
+    with connect() as connection:
+        connection.execute("create role t superuser login password 'moments'")
+    as_owner = lambda: connect(user="t", password="moments")
+    with as_owner() as connection:
+        connection.execute("create role auditor login password 'moments'")
+        connection.execute("grant usage on schema h to auditor")
+        connection.execute("grant select on all tables in schema h to auditor")
+    for change, versions in [
+        (f"alter role auditor set lakegate.as_of = '{at.isoformat()}'", versions_at(at)),
+        ("alter role auditor reset lakegate.as_of", (N_VERSIONS - 1, N_VERSIONS - 1)),
+        (f"alter database lake set lakegate.as_of = '{SNAPSHOT}'", named),
+        (f"alter role auditor in database lake set lakegate.as_of to '{at.isoformat()}'", versions_at(at)),
+        ("alter role auditor in database lake reset all", named),
+    ]:
+        with as_owner() as connection:
+            connection.execute(change)
+        with connect(user="auditor", password="moments") as connection:
+            asking.ask(connection, change, plain, versions)
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--make", type=Path)
@@ -187,8 +255,8 @@ def main() -> int:
     asking = Asking(make(given.make))
     host, port = given.gateway.split(":")
 
-    def connect(database="lake", **others):
-        return psycopg.connect(host=host, port=port, dbname=database, user="t", autocommit=True, **others)
+    def connect(database="lake", user="t", **others):
+        return psycopg.connect(host=host, port=port, dbname=database, user=user, autocommit=True, **others)
 
     def written(form: str, moment: str):
         return lambda name: form.format(t=f"h.{name}", s="h", n=name, m=moment)
@@ -230,6 +298,8 @@ def main() -> int:
             asking.ask(connection, f"options {at}", plain, versions)
     drivers(asking, host, port, instants[2], clamped(instants[2]))
     catalog(asking, connect, given.make)
+    jdbc(asking, host, port)
+    beginnings(asking, connect)
     for problem in asking.problems[:20]:
         print("ERROR", problem, file=sys.stderr)
     print(f"{asking.n_asked} asked, {len(asking.problems)} wrong")

@@ -16,8 +16,8 @@ use super::policy::{
     drop_policy, security_label,
 };
 use super::role::{
-    CreateRole, RoleSpec, SettingChange, alter_group, alter_role, create_role, drop_role,
-    role_spec, without_secret,
+    CreateRole, RoleSpec, SettingChange, SettingsOf, alter_database, alter_group, alter_role,
+    create_role, drop_role, role_spec, without_secret,
 };
 use super::snapshot::{CreateSnapshot, create_snapshot, drop_snapshot};
 use super::table::{alter_table, is_definition_of_table};
@@ -136,10 +136,10 @@ pub enum Definition {
         /// Its new name.
         to: String,
     },
-    /// ALTER ROLE ... SET and RESET.
+    /// ALTER ROLE ... SET and RESET, and those of ALTER DATABASE.
     AlterRoleSetting {
-        /// The role; `None` for ALL.
-        role: Option<RoleSpec>,
+        /// Whose sessions begin with it.
+        of: SettingsOf,
         /// What changes.
         change: SettingChange,
     },
@@ -241,6 +241,10 @@ impl Definition {
             Self::CreateSchema { .. } => "CREATE SCHEMA",
             Self::DropSchema { .. } => "DROP SCHEMA",
             Self::CreateRole(_) => "CREATE ROLE",
+            Self::AlterRoleSetting {
+                of: SettingsOf::Database(_),
+                ..
+            } => "ALTER DATABASE",
             Self::AlterRole { .. } | Self::RenameRole { .. } | Self::AlterRoleSetting { .. } => {
                 "ALTER ROLE"
             }
@@ -328,6 +332,7 @@ pub fn definition(
         () if cursor.skip_all(&["REASSIGN", "OWNED"]) => reassign_owned,
         () if cursor.skip_all(&["ALTER", "DEFAULT", "PRIVILEGES"]) => alter_defaults,
         () if cursor.skip_all(&["ALTER", "SCHEMA"]) => alter_schema,
+        () if cursor.skip_all(&["ALTER", "DATABASE"]) => alter_database,
         () if cursor.skip_all(&["DROP", "POLICY"]) => drop_policy,
         () if cursor.skip_all(&["SECURITY", "LABEL"]) => security_label,
         () if is_definition_of_table(&mut cursor) => alter_table,

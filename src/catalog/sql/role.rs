@@ -37,6 +37,15 @@ pub struct CreateRole {
     pub admins: Vec<RoleSpec>,
 }
 
+/// Whose sessions begin with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingsOf {
+    /// ALTER ROLE: those of a role, or of ALL; and the database behind IN DATABASE.
+    Role(Option<RoleSpec>, Option<String>),
+    /// ALTER DATABASE.
+    Database(String),
+}
+
 /// What ALTER ROLE ... SET and RESET do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingChange {
@@ -76,23 +85,16 @@ pub(super) fn alter_role(cursor: &mut Cursor<'_>) -> Result<Definition> {
         true => None,
         false => Some(role_spec(cursor)?),
     };
-    if cursor.peek().as_deref() == Some("IN") {
-        return Err(Error::unsupported("ALTER ROLE ... IN DATABASE"));
+    let database = match cursor.skip_all(&["IN", "DATABASE"]) {
+        true => Some(cursor.name()?),
+        false => None,
+    };
+    if let Some(change) = setting_change(cursor)? {
+        let of = SettingsOf::Role(role, database);
+        return Ok(Definition::AlterRoleSetting { of, change });
     }
-    if cursor.skip_any(&["SET"]) {
-        let (name, value) = setting_assignment(cursor)?;
-        let change = match value {
-            Some(value) => SettingChange::Set(name, value),
-            None => SettingChange::Reset(name),
-        };
-        return Ok(Definition::AlterRoleSetting { role, change });
-    }
-    if cursor.skip_any(&["RESET"]) {
-        let change = match cursor.skip_any(&["ALL"]) {
-            true => SettingChange::ResetAll,
-            false => SettingChange::Reset(setting_name(cursor)?),
-        };
-        return Ok(Definition::AlterRoleSetting { role, change });
+    if database.is_some() {
+        return Err(cursor.unexpected());
     }
     let Some(role) = role else {
         return Err(cursor.unexpected());
@@ -103,6 +105,33 @@ pub(super) fn alter_role(cursor: &mut Cursor<'_>) -> Result<Definition> {
     }
     let change = options(cursor, false)?.change;
     Ok(Definition::AlterRole { role, change })
+}
+
+/// ALTER DATABASE, behind these words.
+pub(super) fn alter_database(cursor: &mut Cursor<'_>) -> Result<Definition> {
+    let of = SettingsOf::Database(cursor.name()?);
+    match setting_change(cursor)? {
+        Some(change) => Ok(Definition::AlterRoleSetting { of, change }),
+        None => Err(Error::unsupported("ALTER DATABASE but for SET and RESET")),
+    }
+}
+
+/// SET and RESET, if that is what follows.
+fn setting_change(cursor: &mut Cursor<'_>) -> Result<Option<SettingChange>> {
+    if cursor.skip_any(&["SET"]) {
+        let (name, value) = setting_assignment(cursor)?;
+        return Ok(Some(match value {
+            Some(value) => SettingChange::Set(name, value),
+            None => SettingChange::Reset(name),
+        }));
+    }
+    if cursor.skip_any(&["RESET"]) {
+        return Ok(Some(match cursor.skip_any(&["ALL"]) {
+            true => SettingChange::ResetAll,
+            false => SettingChange::Reset(setting_name(cursor)?),
+        }));
+    }
+    Ok(None)
 }
 
 /// ALTER GROUP, behind these words: the old spelling of GRANT and REVOKE.

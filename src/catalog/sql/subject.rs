@@ -2,7 +2,7 @@
 
 use super::definition::{Commented, Definition, Name, Owned};
 use super::grant::GrantObjects;
-use super::role::RoleSpec;
+use super::role::{RoleSpec, SettingsOf};
 
 impl Definition {
     /// The objects it is about, as they were named.
@@ -15,9 +15,11 @@ impl Definition {
             Self::DropSchema { names, .. } => names.join(", "),
             Self::CreateRole(create) => create.name.clone(),
             Self::AlterRole { role: of, .. } | Self::RenameRole { role: of, .. } => role(of),
-            Self::AlterRoleSetting { role: of, .. } => {
-                of.as_ref().map_or_else(|| "all roles".to_owned(), role)
-            }
+            Self::AlterRoleSetting { of, .. } => match of {
+                SettingsOf::Role(Some(of), _) => role(of),
+                SettingsOf::Role(None, _) => "all roles".to_owned(),
+                SettingsOf::Database(name) => name.clone(),
+            },
             Self::DropRole { roles, .. }
             | Self::DropOwned { roles, .. }
             | Self::ReassignOwned { roles, .. } => listed(roles, role),

@@ -2,7 +2,7 @@
 
 use super::data::Builtin;
 use super::table::{Table, Value};
-use super::{OWNER_OID, SystemView};
+use super::{DATABASE_OID, OWNER_OID, SystemView};
 use crate::auth::{Actor, Authority, OWNER, PREDEFINED, Role, Until, predefined};
 use crate::catalog::snapshot::oid_of;
 use crate::error::Result;
@@ -113,12 +113,12 @@ fn valid_until(role: &Role) -> Option<String> {
     (role.valid_until != Until::Always).then(|| role.valid_until.to_string())
 }
 
-/// ALTER ROLE ... SET, as `setconfig` holds it.
-fn config_of(view: &SystemView, role: Option<&str>) -> Option<String> {
+/// ALTER ROLE ... SET, as `setconfig` holds it; in the database, or in all.
+fn config_of(view: &SystemView, role: Option<&str>, in_database: bool) -> Option<String> {
     let authority = &view.snapshot.views.authority;
     let settings = authority.all_settings();
     let own: Vec<String> = settings
-        .filter(|setting| setting.role.as_deref() == role)
+        .filter(|setting| setting.role.as_deref() == role && setting.in_database == in_database)
         .map(|setting| {
             let text = format!("{}={}", setting.name, setting.value);
             format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -150,7 +150,7 @@ pub(super) fn pg_authid(_: &Builtin, view: &SystemView, table: &mut Table) -> Re
 pub(super) fn pg_roles(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for Shown { role, oid } in shown(view) {
         let until = valid_until(&role);
-        let config = config_of(view, Some(&role.name));
+        let config = config_of(view, Some(&role.name), false);
         let own = [
             ("rolconnlimit", role.connections_max.into()),
             ("rolpassword", MASK.into()),
@@ -168,7 +168,7 @@ pub(super) fn pg_roles(_: &Builtin, view: &SystemView, table: &mut Table) -> Res
 pub(super) fn pg_user(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for Shown { role, oid } in shown(view).iter().filter(|shown| shown.role.can_login) {
         let until = valid_until(role);
-        let config = config_of(view, Some(&role.name));
+        let config = config_of(view, Some(&role.name), false);
         table.push(&[
             ("usename", role.name.as_str().into()),
             ("usesysid", (*oid).into()),
@@ -253,15 +253,17 @@ pub(super) fn pg_db_role_setting(_: &Builtin, view: &SystemView, table: &mut Tab
     let authority = &view.snapshot.views.authority;
     let roles = authority.roles.keys().map(|name| Some(name.as_str()));
     for role in roles.chain([Some(OWNER), None]) {
-        let Some(config) = config_of(view, role) else {
-            continue;
-        };
         let oid = role.and_then(|role| role_oid(authority, &view.actor, role));
-        table.push(&[
-            ("setdatabase", 0.into()),
-            ("setrole", oid.unwrap_or_default().into()),
-            ("setconfig", Value::Written(Some(&config))),
-        ])?;
+        for (in_database, database) in [(false, 0), (true, DATABASE_OID)] {
+            let Some(config) = config_of(view, role, in_database) else {
+                continue;
+            };
+            table.push(&[
+                ("setdatabase", database.into()),
+                ("setrole", oid.unwrap_or_default().into()),
+                ("setconfig", Value::Written(Some(&config))),
+            ])?;
+        }
     }
     Ok(())
 }

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 
 use super::file::{Piece, pieces};
 use super::look_up::Found;
-use super::names::{
-    create_statement, file_name, no_relation, no_view, not_a_view, path_of, shown, written,
-};
+use super::names::{create_statement, file_name, no_view, not_a_view, path_of, shown, written};
 use super::read::{full, schema_of};
-use super::{FullName, Views};
+use super::{FullName, Renamed, Views};
 use crate::auth::{Actor, Fact, Object};
-use crate::catalog::sql::{AlteredKind, Commented, CreateView, Definition, Name, identifier};
+use crate::catalog::sql::{Commented, CreateView, Definition, Name, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
@@ -27,6 +25,8 @@ pub struct Surroundings<'a> {
     pub database: &'a str,
     /// Who defines it.
     pub actor: &'a Actor,
+    /// A query's text with other names of what it reads.
+    pub renamed: Renamed,
 }
 
 /// The files after a statement.
@@ -142,9 +142,7 @@ impl Editor<'_> {
             Definition::CreateRole(create) => self.create_role(create),
             Definition::AlterRole { role, change } => self.alter_role(role, change),
             Definition::RenameRole { role, to } => self.rename_role(role, to),
-            Definition::AlterRoleSetting { role, change } => {
-                self.alter_role_setting(role.as_ref(), change)
-            }
+            Definition::AlterRoleSetting { of, change } => self.alter_setting(of, change),
             Definition::DropRole { roles, if_exists } => self.drop_roles(roles, *if_exists),
             Definition::GrantRole(grant) => self.grant_role(grant),
             Definition::GrantPrivilege(grant) => self.grant_privilege(grant),
@@ -258,74 +256,6 @@ impl Editor<'_> {
         self.change_facts(facts)
     }
 
-    /// What ALTER TABLE renames must be a view all the same: tables of the lake are not ours to name.
-    fn require_no_table(&self, kind: AlteredKind, name: &Name) -> Result<()> {
-        match (kind, self.look_up(name)?) {
-            (AlteredKind::Table, Some(Found::Other(_))) => {
-                let message = "cannot execute ALTER TABLE in a read-only transaction";
-                Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn rename_view(
-        &mut self,
-        name: &Name,
-        if_exists: bool,
-        renamed: impl FnOnce(&FullName) -> FullName,
-    ) -> Result<()> {
-        let old = match self.look_up(name)? {
-            Some(Found::View(old)) => old,
-            Some(Found::Other(other)) => return Err(not_a_view(&other.1)),
-            None if if_exists => {
-                self.skip("relation", name);
-                return Ok(());
-            }
-            None => return Err(no_relation(name)),
-        };
-        self.require_owns("view", &old)?;
-        let new = renamed(&old);
-        self.require_may_create_in(&new.0)?;
-        if self.find(&new.0, &new.1)?.is_some() {
-            let message = format!("relation \"{}\" already exists", new.1);
-            return Err(Error::new(ErrorKind::DuplicateTable, message));
-        }
-        let (path, piece) = self.piece_of(&old)?;
-        let Ok(Definition::CreateView(view)) = &piece.definition else {
-            return Err(no_view(name));
-        };
-        let statement = create_statement(&new, view);
-        self.replace(&path, piece.bytes, &statement);
-        self.each_comment(|on, schema| {
-            let on = match on {
-                Commented::View(of) if full(of, schema) == old => "view ".to_owned(),
-                Commented::Table(of) if full(of, schema) == old => "table ".to_owned(),
-                Commented::Column(of, column) if full(of, schema) == old => {
-                    return Some(format!("column {}.{}", shown(&new), identifier(column)));
-                }
-                _ => return None,
-            };
-            Some(on + &shown(&new))
-        });
-        self.rename_keys_of(&old, &new);
-        let (from, to) = (
-            Object::relation(&old.0, &old.1),
-            Object::relation(&new.0, &new.1),
-        );
-        let facts = self.facts_of_moved(&from, Some(&to));
-        self.change_facts(facts)?;
-        for reader in self.views.readers(&old) {
-            let notice = format!(
-                "view {} reads {} by its name, and does not follow it",
-                shown(&reader),
-                shown(&old)
-            );
-            self.edited.notices.push(notice);
-        }
-        Ok(())
-    }
-
     fn create_schema(&mut self, name: &str, if_not_exists: bool) -> Result<()> {
         if name.starts_with("pg_") || system::is_system_schema(name) {
             let message = format!("unacceptable schema name \"{name}\"");
@@ -393,7 +323,7 @@ impl Editor<'_> {
     }
 
     /// Where a view is defined. One that is defined twice cannot be changed by name.
-    fn piece_of(&self, name: &FullName) -> Result<(String, Piece)> {
+    pub(super) fn piece_of(&self, name: &FullName) -> Result<(String, Piece)> {
         let view = match self.views.views.get(name) {
             Some(Ok(view)) => view,
             Some(Err(error)) => return Err(error.clone()),

@@ -16,7 +16,7 @@ use crate::auth::{
     Authority, Fact, Mask, Membership, OWNER, Object, Policy, Role, RoleSetting, Roles,
 };
 use crate::catalog::sql::{
-    CreateRole, Definition, GrantRole, RoleSpec, SettingChange, identifier, literal,
+    CreateRole, Definition, GrantRole, RoleSpec, SettingChange, SettingsOf, identifier, literal,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -29,14 +29,19 @@ pub(super) fn facts_of(definition: &Definition, roles: &Roles) -> Option<Result<
         Definition::CreateRole(create) => Some(memberships_of_new(create, roles)),
         Definition::GrantRole(grant) if grant.is_grant => Some(memberships(grant, roles)),
         Definition::AlterRoleSetting {
-            role,
+            of,
             change: SettingChange::Set(name, value),
         } => {
-            let role = role.as_ref().map(named).transpose();
+            let (role, in_database) = match of {
+                SettingsOf::Role(role, database) => (role.as_ref(), database.is_some()),
+                SettingsOf::Database(_) => (None, true),
+            };
+            let role = role.map(named).transpose();
             Some(role.and_then(|role| {
                 require_understood(name, value)?;
                 Ok(vec![Fact::Setting(RoleSetting {
                     role,
+                    in_database,
                     name: name.clone(),
                     value: value.clone(),
                 })])
@@ -156,8 +161,13 @@ fn statement(fact: &Fact) -> String {
         Fact::Setting(setting) => {
             let role = setting.role.as_deref().map(identifier);
             let name: Vec<String> = setting.name.split('.').map(identifier).collect();
+            // As `grant ... on database`, whatever the gateway calls it.
+            let database = match setting.in_database {
+                true => " in database current",
+                false => "",
+            };
             format!(
-                "alter role {} set {} = {};",
+                "alter role {}{database} set {} = {};",
                 role.as_deref().unwrap_or("all"),
                 name.join("."),
                 literal(&setting.value)

@@ -15,6 +15,12 @@ pub(super) fn impossible(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidGrantOperation, message)
 }
 
+/// PostgreSQL's words for another database than the one there is.
+pub(super) fn no_database(name: &str) -> Error {
+    let message = format!("database \"{name}\" does not exist");
+    Error::new(ErrorKind::InvalidCatalogName, message)
+}
+
 impl Editor<'_> {
     pub(super) fn grant_privilege(&mut self, grant: &GrantPrivilege) -> Result<()> {
         self.require_roles()?;
@@ -74,8 +80,7 @@ impl Editor<'_> {
             GrantObjects::Databases(names) => {
                 for name in names {
                     if name != self.surroundings.database {
-                        let message = format!("database \"{name}\" does not exist");
-                        return Err(Error::new(ErrorKind::InvalidCatalogName, message));
+                        return Err(no_database(name));
                     }
                     objects.push(Object::Database);
                 }

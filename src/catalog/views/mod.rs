@@ -22,6 +22,7 @@ mod order;
 mod owners;
 mod policies;
 mod read;
+mod rename;
 mod revoke;
 mod roles;
 mod said;
@@ -56,6 +57,10 @@ pub type Reference = (Option<String>, String);
 /// Which relations a query reads, by its text. The room that plans queries gives it.
 pub type ReferencesOf = fn(&str) -> Result<Vec<Reference>>;
 
+/// The text of a query with the relations it reads called by other names; `None` if they can't be. The room
+/// that plans queries gives it.
+pub type Renamed = fn(&str, &dyn Fn(&Reference) -> Option<FullName>) -> Option<String>;
+
 /// A view as its file defines it.
 #[derive(Clone, Debug)]
 pub struct View {
@@ -78,6 +83,21 @@ pub struct View {
 }
 
 impl View {
+    /// What a function of this name answers, with the rights of whoever calls it: a query that stands in no
+    /// file.
+    pub fn of_function(schema: &str, name: &str, query: String) -> Self {
+        Self {
+            schema: schema.to_owned(),
+            name: name.to_owned(),
+            columns: Vec::new(),
+            security_invoker: true,
+            place: Place::new("", "", 1, &query),
+            query,
+            reads: Vec::new(),
+            description: None,
+        }
+    }
+
     /// Whether two definitions mean the same.
     pub fn is_same(&self, other: &Self) -> bool {
         self.query == other.query

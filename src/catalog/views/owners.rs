@@ -66,6 +66,14 @@ impl Editor<'_> {
         }
     }
 
+    /// Whether the database may be changed.
+    pub(super) fn require_owns_database(&self, name: &str) -> Result<()> {
+        match self.rights().own(&Object::Database) {
+            true => Ok(()),
+            false => Err(not_owner("database", name)),
+        }
+    }
+
     /// Whether a view or table may be changed.
     pub(super) fn require_owns(&self, kind: &str, name: &FullName) -> Result<()> {
         match self.rights().own(&Object::relation(&name.0, &name.1)) {

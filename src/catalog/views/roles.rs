@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::Views;
 use super::edit::Editor;
 use super::facts::{no_role, role_path};
+use super::grants::no_database;
 use crate::auth::{Fact, OWNER, Password, Role, RoleChange, RoleSetting, Until, predefined};
-use crate::catalog::sql::{CreateRole, RoleSpec, SettingChange, identifier, literal};
+use crate::catalog::sql::{CreateRole, RoleSpec, SettingChange, SettingsOf, identifier, literal};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The role that a file defines.
@@ -204,16 +205,24 @@ impl Editor<'_> {
         Ok(())
     }
 
-    /// As AlterRoleSet in user.c.
-    pub(super) fn alter_role_setting(
-        &mut self,
-        spec: Option<&RoleSpec>,
-        change: &SettingChange,
-    ) -> Result<()> {
+    /// As AlterRoleSet in user.c, and AlterDatabaseSet in dbcommands.c.
+    pub(super) fn alter_setting(&mut self, of: &SettingsOf, change: &SettingChange) -> Result<()> {
+        let (spec, database) = match of {
+            SettingsOf::Role(spec, database) => (spec.as_ref(), database.as_ref()),
+            SettingsOf::Database(name) => (None, Some(name)),
+        };
+        if let Some(name) = database
+            && name != self.surroundings.database
+        {
+            return Err(no_database(name));
+        }
+        let in_database = database.is_some();
         let role = spec
             .map(|spec| self.changed_role(spec, "alter"))
             .transpose()?;
-        if let Some(own) = self.own_rights() {
+        if let SettingsOf::Database(name) = of {
+            self.require_owns_database(name)?;
+        } else if let Some(own) = self.own_rights() {
             let Some(name) = &role else {
                 let detail = "Only roles with the SUPERUSER attribute may alter settings globally.";
                 return Err(denied("alter setting", detail));
@@ -231,7 +240,11 @@ impl Editor<'_> {
         self.require_roles()?;
         let mut facts = self.views.authority.facts.clone();
         facts.retain(|fact| match (fact, change) {
-            (Fact::Setting(setting), _) if setting.role != role => true,
+            (Fact::Setting(setting), _)
+                if (&setting.role, setting.in_database) != (&role, in_database) =>
+            {
+                true
+            }
             (Fact::Setting(_), SettingChange::ResetAll) => false,
             (Fact::Setting(setting), SettingChange::Set(name, _) | SettingChange::Reset(name)) => {
                 setting.name != *name
@@ -241,6 +254,7 @@ impl Editor<'_> {
         if let SettingChange::Set(name, value) = change {
             facts.insert(Fact::Setting(RoleSetting {
                 role,
+                in_database,
                 name: name.clone(),
                 value: value.clone(),
             }));

@@ -27,6 +27,18 @@ fn references_of(query: &str) -> Result<Vec<Reference>> {
     Ok(names.collect())
 }
 
+/// The same for the names behind FROM.
+fn renamed(query: &str, to: &dyn Fn(&Reference) -> Option<FullName>) -> Option<String> {
+    let reads = references_of(query).ok()?;
+    let (list, _) = query.split_once("from ")?;
+    let names = reads.into_iter().map(|reference| match to(&reference) {
+        Some((schema, name)) => format!("{schema}.{name} as {}", reference.1),
+        None => reference.1,
+    });
+    let names: Vec<String> = names.collect();
+    Some(format!("{list}from {}", names.join(", ")))
+}
+
 fn files(texts: &[(&str, &str)]) -> Files {
     let mut files = Files::default();
     for (path, text) in texts {
@@ -56,6 +68,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
         search_path: &["gold".to_owned()],
         database: "lake",
         actor: &Actor::open("ada"),
+        renamed,
     };
     let draft = Draft::new(views);
     let (draft, _) = draft.define(&definition, surroundings, references_of)?;
@@ -166,6 +179,18 @@ fn statements_change_their_own_text_and_nothing_else() {
         &one,
         "alter view a rename to \"C\"",
         "gold/a.sql: create view gold.\"C\" as\nselect 1;\ncomment on view gold.\"C\" is 'x';\ncomment on column gold.\"C\".b is 'y';\n",
+    );
+    let read = [
+        ("gold/a.sql", "create view a as select 1;\n"),
+        (
+            "gold/b.sql",
+            "-- It.\ncreate view b\n  as select x from a, c;\n",
+        ),
+    ];
+    check(
+        &read,
+        "alter view a rename to d",
+        "gold/a.sql: create view gold.d as\nselect 1;\n\n---\ngold/b.sql: -- It.\ncreate view b\n  as select x from gold.d as a, c;\n",
     );
     check(
         &one,

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query,
-    Select, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitMut,
-    VisitorMut, visit_expressions,
+    Select, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, VisitorMut,
+    visit_expressions,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -15,6 +15,7 @@ use super::normalize::{arguments, function, last_part};
 use super::ordinality;
 use super::rows_in_lists::list_of;
 use crate::engine::output_name::fold;
+use crate::engine::walk::walk_mut;
 use crate::error::{Error, Result};
 use crate::functions::json::{ELEMENTS, ROW_FUNCTIONS};
 use crate::functions::{FIELD_OF, ROW_LISTS, SERIES_LIST};
@@ -28,7 +29,7 @@ const VALUE: &str = "value";
 /// # Errors
 /// Arguments that the function does not take.
 pub(in crate::engine) fn as_subqueries(query: &mut Query) -> Result<()> {
-    match query.visit(&mut Rewriter) {
+    match walk_mut(query, &mut Rewriter) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

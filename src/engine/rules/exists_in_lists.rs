@@ -1,14 +1,14 @@
 //! `EXISTS` and `IN (SELECT ...)` in a select list and in an order, which DataFusion plans in WHERE alone:
 //! as whether the rows that there are count more than none, and whether one of them is equal.
 
+use crate::engine::walk::walk_mut;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CaseWhen, Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitMut,
-    VisitorMut,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, UnaryOperator, Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -22,7 +22,7 @@ const LISTED: &str = "\u{1}listed";
 /// Rewrites the select lists and orders of a query.
 pub(in crate::engine) fn as_counts(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Lists);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Lists);
 }
 
 struct Lists;
@@ -36,7 +36,7 @@ impl VisitorMut for Lists {
             && let OrderByKind::Expressions(keys) = &mut order_by.kind
         {
             for key in keys {
-                let _: ControlFlow<Infallible> = key.expr.visit(&mut InList { depth: 0 });
+                let _: ControlFlow<Infallible> = walk_mut(&mut key.expr, &mut InList { depth: 0 });
             }
         }
         ControlFlow::Continue(())
@@ -49,7 +49,7 @@ impl VisitorMut for Lists {
                 expr: expression, ..
             } = item
             {
-                let _: ControlFlow<Infallible> = expression.visit(&mut InList { depth: 0 });
+                let _: ControlFlow<Infallible> = walk_mut(expression, &mut InList { depth: 0 });
             }
         }
         ControlFlow::Continue(())
@@ -197,6 +197,7 @@ fn listed(value: &Expr, query: &Query) -> Option<Expr> {
 mod tests {
     use super::*;
     use crate::engine::rules::parsed;
+    use crate::engine::walk::walk_mut;
 
     fn check(text: &str, expected: &str) {
         let mut query = parsed(text);

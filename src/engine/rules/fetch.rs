@@ -4,17 +4,16 @@
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, LimitClause, Offset, Query, Value, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, LimitClause, Offset, Query, Value, VisitorMut};
 
 use super::normalize::call;
+use crate::engine::walk::walk_mut;
 use crate::functions::WITH_TIES;
 
 /// Rewrites every query in place.
 pub(in crate::engine) fn fetch_as_limits(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Fetches);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Fetches);
 }
 
 struct Fetches;

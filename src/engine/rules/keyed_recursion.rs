@@ -12,12 +12,13 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Expr, GroupByExpr, Ident, JoinOperator, Query, Select, SelectItem,
-    SetExpr, SetOperator, TableAliasColumnDef, TableFactor, VisitMut, VisitorMut,
+    SetExpr, SetOperator, TableAliasColumnDef, TableFactor, VisitorMut,
 };
 
 use super::never_run::calls_aggregate;
 use super::normalize::last_part;
 use crate::engine::output_name::fold;
+use crate::engine::walk::walk_mut;
 
 /// Begins the names of the keys; no name in SQL text holds a control character.
 const KEY: &str = "\u{1}key";
@@ -25,7 +26,7 @@ const KEY: &str = "\u{1}key";
 /// Rewrites the scalar subqueries of a query whose recursion begins at the outer row.
 pub(in crate::engine) fn carry_keys(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Rewriter);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Rewriter);
 }
 
 struct Rewriter;

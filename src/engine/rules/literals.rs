@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 
 use super::normalize::last_part;
+use crate::engine::walk::walk_mut;
 use crate::functions::SERIES_LIST;
 
 /// Functions whose result has the type of their arguments.
@@ -30,7 +31,7 @@ const TYPED_BY_ARGUMENTS: &[&str] = &[
 /// Rewrites `1` to `1::int4`.
 pub(in crate::engine) fn narrow(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Narrower);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Narrower);
 }
 
 struct Narrower;

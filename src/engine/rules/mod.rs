@@ -32,6 +32,7 @@ pub(in crate::engine) mod named_windows;
 pub(in crate::engine) mod never_run;
 pub(in crate::engine) mod normalize;
 mod null_aware_in;
+mod null_safe;
 mod numbers;
 mod numeric_literals;
 pub(in crate::engine) mod ordered_subqueries;
@@ -98,6 +99,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     let operators = Arc::new(interval_operators::IntervalOperators);
     FunctionRegistry::register_expr_planner(&mut state, operators).map_err(Error::internal)?;
     state.add_analyzer_rule(Arc::new(null_aware_in::NullAwareIn));
+    state.add_analyzer_rule(Arc::new(null_safe::NullSafe));
     state.add_analyzer_rule(Arc::new(correlated_scalar::CorrelatedScalar));
     state.add_analyzer_rule(Arc::new(unnesting::Unnesting));
     state.add_analyzer_rule(Arc::new(uncorrelated_scalar::UncorrelatedScalar));

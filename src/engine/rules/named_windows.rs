@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::engine::output_name::fold;
+use crate::engine::walk::walk_mut;
 use crate::error::{Construct, Error, ErrorKind, Result};
 
 /// Rewrites every select of a query.
@@ -17,7 +18,7 @@ use crate::error::{Construct, Error, ErrorKind, Result};
 /// # Errors
 /// A window that is not there, or that cannot be copied.
 pub(in crate::engine) fn write_out(query: &mut impl VisitMut) -> Result<()> {
-    match query.visit(&mut Selects) {
+    match walk_mut(query, &mut Selects) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -50,8 +51,8 @@ impl VisitorMut for Selects {
             }
         }
         let mut calls = Calls { windows };
-        select.projection.visit(&mut calls)?;
-        select.qualify.visit(&mut calls)
+        walk_mut(&mut select.projection, &mut calls)?;
+        walk_mut(&mut select.qualify, &mut calls)
     }
 }
 

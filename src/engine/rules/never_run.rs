@@ -10,16 +10,17 @@ use std::ops::ControlFlow;
 use datafusion::functions_aggregate::all_default_aggregate_functions;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CastKind, DataType, Expr, FunctionArguments, GroupByExpr, JoinOperator,
-    Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value, VisitorMut,
     visit_expressions,
 };
 
 use crate::catalog::system;
+use crate::engine::walk::walk_mut;
 
 /// Puts NULL in the places of the subqueries of a query that never run.
 pub(in crate::engine) fn drop_subqueries(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut NeverRun);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut NeverRun);
 }
 
 struct NeverRun;
@@ -33,9 +34,9 @@ impl VisitorMut for NeverRun {
         }
         // An aggregate over no rows is a row, for which the select list is evaluated.
         if !is_aggregated(select) {
-            let _ = select.projection.visit(&mut Nulls);
+            let _ = walk_mut(&mut select.projection, &mut Nulls);
         }
-        select.selection.visit(&mut Nulls)
+        walk_mut(&mut select.selection, &mut Nulls)
     }
 }
 
@@ -94,7 +95,7 @@ fn is_aggregated(select: &Select) -> bool {
 /// Aggregates inside of a subquery are the subquery's.
 pub(super) fn without_subqueries(expression: &Expr) -> Expr {
     let mut expression = expression.clone();
-    let _ = expression.visit(&mut Nulls);
+    let _ = walk_mut(&mut expression, &mut Nulls);
     expression
 }
 

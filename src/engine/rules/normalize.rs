@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
     ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut,
+    VisitorMut,
 };
 
 use super::calls::{
@@ -17,6 +17,7 @@ use super::{
     row_comparisons, subquery_array, untyped_arrays, values_casts,
 };
 use crate::engine::output_name::fold;
+use crate::engine::walk::walk_mut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::LIKE_ESCAPE;
 
@@ -25,7 +26,7 @@ use crate::functions::LIKE_ESCAPE;
 /// # Errors
 /// A spelling whose meaning would be lost.
 pub(in crate::engine) fn normalize(query: &mut Query) -> Result<()> {
-    match query.visit(&mut Normalizer) {
+    match walk_mut(query, &mut Normalizer) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -12,11 +12,12 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectName, Query,
     Select, SelectItem, TableAlias, TableAliasColumnDef, TableFactor, TableFunctionArgs,
-    TableWithJoins, VisitMut, VisitorMut, visit_expressions,
+    TableWithJoins, VisitorMut, visit_expressions,
 };
 
 use super::never_run::calls_aggregate;
 use super::normalize::{arguments, function, last_part};
+use crate::engine::walk::walk_mut;
 use crate::functions::{
     ANCESTORS_LIST, EXPANDED_LIST, MATCHES_LIST, PARTS_LIST, SERIES_LIST, SUBSCRIPTS_LIST,
 };
@@ -43,7 +44,7 @@ pub(super) fn list_of(function: &str) -> Option<&'static str> {
 /// Rewrites the select lists of a query.
 pub(in crate::engine) fn as_lists(query: &mut Query) {
     // The visitor cannot break: its Break type has no values.
-    let _: ControlFlow<Infallible> = query.visit(&mut Rewriter);
+    let _: ControlFlow<Infallible> = walk_mut(query, &mut Rewriter);
 }
 
 struct Rewriter;

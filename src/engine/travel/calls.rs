@@ -1,19 +1,21 @@
-//! The functions of schema `lakegate` in FROM that look at histories: `versions()`, a system relation;
-//! `history(t)`, `files(t)` and `schema_history(t)`, which are relations of their own; and `changes(t, from, to)` and
+//! The functions of schema `lakegate` in FROM: `versions()`, a system relation; `history(t)`, `files(t)`,
+//! `schema_history(t)` and `check_keys(t)`, which are relations of their own; and `changes(t, from, to)` and
 //! `diff(v, from, to, key)`, which are queries over one relation at two moments.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, ObjectName, ObjectNamePart, Query, TableFactor,
-    TableFunctionArgs, TableVersion, Value, VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, ObjectNamePart, Query,
+    Select, SelectItem, SetExpr, TableFactor, TableFunctionArgs, TableVersion, Value, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::rows::WHOLE_ROW;
 use crate::catalog::system::LAKEGATE;
+use crate::engine::checked_keys::CHECK_KEYS;
 use crate::engine::output_name::fold;
+use crate::engine::walk::walk_mut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::Told;
 
@@ -50,6 +52,63 @@ pub(super) enum Call {
     Query(Box<Query>),
     /// The system relation of its name.
     Relation,
+}
+
+/// The functions, by their names.
+const NAMES: &[&str] = &[
+    "changes",
+    CHECK_KEYS,
+    "diff",
+    "files",
+    "history",
+    "schema_history",
+    "versions",
+];
+
+/// Makes `SELECT lakegate.versions()`, and its kind, a query over what the function gives: all of its columns.
+pub(super) fn into_from(select: &mut Select) -> Result<()> {
+    let [SelectItem::UnnamedExpr(Expr::Function(called))] = select.projection.as_slice() else {
+        return Ok(());
+    };
+    let [
+        ObjectNamePart::Identifier(schema),
+        ObjectNamePart::Identifier(function),
+    ] = called.name.0.as_slice()
+    else {
+        return Ok(());
+    };
+    let is_one = fold(schema) == LAKEGATE && NAMES.contains(&fold(function).as_str());
+    let FunctionArguments::List(given) = &called.args else {
+        return Ok(());
+    };
+    if !is_one || !select.from.is_empty() {
+        return Ok(());
+    }
+    let mut over = parsed("SELECT * FROM f()")?;
+    let SetExpr::Select(over) = over.body.as_mut() else {
+        return Ok(());
+    };
+    for tables in &mut over.from {
+        if let TableFactor::Table { name, args, .. } = &mut tables.relation {
+            name.clone_from(&called.name);
+            let args = args.get_or_insert_with(|| TableFunctionArgs {
+                args: Vec::new(),
+                settings: None,
+            });
+            args.args.clone_from(&given.args);
+        }
+    }
+    select.projection = std::mem::take(&mut over.projection);
+    select.from = std::mem::take(&mut over.from);
+    Ok(())
+}
+
+fn parsed(text: &str) -> Result<Box<Query>> {
+    let dialect = PostgreSqlDialect {};
+    Parser::new(&dialect)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_query())
+        .map_err(Error::internal)
 }
 
 /// What is told by a function of this name.
@@ -93,7 +152,9 @@ pub(super) fn call(
     };
     match (function.as_str(), given.as_slice()) {
         ("versions", []) => Ok(Some(Call::Relation)),
-        (name, [of]) if told(name).is_some() => Ok(Some(Call::Told(Box::new(called(name, of))))),
+        (name, [of]) if told(name).is_some() || name == CHECK_KEYS => {
+            Ok(Some(Call::Told(Box::new(called(name, of)))))
+        }
         ("changes", [relation, from, to]) => {
             let query = compared(CHANGES, relation, (from, to), None, rename)?;
             Ok(Some(Call::Query(query)))
@@ -106,7 +167,7 @@ pub(super) fn call(
             let query = compared(DIFF, relation, (from, to), Some(key), rename)?;
             Ok(Some(Call::Query(query)))
         }
-        (name @ ("files" | "history" | "schema_history" | "changes" | "diff"), _) => {
+        (name @ (CHECK_KEYS | "files" | "history" | "schema_history" | "changes" | "diff"), _) => {
             let message = format!("function lakegate.{name} does not take these arguments");
             Err(Error::new(ErrorKind::UndefinedFunction, message))
         }
@@ -158,18 +219,14 @@ fn compared(
     let template = template
         .replace("key_of", &key)
         .replace("whole_row_of", &format!("\"{WHOLE_ROW}\""));
-    let dialect = PostgreSqlDialect {};
-    let mut query = Parser::new(&dialect)
-        .try_with_sql(&template)
-        .and_then(|mut parser| parser.parse_query())
-        .map_err(Error::internal)?;
+    let mut query = parsed(&template)?;
     let mut sides = Sides {
         relation,
         from,
         to,
         rename,
     };
-    let _: ControlFlow<()> = query.visit(&mut sides);
+    let _: ControlFlow<()> = walk_mut(&mut query, &mut sides);
     Ok(query)
 }
 
@@ -191,8 +248,13 @@ fn key_of(names: &str) -> Result<String> {
     })
 }
 
+/// The relation that is named by the argument of a function.
+pub(in crate::engine) fn argument(value: &Expr, what: &str) -> Result<ObjectName> {
+    named(&text_of(value, what)?)
+}
+
 /// A text that stands in the statement: what it names is looked up before anything is computed.
-pub(super) fn text_of(value: &Expr, what: &str) -> Result<String> {
+fn text_of(value: &Expr, what: &str) -> Result<String> {
     let plain = match value {
         Expr::Cast { expr, .. } => expr.as_ref(),
         other => other,
@@ -208,7 +270,7 @@ pub(super) fn text_of(value: &Expr, what: &str) -> Result<String> {
 }
 
 /// A name as SQL writes it.
-pub(super) fn named(text: &str) -> Result<ObjectName> {
+fn named(text: &str) -> Result<ObjectName> {
     let invalid = || {
         let message = format!("invalid name syntax: \"{text}\"");
         Error::new(ErrorKind::InvalidParameterValue, message)

@@ -11,7 +11,7 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr as PlannedExpr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::planner::{PlannerContext, SqlToRel};
-use datafusion::sql::sqlparser::ast::{Expr, TableVersion, Value, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, TableVersion, Value, Visitor};
 
 use super::Point;
 use crate::catalog::Catalog;
@@ -21,6 +21,7 @@ use crate::engine::context::StatementContext;
 use crate::engine::parameters::Parameter;
 use crate::engine::plan::{self, Plan};
 use crate::engine::planner_names::Names;
+use crate::engine::walk::walk;
 use crate::engine::{execute, failure, typed_literals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::output::Style;
@@ -331,6 +332,6 @@ fn highest_parameter(value: &Expr) -> usize {
         }
     }
     let mut finder = Finder::default();
-    let _: std::ops::ControlFlow<()> = value.visit(&mut finder);
+    let _: std::ops::ControlFlow<()> = walk(value, &mut finder);
     finder.0
 }

@@ -6,14 +6,15 @@ use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, TableAlias,
-    TableFactor, TableFunctionArgs, TableVersion, Visit, VisitMut, Visitor, VisitorMut, With,
+    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, ObjectNamePart, Query, Select,
+    TableAlias, TableFactor, TableFunctionArgs, TableVersion, Visitor, VisitorMut, With,
 };
 
 use super::calls;
 use super::spellings::{INSTANT, VERSION};
 use crate::engine::output_name::fold;
 use crate::engine::scope::reference;
+use crate::engine::walk::{walk, walk_mut};
 use crate::error::{Error, Result};
 
 /// Stands between a table's name and the number of its moment. No name in SQL text holds it.
@@ -26,7 +27,7 @@ const MARK: char = '\u{1}';
 /// `FeatureNotSupported`: a moment of what is no relation, or one that a query computes.
 pub(in crate::engine) fn mark(query: &mut Query) -> Result<()> {
     let mut marks = Marks::default();
-    match query.visit(&mut marks) {
+    match walk_mut(query, &mut marks) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -59,7 +60,7 @@ impl VisitorMut for Marks {
             if is_recursive {
                 self.in_sight.push(name.clone());
             }
-            VisitMut::visit(&mut cte.query, self)?;
+            walk_mut(&mut cte.query, self)?;
             if !is_recursive {
                 self.in_sight.push(name);
             }
@@ -74,6 +75,13 @@ impl VisitorMut for Marks {
             self.in_sight.truncate(n_before);
         }
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        match calls::into_from(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
@@ -203,7 +211,7 @@ fn has_query(value: &Expr) -> bool {
             ControlFlow::Break(())
         }
     }
-    value.visit(&mut Finder).is_break()
+    walk(value, &mut Finder).is_break()
 }
 
 /// Marks a name, and keeps what was written as the name of its columns.
@@ -237,7 +245,7 @@ pub(in crate::engine) fn unmarked(name: &TableReference) -> TableReference {
 /// What a query says of the moments of its tables, by their marked names.
 pub(in crate::engine) fn said(query: &Query) -> HashMap<TableReference, TableVersion> {
     let mut said = Said::default();
-    let _: ControlFlow<()> = query.visit(&mut said);
+    let _: ControlFlow<()> = walk(query, &mut said);
     said.found
 }
 

@@ -16,7 +16,7 @@ mod spellings;
 mod then;
 mod told;
 
-pub(super) use calls::function_of;
+pub(super) use calls::{argument, function_of};
 pub(super) use clock::Clock;
 pub(super) use mark::{mark, said, unmarked};
 pub(super) use past::Past;

@@ -75,7 +75,7 @@ impl Resolver<'_> {
         let Some(what) = calls::told(function) else {
             return Err(Error::unsupported("this function of histories"));
         };
-        let name = calls::named(&calls::text_of(given, "a table")?)?;
+        let name = calls::argument(given, "a table")?;
         let name = reference(&name).ok_or_else(|| Error::unsupported("a name of many parts"))?;
         let (found, point) = self.look_up_at(&name, None, names.path)?;
         let Found::Relation(relation) = found else {

@@ -50,6 +50,7 @@ tools!(
     sqlalchemy_1_4_inspection,
     jdbc_metadata,
     odbc_catalog,
+    pgcli,
     dbt,
     superset,
 );

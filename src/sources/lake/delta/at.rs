@@ -8,6 +8,7 @@ use deltalake_core::DeltaTable;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::history::{Enablement, History, Search};
 use super::log::Listing;
@@ -262,6 +263,28 @@ impl DeltaTables {
         let found = found.map_err(|cause| storage::error(path, cause))?;
         let bytes = found.bytes().await;
         bytes.map_err(|cause| storage::error(path, cause))
+    }
+
+    /// The actions of a commit, as much as `T` wants to know of them.
+    ///
+    /// # Errors
+    /// It cannot be read; `DataCorrupted`: a line of it is no action.
+    pub(super) async fn actions<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: u64,
+    ) -> Result<Vec<T>> {
+        let bytes = self.commit(path, version).await?;
+        let lines = bytes.split(|byte| *byte == b'\n');
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                serde_json::from_slice(line).map_err(|cause| {
+                    let message = format!("commit {version} of table \"{path}\" is damaged");
+                    Error::new(ErrorKind::DataCorrupted, message).with_cause(cause)
+                })
+            })
+            .collect()
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::at::Log;
 use super::{DeltaTables, refused};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::storage;
 
 /// How many commits are read at a time.
@@ -76,10 +76,10 @@ impl DeltaTables {
             .iter()
             .map(|(version, _)| *version)
             .collect();
-        let commits: BTreeMap<u64, bytes::Bytes> =
+        let commits: BTreeMap<u64, Vec<Action>> =
             stream::iter(versions)
                 .map(|version| async move {
-                    Ok::<_, Error>((version, self.commit(path, version).await?))
+                    Ok::<_, Error>((version, self.actions(path, version).await?))
                 })
                 .buffer_unordered(READS_MAX)
                 .try_collect()
@@ -88,25 +88,18 @@ impl DeltaTables {
         // Since when each file that is gone was there.
         let mut since: BTreeMap<String, u64> = BTreeMap::new();
         let mut lost = Lost::default();
-        for (version, bytes) in &commits {
-            for line in bytes
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.is_empty())
-            {
-                let action: Action = serde_json::from_slice(line).map_err(|cause| {
-                    let message = format!("commit {version} of table \"{path}\" is no JSON");
-                    Error::new(ErrorKind::DataCorrupted, message).with_cause(cause)
-                })?;
+        for (version, actions) in commits {
+            for action in actions {
                 if let Some(file) = action.remove.map(|file| decoded(&file.path))
                     && !present.contains(&file)
                 {
                     let first = since.remove(&file).unwrap_or(oldest);
-                    lost.spans.push((first, *version));
+                    lost.spans.push((first, version));
                 }
                 if let Some(file) = action.add.map(|file| decoded(&file.path))
                     && !present.contains(&file)
                 {
-                    since.entry(file).or_insert(*version);
+                    since.entry(file).or_insert(version);
                 }
             }
         }

@@ -230,7 +230,7 @@ impl DeltaTables {
         let enablement = self.enablement(path, log).await?;
         stream::iter(log.history.times())
             .map(|(version, written)| async move {
-                let bytes = self.commit(path, version).await?;
+                let actions: Vec<Action> = self.actions(path, version).await?;
                 let millis = match enablement {
                     Some(own) if version >= own.version => {
                         self.own_time(path, log, version).await?
@@ -243,14 +243,7 @@ impl DeltaTables {
                     info: CommitInfo::default(),
                     metadata: None,
                 };
-                for line in bytes
-                    .split(|byte| *byte == b'\n')
-                    .filter(|line| !line.is_empty())
-                {
-                    let action: Action = serde_json::from_slice(line).map_err(|cause| {
-                        let message = format!("commit {version} of table \"{path}\" is damaged");
-                        Error::new(ErrorKind::DataCorrupted, message).with_cause(cause)
-                    })?;
+                for action in actions {
                     commit.info = action.commit_info.unwrap_or(commit.info);
                     commit.metadata = action.metadata.or(commit.metadata);
                 }
