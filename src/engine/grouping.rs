@@ -4,14 +4,14 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, Value,
-    ValueWithSpan, Visitor,
+    Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableFactor, Value, ValueWithSpan, Visitor,
 };
 
 use super::bind::TableColumns;
 use super::output_name::fold;
 use super::rules::normalize::last_part;
-use super::scope::reference;
+use super::scope::{given_names, reference};
 use crate::catalog::sql::Lines;
 use crate::engine::walk::walk;
 use crate::error::{Error, ErrorKind};
@@ -48,20 +48,44 @@ impl Visitor for Selects<'_> {
         let SetExpr::Select(select) = query.body.as_ref() else {
             return ControlFlow::Continue(());
         };
-        match self.in_select(select) {
+        match self.in_select(select, &sorted_by(query, select)) {
             Some(error) => ControlFlow::Break(error),
             None => ControlFlow::Continue(()),
         }
     }
 }
 
+/// The expressions of ORDER BY that are no name of the select list and no number of a place in it.
+fn sorted_by<'a>(query: &'a Query, select: &Select) -> Vec<&'a Expr> {
+    let Some(OrderBy {
+        kind: OrderByKind::Expressions(sorted),
+        ..
+    }) = &query.order_by
+    else {
+        return Vec::new();
+    };
+    let given = given_names(select);
+    let is_computed = |expression: &&Expr| match expression {
+        Expr::Identifier(name) => !given.contains(&fold(name)),
+        Expr::Value(_) => false,
+        _ => true,
+    };
+    let sorted = sorted.iter().map(|by| &by.expr);
+    sorted.filter(is_computed).collect()
+}
+
 impl Selects<'_> {
-    fn in_select(&self, select: &Select) -> Option<Error> {
+    /// `sorted_by` is what ORDER BY computes of the FROM.
+    fn in_select(&self, select: &Select, sorted_by: &[&Expr]) -> Option<Error> {
         let GroupByExpr::Expressions(keys, modifiers) = &select.group_by else {
             return None;
         };
         let shown: Vec<&Expr> = select.projection.iter().filter_map(expression_of).collect();
-        let checked = || shown.iter().copied().chain(&select.having);
+        let sorted_by = sorted_by.iter().copied();
+        let checked = || {
+            let shown = shown.iter().copied().chain(&select.having);
+            shown.chain(sorted_by.clone())
+        };
         let aggregates = |expression: &Expr| {
             let mut found = Ungrouped {
                 is_aggregate: self.is_aggregate,

@@ -11,7 +11,7 @@ use super::copy::{self, Copy};
 use super::lock;
 use super::rules::{
     elements, exists_in_lists, fetch, interval_literals, keyed_recursion, literals, named_windows,
-    never_run, normalize, rows_in_lists,
+    never_run, normalize, rows_in_lists, subquery_names,
 };
 use super::statement::{Statement, StatementKind};
 use super::{explain, named, numerals, output_name, recursion, refuse, session_command, travel};
@@ -374,6 +374,7 @@ pub(super) fn is_keyword(token: &Token, keyword: &str) -> bool {
 pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
     travel::mark(&mut query)?;
     output_name::name_columns(&mut query);
+    subquery_names::make_distinct(&mut query);
     never_run::drop_subqueries(&mut query);
     rows_in_lists::as_lists(&mut query);
     exists_in_lists::as_counts(&mut query);

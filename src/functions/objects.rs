@@ -201,7 +201,7 @@ fn expression() -> Arc<ScalarUDF> {
 
 /// Definitions of what Lakegate has none of: no such object has an OID.
 fn absent() -> Vec<Arc<ScalarUDF>> {
-    let absent: [(&str, &[Argument], usize); 10] = [
+    let absent: [(&str, &[Argument], usize); 9] = [
         ("pg_describe_object", &[OID, OID, INT4], 0),
         ("pg_get_partkeydef", &[OID], 0),
         ("pg_get_ruledef", &[OID, BOOL], 1),
@@ -211,7 +211,6 @@ fn absent() -> Vec<Arc<ScalarUDF>> {
         ("pg_get_functiondef", &[OID], 0),
         ("pg_get_function_sqlbody", &[OID], 0),
         ("pg_get_serial_sequence", &[TEXT, TEXT], 0),
-        ("pg_tablespace_location", &[OID], 0),
     ];
     let absent = absent.into_iter().map(|(name, arguments, optional)| {
         let none = |_: &[ScalarValue]| Ok(ScalarValue::Utf8(None));
@@ -220,6 +219,9 @@ fn absent() -> Vec<Arc<ScalarUDF>> {
             .udf()
     });
     let mut functions: Vec<_> = absent.collect();
+    // The tablespaces that there are lie where the server's own files do.
+    let nowhere = |_: &[ScalarValue]| Ok(ScalarValue::from(""));
+    functions.push(Scalar::new("pg_tablespace_location", &[OID], oid::TEXT, nowhere).udf());
     let empty = ScalarValue::new_list_nullable(&[], &DataType::UInt32);
     let none = move |_: &[ScalarValue]| Ok(ScalarValue::List(Arc::clone(&empty)));
     functions.push(Scalar::new(ANCESTORS_LIST, &[Argument::Object], OIDS, none).udf());

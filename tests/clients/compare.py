@@ -36,6 +36,7 @@ PROGRAMS = {
     "jdbc": [*JAVA, HERE / "WithJdbc.java"],
     "jdbc_metadata": [*JAVA, HERE / "JdbcMetadata.java", "extended"],
     "odbc_catalog": [sys.executable, HERE / "with_odbc_catalog.py"],
+    "pgcli": [sys.executable, HERE / "with_pgcli.py"],
     "dbt": [ROOT / ".tools/dbt/bin/python", HERE / "with_dbt.py"],
     "superset": [ROOT / ".tools/superset/bin/python", "-W", "ignore", HERE / "with_superset.py"],
     "sqlalchemy_inspection": [sys.executable, HERE / "with_sqlalchemy_inspection.py", "psycopg"],

@@ -42,6 +42,7 @@ pub(in crate::engine) mod rows_in_lists;
 mod schemas;
 mod single_value;
 mod subquery_array;
+pub(super) mod subquery_names;
 mod subscripts;
 mod text_arguments;
 mod uncorrelated_scalar;
