@@ -34,8 +34,7 @@ fn every_query_is_told_of_as_it_ended() {
     wire.query("set application_name = 'tiles'")
         .expect("it is set");
     let tile = "select id from s.t where id > 3";
-    let columns =
-        "session_user, role, application_name, rows, versions, cache, sqlstate, scanned_bytes > 0";
+    let columns = "user_name, role_name, application_name, rows, versions, cache, sqlstate, scanned_bytes > 0";
     for expected in [
         "postgres | postgres | tiles | 6 | s.t v0 | miss | 00000 | t",
         "postgres | postgres | tiles | 6 | s.t v0 | result hit | 00000 | f",
@@ -98,7 +97,7 @@ fn others_see_that_and_not_what_was_asked() {
     }
     let of_ada = "select query || coalesce(versions, '-') || coalesce(rows::text, '-') \
          || coalesce(sqlstate, '-') from lakegate.queries \
-         where session_user = 'ada' order by started_at limit 1";
+         where user_name = 'ada' order by started_at limit 1";
     for (role, expected) in [
         ("ada", "select id from s.t where id = 7s.t v0100000"),
         ("monitor", "select id from s.t where id = 7s.t v0100000"),
@@ -112,7 +111,7 @@ fn others_see_that_and_not_what_was_asked() {
         );
         // Its own are its own.
         let own = "select count(*) from lakegate.queries \
-             where session_user = current_user and query like 'select query%'";
+             where user_name = current_user and query like 'select query%'";
         assert_eq!(session.query(own).expect("it is told"), ["1"], "{role}");
     }
 }

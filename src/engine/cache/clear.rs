@@ -16,7 +16,7 @@ use super::relation::{DESCRIPTIONS, RESULTS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Its name, without the schema that it is called with.
-const NAME: &str = "clear_cache";
+pub(in crate::engine) const NAME: &str = "clear_cache";
 
 /// The function, for who may, or may not, do everything. It gives how many entries were forgotten.
 pub(in crate::engine) fn function(results: &Arc<Results>, may_everything: bool) -> Arc<ScalarUDF> {

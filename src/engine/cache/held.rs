@@ -33,7 +33,7 @@ pub(in crate::engine) struct Held {
     pub(super) scanned: u64,
     /// Until when it is right; `None` for ever.
     pub(super) until: Option<DateTime<Utc>>,
-    n_hits: AtomicU64,
+    pub(super) n_hits: AtomicU64,
 }
 
 /// What is known of an answer beside its rows.

@@ -28,7 +28,7 @@ use chrono::Utc;
 use moka::sync::Cache;
 
 pub(super) use canonical::Canonical;
-pub(super) use clear::function as clear_cache;
+pub(super) use clear::{NAME as CLEAR_CACHE, function as clear_cache};
 pub(super) use descriptions::Descriptions;
 pub(super) use held::{Facts, Held};
 pub(super) use key::CacheKey;
