@@ -1,8 +1,8 @@
 //! Answers that are kept: right at every moment, shared by those who may, computed once, and within bounds.
 
-use std::fs;
+use std::fs::{self, File};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 
@@ -96,7 +96,13 @@ fn the_same_is_computed_once_however_it_is_asked() {
 #[test]
 fn what_may_change_is_computed_each_time() {
     let (lake, gateway) = place(10, &[]);
-    fs::write(lake.path().join("s/young.csv"), "id\n1\n").expect("it can be written");
+    let young = lake.path().join("s/young.csv");
+    fs::write(&young, "id\n1\n").expect("it can be written");
+    // It stays young for as long as the test may take.
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let dated = File::options().append(true).open(young);
+    let dated = dated.and_then(|file| file.set_modified(later));
+    dated.expect("the file can be dated");
     let mut wire = gateway.connect();
     wire.query("create view s.v as select id, now() as seen from s.t")
         .expect("it is made");
@@ -130,6 +136,10 @@ fn what_may_change_is_computed_each_time() {
             "select id from s.young",
             "reads s.young, whose files have just changed",
         ),
+        (
+            "select id from s.t, generate_series(1, 2) as g",
+            "reads the rows of generate_series()",
+        ),
         ("select 1 + 1", "reads no table"),
     ] {
         for _ in 0..2 {
@@ -155,6 +165,22 @@ fn what_may_change_is_computed_each_time() {
         told(&mut wire, plain),
         "miss (lakegate.result_cache is off)"
     );
+}
+
+// A table that was dropped and made anew for the second time was read as it was made for the first.
+#[test]
+fn a_table_that_is_made_anew_is_another() {
+    let (lake, gateway) = place(10, &[]);
+    let folder = lake.path().join("s/t");
+    let mut wire = gateway.connect();
+    for n_rows in [3, 4, 5] {
+        fs::remove_dir_all(&folder).expect("the table can be dropped");
+        write_table(&folder, &["word"], &[rows(n_rows)]);
+        assert_eq!(wire.value("select count(*) from s.t"), n_rows.to_string());
+        write_version(&folder, &["word"], 1, &rows(n_rows + 10));
+        let later = (n_rows + 10).to_string();
+        assert_eq!(wire.value("select count(*) from s.t"), later);
+    }
 }
 
 #[test]
@@ -246,7 +272,10 @@ fn what_nobody_waits_for_ends() {
     let mut wire = gateway.connect();
     let mut askers: Vec<Wire> = (0..2).map(|_| gateway.connect()).collect();
     for asker in &mut askers {
-        asker.send_query(&SLOW.replace("from s.t where id < 10", "from s.t, s.t as other"));
+        asker.send_query(&SLOW.replace(
+            "(select id from s.t where id < 10) as c",
+            "s.t as c, s.t as d",
+        ));
     }
     wait_until_asked(&mut wire, 2);
     for asker in &mut askers {

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use datafusion::common::Result as DataFusionResult;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result as DataFusionResult, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, Volatility};
 
@@ -81,8 +81,10 @@ impl Lasts<'_> {
             node.apply_expressions(|expression| {
                 expression.apply(|inner| Ok(found.go_on(self.expression(inner, found.has_day))))
             })?;
-            if let LogicalPlan::TableScan(scan) = node {
-                self.scan(scan, found)?;
+            match node {
+                LogicalPlan::TableScan(scan) => self.scan(scan, found)?,
+                LogicalPlan::SubqueryAlias(alias) => found.names(&alias.alias),
+                _ => {}
             }
             Ok(match found.reason {
                 Some(_) => TreeNodeRecursion::Stop,
@@ -130,11 +132,7 @@ impl Lasts<'_> {
     }
 
     fn scan(&self, scan: &TableScan, found: &mut Found) -> DataFusionResult<()> {
-        if is_of_function(&scan.table_name) {
-            let function = Reason::TableFunction(scan.table_name.table().to_owned());
-            found.reason.get_or_insert(function);
-            return Ok(());
-        }
+        found.names(&scan.table_name);
         if let Some(below) = scan.source.get_logical_plan() {
             self.walk(&below, found)?;
         }
@@ -163,6 +161,15 @@ enum Step {
 }
 
 impl Found {
+    /// Rows that are called so. What a function in FROM was given is computed when it is planned, and
+    /// no longer tells what it was computed of.
+    fn names(&mut self, name: &TableReference) {
+        if is_of_function(name) {
+            let function = Reason::TableFunction(name.table().to_owned());
+            self.reason.get_or_insert(function);
+        }
+    }
+
     fn go_on(&mut self, step: Step) -> TreeNodeRecursion {
         match step {
             Step::Lasts { has_day } => {

@@ -61,6 +61,11 @@ impl Listing {
         Ok(Self { entries })
     }
 
+    /// Whether it lists nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The oldest version it lists.
     pub(super) fn first(&self) -> Option<u64> {
         self.entries.iter().map(|entry| entry.version).min()

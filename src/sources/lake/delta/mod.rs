@@ -120,6 +120,12 @@ impl DeltaTables {
     ) -> Result<Arc<Loaded>> {
         // A log that still has the version that we know, as we know it, only grew.
         let base = listing.continues(&known.listing).then_some(known);
+        // A table that was made anew may not have come as far as the one that is known: what is listed
+        // behind its end tells no two such tables apart.
+        let listing = match listing.is_empty() {
+            true => Listing::read(&self.lake.store, path, 0).await?,
+            false => listing,
+        };
         let key = (path.to_owned(), listing);
         let loaded = self
             .loads
