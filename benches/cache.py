@@ -3,7 +3,7 @@
 
     benches/cache.py --program target/demo/lakegate [--scale 1] [--rounds 200] [--seconds 10]
 
-The lake is TPC-H's lineitem, orders and customer as DuckDB makes them, of the scale; lineitem is a Delta table, the others are
+The lake is TPC-H's lineitem, orders and customer of the scale, made by tpchgen-cli; lineitem is a Delta table, the others are
 folders of Parquet. Each of the twelve is asked over one connection in turns with `select 1`, and the medians are compared; then
 32 connections ask them all at once, for answers a second and the 99th percentile. PostgreSQL (LAKEGATE_TEST_POSTGRES, under
 scripts/with_servers) has the same tables and its own shared buffers, DuckDB reads the same files in this process: both
@@ -22,6 +22,8 @@ from pathlib import Path
 
 import duckdb
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import write_deltalake
 
 # A hit, by how many times `select 1` of the same connection; the 99th percentile of 32; hits a second of 32.
@@ -47,17 +49,22 @@ TILES = [
     "select l_shipinstruct, avg(l_quantity), max(l_extendedprice) from {s}lineitem group by l_shipinstruct order by 1",
 ]
 TABLES = ["lineitem", "orders", "customer"]
+# Where files lie that the Delta table is made of: names that begin so are not looked at.
+HIDDEN = "_source"
 
 
 def make(lake: Path, scale: float) -> None:
     schema = lake / "tpch"
     schema.mkdir(parents=True)
-    database = duckdb.connect()
-    database.execute(f"install tpch; load tpch; call dbgen(sf={scale})")
-    write_deltalake(schema / "lineitem", database.execute("select * from lineitem").to_arrow_table())
-    for table in TABLES[1:]:
-        (schema / table).mkdir()
-        database.execute(f"copy {table} to '{schema / table}/part.parquet' (format parquet)")
+    program = Path(sys.executable).with_name("tpchgen-cli")
+    for table in TABLES:
+        folder = schema / table if table != "lineitem" else lake / HIDDEN
+        command = [program, "parquet", "-s", str(scale), f"--tables={table}", f"--output-dir={folder}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    rows = pq.read_table(lake / HIDDEN / "lineitem.parquet")
+    # As writers of Delta tables have them: without the numbers that Parquet gives to columns.
+    rows = rows.cast(pa.schema([field.remove_metadata() for field in rows.schema]))
+    write_deltalake(schema / "lineitem", rows)
     # Answers of files that have just changed are not kept.
     time.sleep(3)
 
@@ -140,13 +147,17 @@ def together(place: dict, tiles: list[str], seconds: float) -> tuple[float, floa
         return len(times) * len(tiles) / seconds, times[len(times) // 2], times[len(times) * 99 // 100]
 
 
+def files_of(lake: Path, table: str) -> str:
+    """The files of a table's rows, for DuckDB: those of the Delta table are all of its one version."""
+    return f"read_parquet('{lake}/tpch/{table}/*.parquet')"
+
+
 def load_postgres(place: dict, lake: Path) -> None:
     database = duckdb.connect()
-    database.execute("install delta; load delta")
     types = {"BIGINT": "bigint", "INTEGER": "integer", "DATE": "date", "VARCHAR": "text"}
     with psycopg.connect(**place, autocommit=True) as connection:
         for table in TABLES:
-            source = f"delta_scan('{lake}/tpch/{table}')" if table == "lineitem" else f"'{lake}/tpch/{table}/*.parquet'"
+            source = files_of(lake, table)
             columns = database.execute(f"describe select * from {source}").fetchall()
             columns = ", ".join(f"{name} {types.get(kind, kind.lower())}" for name, kind, *_ in columns)
             connection.execute(f"drop table if exists {table}; create table {table} ({columns})")
@@ -160,9 +171,8 @@ def load_postgres(place: dict, lake: Path) -> None:
 
 def duckdb_times(lake: Path, n_rounds: int) -> float:
     database = duckdb.connect()
-    database.execute("install delta; load delta")
     for table in TABLES:
-        source = f"delta_scan('{lake}/tpch/{table}')" if table == "lineitem" else f"read_parquet('{lake}/tpch/{table}/*.parquet')"
+        source = files_of(lake, table)
         database.execute(f"create view {table} as select * from {source}")
     tiles = [sql.format(s="") for sql in TILES]
     times = [milliseconds(lambda sql=sql: database.execute(sql).fetchall()) for _ in range(n_rounds) for sql in tiles]
