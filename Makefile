@@ -40,13 +40,14 @@ soak: tools ## A million broken messages, then MINUTES of clients that misbehave
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 
-bench: tools ## Start, logins, large catalogs, idle memory and pulling a table, in turns with peers.
+bench: tools ## Start, logins, large catalogs, idle memory, pulling a table and repeated questions, in turns with peers.
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/catalog.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/connect.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/pull.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	scripts/with_servers $(PYTHON) benches/cache.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
 tools:
 	@scripts/install_test_tools

@@ -79,6 +79,10 @@ pub struct EngineArguments {
     #[arg(long, env = "LAKEGATE_MEMORY_MIB", value_name = "MIB")]
     pub memory_mib: Option<usize>,
 
+    /// Memory for the answers of statements, kept while what they read does not change, in MiB; 0 keeps none [default: 10 % of what the machine has]
+    #[arg(long, env = "LAKEGATE_CACHE_MIB", value_name = "MIB")]
+    pub cache_mib: Option<usize>,
+
     /// The log: error, warn, info, debug, or a filter like lakegate=debug
     #[arg(
         long,
@@ -265,6 +269,8 @@ pub struct LakeConfig {
     pub database: String,
     /// Memory that all statements together may hold, in bytes.
     pub memory_bytes_max: usize,
+    /// Memory for answers that are kept, in bytes; 0 for none.
+    pub cache_bytes_max: usize,
     /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
     pub store_options: BTreeMap<String, String>,
 }
@@ -321,6 +327,10 @@ impl EngineArguments {
             Some(mib) => mib.saturating_mul(1 << 20),
             None => available_memory() / 10 * 6,
         };
+        let cache_bytes_max = match self.cache_mib {
+            Some(mib) => mib.saturating_mul(1 << 20),
+            None => available_memory() / 10,
+        };
         let below = |url: &str, name: &str| {
             let (path, query) = url.split_once('?').unwrap_or((url, ""));
             let query = match query {
@@ -339,6 +349,7 @@ impl EngineArguments {
             state_url,
             database: self.database.clone(),
             memory_bytes_max,
+            cache_bytes_max,
             store_options: store_options(),
         })
     }
@@ -468,5 +479,7 @@ mod tests {
         assert!(check(&["--login-seconds", "0"]).is_err());
         let config = check(&["--memory-mib", "64"]).expect("64 MiB is enough");
         assert_eq!(config.lake.memory_bytes_max, 64 << 20);
+        let config = check(&["--cache-mib", "0"]).expect("nothing is kept then");
+        assert_eq!(config.lake.cache_bytes_max, 0);
     }
 }

@@ -1,11 +1,15 @@
 //! What a statement answers: columns at once, rows as a stream.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cache::{Held, Reading};
+use super::history::Asking;
 use crate::error::Result;
 use crate::types::PgType;
 
@@ -37,6 +41,8 @@ pub struct Answer {
     /// Messages for the client, to be sent before the first row.
     pub notices: Vec<String>,
     pub(super) rows: Batches,
+    /// Remembers it, once it ends.
+    pub(super) asking: Option<Box<Asking>>,
 }
 
 /// Where an answer's rows come from.
@@ -51,6 +57,10 @@ pub(super) enum Batches {
     },
     /// Rows that are known already.
     Ready(Option<RecordBatch>),
+    /// Rows that are being kept while they come.
+    Kept(Box<Reading>),
+    /// Rows that were kept, and how many batches of them were taken.
+    Held { held: Arc<Held>, n_taken: usize },
 }
 
 impl Answer {
@@ -61,6 +71,18 @@ impl Answer {
             schema: batch.schema(),
             notices: Vec::new(),
             rows: Batches::Ready(Some(batch)),
+            asking: None,
+        }
+    }
+
+    /// An answer that was kept.
+    pub(super) fn of_held(held: Arc<Held>) -> Self {
+        Self {
+            columns: held.columns.clone(),
+            schema: Arc::clone(&held.schema),
+            notices: Vec::new(),
+            rows: Batches::Held { held, n_taken: 0 },
+            asking: None,
         }
     }
 
@@ -70,9 +92,30 @@ impl Answer {
     /// # Errors
     /// Whatever stopped the statement; nothing follows an error.
     pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
-        match &mut self.rows {
-            Batches::Running { rows, .. } => rows.recv().await,
-            Batches::Ready(batch) => batch.take().map(Ok),
+        let next = self.rows.next().await;
+        if let Some(asking) = &mut self.asking {
+            match &next {
+                Some(Ok(batch)) => asking.gave(batch.num_rows()),
+                Some(Err(error)) => asking.failed(error),
+                None => asking.tell(),
+            }
+        }
+        next
+    }
+}
+
+impl Batches {
+    /// As [`Answer::next`].
+    async fn next(&mut self) -> Option<Result<RecordBatch>> {
+        match self {
+            Self::Running { rows, .. } => rows.recv().await,
+            Self::Ready(batch) => batch.take().map(Ok),
+            Self::Kept(reading) => reading.next().await,
+            Self::Held { held, n_taken } => {
+                let batch = held.batches.get(*n_taken).cloned();
+                *n_taken += 1;
+                batch.map(Ok)
+            }
         }
     }
 }

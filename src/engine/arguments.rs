@@ -36,11 +36,9 @@ impl Engine {
         if types.is_empty() {
             return Ok(Vec::new());
         }
-        let statement = Arc::new(Statement {
-            text: "".into(),
-            kind: StatementKind::Query(parse::checked(row_of(&execute.arguments, types)?)?),
-            lines: Arc::clone(&execute.lines),
-        });
+        let query = parse::checked(row_of(&execute.arguments, types)?)?;
+        let (kind, lines) = (StatementKind::Query(query), Arc::clone(&execute.lines));
+        let statement = Arc::new(Statement::new("".into(), kind, lines));
         let mut answer = self
             .answer(&statement, Vec::new(), None, Shown::Binary, context)
             .await?;

@@ -21,7 +21,7 @@ use super::travel::Past;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Batches made before the reader takes the first: enough to keep a core busy while one is sent.
-const BATCHES_AHEAD: usize = 2;
+pub(super) const BATCHES_AHEAD: usize = 2;
 
 /// A plan whose types are fitted, as its rows will have them: before that a CASE has the type of its
 /// first branch.
@@ -77,7 +77,7 @@ fn comes_as_it_is_made(plan: &LogicalPlan) -> bool {
 }
 
 /// The planner names the rows of a table function by it and parentheses.
-fn is_of_function(name: &TableReference) -> bool {
+pub(super) fn is_of_function(name: &TableReference) -> bool {
     name.table().ends_with("()")
 }
 
@@ -124,6 +124,7 @@ pub(super) fn start(
             _task: AbortOnDropHandle::new(sending),
             _stop: stop.drop_guard(),
         },
+        asking: None,
     })
 }
 

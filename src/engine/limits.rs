@@ -116,12 +116,27 @@ impl StatementLimits {
     }
 }
 
-/// What a plan reads.
-#[derive(Default)]
-struct Scanned {
-    n_bytes: u64,
+/// What a plan reads, counted as [`StatementLimits::require_within`] does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scanned {
+    pub(super) n_bytes: u64,
     /// Whether some of it lies below a policy or a mask.
-    is_hidden: bool,
+    pub(super) is_hidden: bool,
+}
+
+impl Scanned {
+    /// Of a physical plan.
+    ///
+    /// # Errors
+    /// The plan cannot be walked: a fault of ours.
+    pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Result<Self> {
+        scanned(plan).map_err(Error::internal)
+    }
+
+    /// The bytes, if how much there is may be told.
+    pub(super) fn told(self) -> Option<u64> {
+        (!self.is_hidden).then_some(self.n_bytes)
+    }
 }
 
 fn scanned(plan: &Arc<dyn ExecutionPlan>) -> DataFusionResult<Scanned> {

@@ -8,6 +8,7 @@ mod access;
 mod answer;
 mod arguments;
 mod bind;
+mod cache;
 mod checked_keys;
 mod columns;
 mod columns_read;
@@ -18,6 +19,7 @@ mod execute;
 mod explain;
 mod failure;
 mod grouping;
+mod history;
 mod inventory;
 mod judge_policy;
 mod leakproof;
@@ -39,6 +41,7 @@ mod plan;
 mod planner_names;
 mod protect;
 mod protected;
+mod query;
 mod recursion;
 mod references;
 mod refuse;
@@ -63,9 +66,7 @@ mod views;
 mod walk;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use datafusion::common::ParamValues;
 use datafusion::execution::SessionState;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -73,9 +74,11 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
+pub use cache::Results;
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
+pub use history::{CodeOf, History};
 pub use limits::StatementLimits;
 pub use moment::Moment;
 pub use named_in_query::{references_of, stars_of};
@@ -92,12 +95,12 @@ use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
 use access::{Access, Checks};
+use cache::Descriptions;
 use constant::{Constants, TEXT_BYTES_MAX};
 use datafusion::sql::sqlparser::ast::Query;
 use inventory::ViewInventory;
 use moka::sync::Cache;
 use pin::Pinned;
-use plan::Plan;
 use travel::Clock;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
@@ -116,6 +119,8 @@ struct Inner {
     /// The last messages of queries alone, by their text. What a text says never changes.
     parsed: Cache<Arc<str>, Parsed>,
     constants: Constants,
+    results: Arc<Results>,
+    history: Arc<History>,
 }
 
 /// The statements of a message.
@@ -126,12 +131,13 @@ const PARSED_MAX: u64 = 1_000;
 
 impl Engine {
     /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
-    /// `database` is the catalog's name.
+    /// `database` is the catalog's name; `results` keeps answers, and `history` what was asked.
     pub fn new(
         catalog: Arc<Catalog>,
         base: SessionState,
         runtime: Handle,
         database: String,
+        (results, history): (Arc<Results>, Arc<History>),
     ) -> Self {
         let inner = Inner {
             catalog,
@@ -141,6 +147,8 @@ impl Engine {
             view_columns: ViewInventory::default(),
             parsed: Cache::new(PARSED_MAX),
             constants: Constants::default(),
+            results,
+            history,
         };
         Self {
             inner: Arc::new(inner),
@@ -292,6 +300,10 @@ impl Inner {
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
         let mut pinned = pinned.map_err(|failed| failed.in_query(query, &named, lines))?;
         pinned.notices.extend(unknown);
+        let authority = &pinned.snapshot.views.authority;
+        let may_everything = authority.may_everything(&context.facts.actor);
+        let clear_cache = cache::clear_cache(&self.results, may_everything);
+        pinned.own_functions.push(clear_cache);
         Ok(pinned)
     }
 
@@ -315,6 +327,11 @@ impl Inner {
             context,
             values: &[],
         };
+        let key = Descriptions::key(statement, &scene, declared);
+        let descriptions = &self.results.descriptions;
+        if let Some(known) = key.as_ref().and_then(|key| descriptions.get(key)) {
+            return Ok(known);
+        }
         let parameters = parameters::types(&scene, declared)?;
         let fields = parameters.iter().map(|it| Some(it.field())).collect();
         let plan = plan::plan(&scene, fields)?;
@@ -322,75 +339,14 @@ impl Inner {
             StatementKind::Explain { options, .. } => explain::columns(options),
             _ => columns::of_plan(&plan.logical, &execute::analyzed(&plan, &state)?),
         };
-        Ok(Description {
+        let description = Description {
             parameters: parameters.iter().map(|it| it.pg_type).collect(),
             columns,
-        })
-    }
-
-    async fn answer(
-        &self,
-        statement: &Statement,
-        parameters: Vec<Parameter>,
-        shown: &Shown,
-        context: &StatementContext,
-    ) -> Result<Answer> {
-        let started = Instant::now();
-        let query = query_of(statement)?;
-        let state = session_state::of_statement(&self.base, context);
-        let clock = self.clock(&state, context, &parameters);
-        let pinned = self
-            .pin(query, &statement.lines, clock, Checks::Reading)
-            .await;
-        let pinned = match &statement.kind {
-            StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
-            _ => pinned?,
         };
-        let is_fixed = parameters.is_empty() && matches!(statement.kind, StatementKind::Query(_));
-        let fields = parameters.iter().map(|it| Some(it.field())).collect();
-        let scene = Scene {
-            query,
-            lines: &statement.lines,
-            pinned: &pinned,
-            state: &state,
-            context,
-            values: &parameters,
-        };
-        let mut plan = plan::plan(&scene, fields)?;
-        let values = parameters.iter().cloned().map(Parameter::into_scalar);
-        plan.logical = plan
-            .logical
-            .replace_params_with_values(&ParamValues::List(values.collect()))
-            .map_err(|error| failure::from_datafusion(&error))?;
-        let analyzed = execute::analyzed(&plan, &state)?;
-        let columns = columns::of_plan(&plan.logical, &analyzed);
-        let session = || scene.pinned.functions(&context.facts);
-        let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
-            Some(logical) => execute::analyzed(&Plan { logical }, &state)?,
-            None => analyzed,
-        };
-        let physical = execute::physical(analyzed, &state).await?;
-        context.limits.require_within(&physical, &statement.kind)?;
-        let task = context.limits.task_context(&state)?;
-        // Ends with the answer as well: then nobody waits for more rows.
-        let stop = context.cancel.child_token();
-        let answer = match statement.kind {
-            StatementKind::Explain { options, .. } => {
-                let _stop = stop.clone().drop_guard();
-                let physical = stoppable::stoppable(physical, &stop)?;
-                explain::answer(&pinned, &physical, options, started, task).await
-            }
-            _ => {
-                if is_fixed && pinned.relations.is_empty() {
-                    let logical = &plan.logical;
-                    let constants = &self.constants;
-                    constants.keep(statement, context, logical, physical.as_ref(), &columns);
-                }
-                let past = travel::Past::of(&self.catalog, &pinned);
-                execute::start(physical, columns, task, stop, past)
-            }
-        };
-        Ok(travel::telling(answer?, &pinned, context))
+        if let Some(key) = key {
+            descriptions.keep(key, &description);
+        }
+        Ok(description)
     }
 }
 

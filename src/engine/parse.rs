@@ -134,11 +134,8 @@ pub(super) fn parse_one(
         Command::Refused(name) => StatementKind::Refused(Error::unsupported(name)),
         Command::Unknown => return Err(near(lines, first)),
     };
-    Ok(Statement {
-        text: text[start..end].into(),
-        kind,
-        lines: Arc::clone(lines),
-    })
+    let text = text[start..end].into();
+    Ok(Statement::new(text, kind, Arc::clone(lines)))
 }
 
 /// The error for a command that would write.

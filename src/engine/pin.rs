@@ -52,6 +52,8 @@ pub(super) struct Pinned {
     pub(super) policies: Policies,
     /// Every relation with rows that is read, through views too.
     pub(super) tables: Vec<Arc<PinnedTable>>,
+    /// The functions of the engine itself.
+    pub(super) own_functions: Vec<Arc<ScalarUDF>>,
     /// What the client is to know of that.
     pub(super) notices: Vec<String>,
     /// The relations without history that are read as they are, though a moment was asked for.
@@ -62,7 +64,9 @@ impl Pinned {
     /// The functions that depend on the session and on what exists.
     pub(super) fn functions(&self, facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
         let inventory = self.inventory.as_ref();
-        functions::of_session(facts, &self.snapshot, &self.builtin, inventory)
+        let mut functions = functions::of_session(facts, &self.snapshot, &self.builtin, inventory);
+        functions.extend(self.own_functions.iter().map(Arc::clone));
+        functions
     }
 }
 
@@ -93,6 +97,8 @@ pub(super) struct PinnedTable {
     pub(super) schema: String,
     pub(super) name: String,
     pub(super) version: Version,
+    /// Tells its rows from all others; `None` where nothing made of them may be kept.
+    pub(super) digest: Option<[u8; 32]>,
     /// The moment that was asked for; `None` for the latest.
     pub(super) at: Option<At>,
     /// When its rows were last changed, by the store's clock.
@@ -164,6 +170,7 @@ pub(super) async fn pin(
         builtin: Arc::clone(catalog.builtin()),
         inventory,
         tables: tables.into_values().collect(),
+        own_functions: Vec::new(),
         notices: Vec::new(),
         as_they_are: resolved.as_they_are,
     };
@@ -313,6 +320,7 @@ async fn pin_one(
 fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> {
     let PinnedRows {
         version,
+        digest,
         changed,
         provider,
         size: _,
@@ -322,6 +330,7 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
         schema: key.schema.clone(),
         name: key.name.clone(),
         version,
+        digest,
         at: key.at,
         changed,
         provider,
@@ -339,6 +348,7 @@ fn rows_of(relation: &Arc<dyn SystemRelation>, view: &Arc<SystemView>) -> Result
 fn of_gateway(provider: Arc<dyn TableProvider>) -> PinnedRows {
     PinnedRows {
         version: Version::None,
+        digest: None,
         changed: None,
         size: Size::default(),
         provider,

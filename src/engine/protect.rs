@@ -199,19 +199,27 @@ pub(super) fn in_protection(error: Error, schema: &str, name: &str) -> Error {
     error.without_position().without_hint().with_detail(detail)
 }
 
-/// What of the session a protection reads, by name: its rows are the same for sessions in which all
-/// of it is the same.
+/// A call of a function that tells of the session: its name, and its first argument if that is a text.
+pub(super) type SessionCall = (String, Option<String>);
+
+/// The calls of functions that tell of the session.
+pub(super) fn session_calls(query: &Query) -> BTreeSet<SessionCall> {
+    let mut finder = SessionFunctions::default();
+    let _: ControlFlow<()> = walk(query, &mut finder);
+    finder.found
+}
+
+/// What of the session these calls tell, by name: rows that are made with them are the same for
+/// sessions in which all of it is the same.
 pub(super) fn session_values(
-    query: &Query,
+    calls: &BTreeSet<SessionCall>,
     context: &StatementContext,
     rights: impl FnOnce() -> String,
 ) -> BTreeMap<String, String> {
-    let mut finder = SessionFunctions::default();
-    let _: ControlFlow<()> = walk(query, &mut finder);
     let facts = &context.facts;
     let mut values = BTreeMap::new();
     let mut needs_rights = false;
-    for (function, argument) in finder.found {
+    for (function, argument) in calls {
         let value = match function.as_str() {
             "current_user" | "user" | "current_role" => facts.actor.user.clone(),
             "session_user" => facts.actor.session_user.clone(),
@@ -236,7 +244,7 @@ pub(super) fn session_values(
             }
             _ => continue,
         };
-        values.insert(function, value);
+        values.insert(function.clone(), value);
     }
     if needs_rights {
         values.insert("rights".to_owned(), rights());
@@ -247,7 +255,7 @@ pub(super) fn session_values(
 /// Collects the functions of a query, with their first arguments if those are texts.
 #[derive(Default)]
 struct SessionFunctions {
-    found: BTreeSet<(String, Option<String>)>,
+    found: BTreeSet<SessionCall>,
 }
 
 impl Visitor for SessionFunctions {

@@ -123,6 +123,11 @@ impl TableProvider for Protected {
 }
 
 impl Protected {
+    /// What it gives the rows of.
+    pub(super) fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
     /// A condition of the statement, whose columns are named as the plan below names them.
     fn of_own_columns(&self, filter: &Expr) -> DataFusionResult<Expr> {
         let schema = self.plan.schema();

@@ -358,8 +358,9 @@ impl<'a> Resolver<'a> {
             );
             return Err(Error::new(ErrorKind::InvalidObjectDefinition, message));
         }
+        let calls = protect::session_calls(&query);
         let session =
-            protect::session_values(&query, self.context, || self.access.rights_fingerprint());
+            protect::session_values(&calls, self.context, || self.access.rights_fingerprint());
         self.policies.session.extend(session);
         self.guarded.push(names.clone());
         // What may be read is decided by what is so today, whatever moment is read.

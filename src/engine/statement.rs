@@ -1,9 +1,10 @@
 //! A parsed statement: what it is, and where in the client's text it stood.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::sql::sqlparser::ast;
 
+use super::cache::Canonical;
 use super::copy::Copy;
 use super::explain::ExplainOptions;
 use crate::catalog::sql::{Definition, Lines};
@@ -18,9 +19,26 @@ pub struct Statement {
     pub kind: StatementKind,
     /// Turns places in the tree into positions of the message.
     pub(super) lines: Arc<Lines>,
+    /// What its query says, once somebody asks.
+    canonical: OnceLock<Canonical>,
 }
 
 impl Statement {
+    /// A statement of this text.
+    pub(super) fn new(text: Arc<str>, kind: StatementKind, lines: Arc<Lines>) -> Self {
+        Self {
+            text,
+            kind,
+            lines,
+            canonical: OnceLock::new(),
+        }
+    }
+
+    /// What the statement's query says, which is `query`.
+    pub(super) fn canonical(&self, query: &ast::Query) -> &Canonical {
+        self.canonical.get_or_init(|| Canonical::of(query))
+    }
+
     /// The EXPLAIN of this query; `None` if it is none.
     pub fn explained(&self, options: ExplainOptions) -> Option<Self> {
         let StatementKind::Query(query) = &self.kind else {

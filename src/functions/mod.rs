@@ -52,7 +52,7 @@ mod waiting;
 mod whole;
 mod whole_numbers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -142,12 +142,27 @@ pub fn of_session(
     functions.extend(objects::functions(&names));
     functions.extend(privileges::functions(&names));
     functions.extend(reg::functions(&names));
-    functions.push(intervals::age(facts.style.zone));
-    functions.extend(datetime::functions(facts.style));
-    functions.extend(patterns::functions(facts.style));
-    functions.push(format::function(facts.style));
-    functions.push(interval_fields::function(facts.style));
+    functions.extend(of_style(facts.style));
     functions
+}
+
+/// Those of [`of_session`] whose answers depend on nothing but their arguments and the session's style.
+fn of_style(style: Style) -> Vec<Arc<ScalarUDF>> {
+    let mut functions = vec![intervals::age(style.zone)];
+    functions.extend(datetime::functions(style));
+    functions.extend(patterns::functions(style));
+    functions.push(format::function(style));
+    functions.push(interval_fields::function(style));
+    functions
+}
+
+/// The names of the functions whose answers depend on nothing but their arguments and the session's
+/// style.
+pub fn names_of_style() -> BTreeSet<String> {
+    let functions = of_style(Style::default()).into_iter();
+    functions
+        .map(|function| function.name().to_owned())
+        .collect()
 }
 
 /// Whether a function of [`of_session`] looks up columns or sizes of relations, by lower-case name.

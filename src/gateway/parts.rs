@@ -6,10 +6,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::catalog::{Catalog, Folders};
 use crate::config::LakeConfig;
-use crate::engine::{self, Engine};
+use crate::engine::{self, Engine, History, Results};
 use crate::error::{Error, Result};
 use crate::sources::lake::LakeSource;
 use crate::storage;
+use crate::wire::code_of;
 
 /// Stack of a thread that plans: planning recurses as deep as a statement nests. Only what is
 /// used of it takes memory.
@@ -35,10 +36,14 @@ impl Parts {
             views: storage::folder(&config.views_url, &config.store_options)?,
             state: storage::folder(&config.state_url, &config.store_options)?,
         };
-        let catalog = Catalog::new(source, folders, engine::references_of, Vec::new());
+        let results = Results::new(config.cache_bytes_max);
+        let history = History::new(code_of);
+        let system = vec![results.relation(), history.relation()];
+        let catalog = Catalog::new(source, folders, engine::references_of, system);
         let catalog = Arc::new(catalog);
         let database = config.database.clone();
-        let engine = Engine::new(Arc::clone(&catalog), base, queries, database);
+        let kept = (results, history);
+        let engine = Engine::new(Arc::clone(&catalog), base, queries, database, kept);
         engine.reload_views().await?;
         Ok(Self {
             catalog,

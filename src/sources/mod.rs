@@ -126,6 +126,10 @@ impl Size {
 pub struct PinnedTable {
     /// Which rows.
     pub version: Version,
+    /// Tells these rows from all others that this or another relation has, had or will have, also where
+    /// a table was dropped and made anew and counts its versions from 0 again. `None` where that is
+    /// not known, or not yet: then nothing that is made of the rows may be kept.
+    pub digest: Option<[u8; 32]>,
     /// When these rows were last changed, by the store's clock; `None` if there are none.
     pub changed: Option<DateTime<Utc>>,
     /// How much that is.

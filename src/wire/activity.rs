@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::Utc;
 
-use crate::catalog::sql::{may_hold_secrets, without_secrets};
+use crate::catalog::sql::shown;
 use crate::catalog::{BackendState, SessionRow};
 use crate::functions::kept;
 use crate::functions::output::Style;
@@ -32,16 +32,6 @@ struct Now {
     transaction_at: Option<i64>,
     changed_at: i64,
     application: Arc<str>,
-}
-
-/// As much of a statement as is shown, without its secrets.
-fn shown(text: &str) -> Arc<str> {
-    let cut = |text: &str| text[..text.floor_char_boundary(QUERY_BYTES_MAX)].into();
-    let shown: Arc<str> = cut(text);
-    match may_hold_secrets(&shown) {
-        true => cut(&without_secrets(text, false)),
-        false => shown,
-    }
 }
 
 impl Activity {
@@ -71,7 +61,7 @@ impl Activity {
         let at = Utc::now().timestamp_micros();
         let mut now = self.lock();
         now.state = BackendState::Active;
-        now.query = shown(text);
+        now.query = shown(text, QUERY_BYTES_MAX);
         now.query_at = Some(at);
         now.transaction_at.get_or_insert(at);
         now.changed_at = at;

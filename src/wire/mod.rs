@@ -55,6 +55,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use sqlstate::code_of;
+
 use crate::auth::Guard;
 use crate::config::Config;
 use crate::engine::Engine;

@@ -53,6 +53,14 @@ pub(super) fn sqlstate(condition: Condition) -> &'static str {
     }
 }
 
+/// The five characters of an engine's failure, or of none, for those who read of it later.
+pub fn code_of(failure: Option<ErrorKind>) -> &'static str {
+    match failure {
+        Some(kind) => of_engine(kind),
+        None => of_wire(WireCondition::SuccessfulCompletion),
+    }
+}
+
 // Deliberately exhaustive: a new kind is a compile error until it is given its code.
 fn of_engine(kind: ErrorKind) -> &'static str {
     match kind {

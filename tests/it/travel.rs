@@ -13,7 +13,7 @@ use crate::delta::{Row, write_table, write_version};
 use crate::gateway::{Gateway, given};
 
 /// Runs a script of tests/peers over a lake that it makes itself, below a folder that the gateway serves.
-fn over_own_lake(script: &str) {
+pub(crate) fn over_own_lake(script: &str) {
     let lake = TempDir::new().expect("a temporary folder can be made");
     let gateway = Gateway::start(lake.path(), &[]);
     let mut command = script_over(script, lake.path(), &gateway);

@@ -33,7 +33,7 @@ pub use policy::{
 };
 pub use quote::{identifier, literal};
 pub use role::{CreateRole, RoleSpec, SettingChange, SettingsOf};
-pub use secrets::{may_hold_secrets, without_secrets};
+pub use secrets::{shown, without_secrets};
 pub use setting::{setting_assignment, setting_name, setting_value};
 pub use snapshot::CreateSnapshot;
 

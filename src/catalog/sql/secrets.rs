@@ -1,5 +1,7 @@
 //! Takes what may be secret out of a statement's text, for those who read what was done.
 
+use std::sync::Arc;
+
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -14,9 +16,19 @@ const TOKEN_START: &str = "eyJ";
 
 /// Whether there may be something for [`without_secrets`] to take out: most statements are not worth
 /// their taking apart.
-pub fn may_hold_secrets(text: &str) -> bool {
+fn may_hold_secrets(text: &str) -> bool {
     let mut words = text.as_bytes().windows(PASSWORD.len());
     text.contains(TOKEN_START) || words.any(|word| word.eq_ignore_ascii_case(PASSWORD.as_bytes()))
+}
+
+/// As much of a statement's text as is shown, `n_bytes_max` of it, without its secrets.
+pub fn shown(text: &str, n_bytes_max: usize) -> Arc<str> {
+    let cut = |text: &str| text[..text.floor_char_boundary(n_bytes_max)].into();
+    let shown: Arc<str> = cut(text);
+    match may_hold_secrets(&shown) {
+        true => cut(&without_secrets(text, false)),
+        false => shown,
+    }
 }
 
 /// The text of a statement without its secrets: what stands behind PASSWORD, and tokens. With

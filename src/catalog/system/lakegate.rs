@@ -22,6 +22,20 @@ type Own = (&'static str, u32, &'static [(&'static str, u32)]);
 
 const RELATIONS: &[Own] = &[
     (
+        "cache",
+        16008,
+        &[
+            ("cache", oid::TEXT),
+            ("entries", oid::INT8),
+            ("bytes", oid::INT8),
+            ("max_bytes", oid::INT8),
+            ("hits", oid::INT8),
+            ("shared", oid::INT8),
+            ("misses", oid::INT8),
+            ("saved_seconds", oid::FLOAT8),
+        ],
+    ),
+    (
         "keywords",
         16004,
         &[
@@ -36,6 +50,24 @@ const RELATIONS: &[Own] = &[
         "omissions",
         16001,
         &[("path", oid::TEXT), ("reason", oid::TEXT)],
+    ),
+    (
+        "queries",
+        16009,
+        &[
+            ("started_at", oid::TIMESTAMPTZ),
+            ("milliseconds", oid::FLOAT8),
+            ("pid", oid::INT4),
+            ("user_name", oid::TEXT),
+            ("role_name", oid::TEXT),
+            ("application_name", oid::TEXT),
+            ("query", oid::TEXT),
+            ("rows", oid::INT8),
+            ("scanned_bytes", oid::INT8),
+            ("versions", oid::TEXT),
+            ("cache", oid::TEXT),
+            ("sqlstate", oid::TEXT),
+        ],
     ),
     (
         "snapshots",

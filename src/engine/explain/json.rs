@@ -46,6 +46,9 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
         let versions = versions.map(|(name, version)| (name, Json::Text(version)));
         members.push(("Relation Versions", Json::Named(versions.collect())));
     }
+    if let Some(cache) = &explained.cache {
+        members.push(("Cache", Json::Text(cache.clone())));
+    }
     if explained.options.summary {
         let planning = Json::Bare(milliseconds(explained.planning));
         members.push(("Planning Time", planning));

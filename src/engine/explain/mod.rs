@@ -29,14 +29,17 @@ struct Explained<'a> {
     planning: Duration,
     /// How long it ran, if it did.
     execution: Option<Duration>,
+    /// What the query finds in the cache of answers; `None` where it was not run.
+    cache: Option<String>,
 }
 
-/// The answer of an EXPLAIN; `started` is when planning began.
+/// The answer of an EXPLAIN; `started` is when planning began, `cache` what the query finds among the
+/// answers that are kept. It is run all the same: its figures are what was asked for.
 pub(super) async fn answer(
     pinned: &Pinned,
     physical: &Arc<dyn ExecutionPlan>,
     options: ExplainOptions,
-    started: Instant,
+    (started, cache): (Instant, Option<String>),
     task: Arc<TaskContext>,
 ) -> Result<Answer> {
     let planning = started.elapsed();
@@ -50,6 +53,7 @@ pub(super) async fn answer(
         options,
         planning,
         execution,
+        cache,
     };
     let lines = match options.format {
         ExplainFormat::Text => text::lines(&explained),

@@ -15,6 +15,9 @@ pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
     for (name, version) in versions(explained.pinned) {
         lines.push(format!("Version: {name} {version}"));
     }
+    if let Some(cache) = &explained.cache {
+        lines.push(format!("Cache: {cache}"));
+    }
     if explained.options.summary {
         let planning = milliseconds(explained.planning);
         lines.push(format!("Planning Time: {planning} ms"));

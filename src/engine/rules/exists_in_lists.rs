@@ -197,7 +197,6 @@ fn listed(value: &Expr, query: &Query) -> Option<Expr> {
 mod tests {
     use super::*;
     use crate::engine::rules::parsed;
-    use crate::engine::walk::walk_mut;
 
     fn check(text: &str, expected: &str) {
         let mut query = parsed(text);

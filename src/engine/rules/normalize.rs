@@ -16,6 +16,8 @@ use super::{
     array_casts, catalog_functions, characters, interval_literals, numeric_literals,
     row_comparisons, subquery_array, untyped_arrays, values_casts,
 };
+use crate::catalog::system::LAKEGATE;
+use crate::engine::cache::CLEAR_CACHE;
 use crate::engine::output_name::fold;
 use crate::engine::walk::walk_mut;
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +114,7 @@ impl VisitorMut for Normalizer {
             Expr::CompoundFieldAccess { root, access_chain } => Ok(field_of(root, access_chain)),
             Expr::Function(function) => {
                 strip_pg_catalog(&mut function.name);
+                strip_own_schema(&mut function.name);
                 called_without_parentheses(function);
                 ordered_if_distinct(function);
                 if let Some(ntile) = ntile(function) {
@@ -179,6 +182,17 @@ fn strip_pg_catalog(name: &mut ObjectName) {
             .as_ident()
             .is_some_and(|schema| schema.value.eq_ignore_ascii_case("pg_catalog"));
     if of_catalog {
+        name.0.remove(0);
+    }
+}
+
+/// `lakegate.clear_cache()`: the planner knows functions by their names alone.
+fn strip_own_schema(name: &mut ObjectName) {
+    let schema = name.0.first().and_then(|part| part.as_ident());
+    let is_own = name.0.len() == 2
+        && schema.is_some_and(|schema| schema.value.eq_ignore_ascii_case(LAKEGATE))
+        && last_part(name) == CLEAR_CACHE;
+    if is_own {
         name.0.remove(0);
     }
 }

@@ -70,6 +70,7 @@ impl DeltaTables {
         };
         Ok(PinnedTable {
             version: Version::Delta(version),
+            digest: Some(digest(path, &log, version)),
             changed: past.changed,
             size: super::size(path, &past.table)?,
             provider: Arc::new(super::provider_of(path, &past.table)?),
@@ -286,6 +287,21 @@ impl DeltaTables {
             })
             .collect()
     }
+}
+
+/// What tells a version from all other rows: where it lies, which of the tables that lay there it is of,
+/// and the number. A table that was made anew is another one by its generation, which no other table
+/// of this process has.
+fn digest(path: &str, log: &Log, version: u64) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for text in ["delta at a moment", path] {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    for number in [log.generation, version] {
+        hasher.update(&number.to_le_bytes());
+    }
+    *hasher.finalize().as_bytes()
 }
 
 #[derive(Deserialize)]

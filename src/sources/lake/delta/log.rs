@@ -61,6 +61,11 @@ impl Listing {
         Ok(Self { entries })
     }
 
+    /// Whether it lists nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The oldest version it lists.
     pub(super) fn first(&self) -> Option<u64> {
         self.entries.iter().map(|entry| entry.version).min()
@@ -82,6 +87,20 @@ impl Listing {
     pub(super) fn changed(&self, version: u64) -> Option<DateTime<Utc>> {
         let entries = self.entries.iter().filter(|entry| entry.version == version);
         entries.map(|entry| entry.changed).min()
+    }
+
+    /// Tells the table that has this version from every other that lay or will lie here: the commit's
+    /// file, and where that is no longer kept, its checkpoint.
+    pub(super) fn tell_apart(&self, version: u64, hasher: &mut blake3::Hasher) {
+        let of_version = || self.entries.iter().filter(|it| it.version == version);
+        let commit = of_version().find(|it| kind_of(&it.name) == Some(Kind::Commit));
+        if let Some(entry) = commit.or_else(|| of_version().next()) {
+            for text in [&entry.name, &entry.tag, &entry.changed.to_rfc3339()] {
+                hasher.update(&(text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+            hasher.update(&entry.size.to_le_bytes());
+        }
     }
 
     /// The newest version it lists.

@@ -70,6 +70,7 @@ struct Loaded {
     version: u64,
     listing: Listing,
     size: Size,
+    digest: [u8; 32],
 }
 
 impl DeltaTables {
@@ -104,6 +105,7 @@ impl DeltaTables {
         };
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
+            digest: Some(loaded.digest),
             changed: loaded.listing.changed(loaded.version),
             size: loaded.size,
             provider: Arc::new(provider_of(path, &loaded.table)?),
@@ -118,6 +120,12 @@ impl DeltaTables {
     ) -> Result<Arc<Loaded>> {
         // A log that still has the version that we know, as we know it, only grew.
         let base = listing.continues(&known.listing).then_some(known);
+        // A table that was made anew may not have come as far as the one that is known: what is listed
+        // behind its end tells no two such tables apart.
+        let listing = match listing.is_empty() {
+            true => Listing::read(&self.lake.store, path, 0).await?,
+            false => listing,
+        };
         let key = (path.to_owned(), listing);
         let loaded = self
             .loads
@@ -148,6 +156,7 @@ impl DeltaTables {
                 guard::check(path, &table)?;
                 return Ok(Arc::new(Loaded {
                     size: size(path, &table)?,
+                    digest: digest(path, &table, version, &listing)?,
                     table,
                     version,
                     listing,
@@ -169,6 +178,20 @@ impl DeltaTables {
             .and_then(DeltaTableBuilder::build)
             .map_err(Error::internal)
     }
+}
+
+/// What tells a version of the table from all other rows: where it lies, which table it is by the
+/// identifier in its log, the number, and the commit as it lies in the store.
+fn digest(path: &str, table: &DeltaTable, version: u64, listing: &Listing) -> Result<[u8; 32]> {
+    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let mut hasher = blake3::Hasher::new();
+    for text in ["delta", path, state.metadata().id()] {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.update(&version.to_le_bytes());
+    listing.tell_apart(version, &mut hasher);
+    Ok(*hasher.finalize().as_bytes())
 }
 
 /// What the log says of the table's files. Rows that deletion vectors mark are no longer there.

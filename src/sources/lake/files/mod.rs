@@ -18,6 +18,7 @@ mod text;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::scalar::ScalarValue;
@@ -39,6 +40,10 @@ const FILES_MAX: u64 = 100_000;
 
 /// How many files are opened at a time to read their schemas.
 const OPENED_MAX: usize = 32;
+
+/// The coarsest clock by which a store tells when a file was changed: that of FAT. A file that is replaced
+/// in place by one of its size within it may look as it did before.
+const CLOCK_GRAIN: TimeDelta = TimeDelta::seconds(2);
 
 /// The tables of one lake that are files.
 #[derive(Debug)]
@@ -105,6 +110,7 @@ impl FileTables {
         let listing = Listing::read(&self.lake.store, table).await?;
         let digest = listing.digest();
         let changed = listing.changed();
+        let settled = settled(&table.path, &digest, changed);
         let shape = self
             .shapes
             .try_get_with((table.path.clone(), digest), self.shape(listing, session))
@@ -114,6 +120,7 @@ impl FileTables {
         let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, shape);
         Ok(PinnedTable {
             version: Version::Files(digest),
+            digest: settled,
             changed,
             size,
             provider: Arc::new(provider),
@@ -189,6 +196,16 @@ impl FileTables {
             .await
             .map_err(|error| Error::clone(&error))
     }
+}
+
+/// What tells the files' rows from all others, once no file can be replaced any more without another
+/// time of its last change. Files that change in the future have clocks of their own, and wait for ours.
+fn settled(path: &str, digest: &[u8; 32], changed: Option<DateTime<Utc>>) -> Option<[u8; 32]> {
+    let is_settled = changed.is_some_and(|changed| changed + CLOCK_GRAIN < Utc::now());
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(path.as_bytes());
+    hasher.update(digest);
+    is_settled.then(|| *hasher.finalize().as_bytes())
 }
 
 /// A merged column as the table serves it. A file may lack it, so it may be NULL.

@@ -1,0 +1,141 @@
+//! `lakegate.cache`: how much is kept, and what it was good for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Schema, SchemaRef};
+
+use super::Results;
+use crate::catalog::system::{LAKEGATE, field};
+use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
+use crate::error::{Error, Result};
+use crate::types::oid;
+
+/// The name of the cache of answers.
+pub(super) const RESULTS: &str = "results";
+
+/// The name of the cache of what statements take and give.
+pub(super) const DESCRIPTIONS: &str = "descriptions";
+
+/// The columns, as [`crate::catalog::system`] tells of them.
+const COLUMNS: &[(&str, u32)] = &[
+    ("cache", oid::TEXT),
+    ("entries", oid::INT8),
+    ("bytes", oid::INT8),
+    ("max_bytes", oid::INT8),
+    ("hits", oid::INT8),
+    ("shared", oid::INT8),
+    ("misses", oid::INT8),
+    ("saved_seconds", oid::FLOAT8),
+];
+
+/// The relation.
+#[derive(Debug)]
+pub(super) struct CacheRelation(pub(super) Arc<Results>);
+
+impl SystemRelation for CacheRelation {
+    fn schema_name(&self) -> &str {
+        LAKEGATE
+    }
+
+    fn name(&self) -> &str {
+        "cache"
+    }
+
+    fn columns(&self) -> SchemaRef {
+        let columns = COLUMNS.iter();
+        let fields = columns.map(|(name, type_oid)| field(name, *type_oid, true));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::Snapshot
+    }
+
+    fn always_has_rows(&self) -> bool {
+        true
+    }
+
+    fn rows(&self, _: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
+        let rows = [self.results(), self.descriptions()];
+        let number = |of: fn(&Row) -> Option<i64>| -> ArrayRef {
+            Arc::new(Int64Array::from_iter(rows.iter().map(of)))
+        };
+        let names = rows.iter().map(|row| row.cache);
+        let saved = rows.iter().map(|row| row.saved_seconds);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(names)),
+            number(|row| Some(row.entries)),
+            number(|row| row.bytes),
+            number(|row| row.max_bytes),
+            number(|row| Some(row.hits)),
+            number(|row| row.shared),
+            number(|row| Some(row.misses)),
+            Arc::new(Float64Array::from_iter(saved)),
+        ];
+        let whole = RecordBatch::try_new(self.columns(), columns).map_err(Error::internal)?;
+        match &wanted.columns {
+            Some(columns) => whole.project(columns).map_err(Error::internal),
+            None => Ok(whole),
+        }
+    }
+}
+
+/// A row, by the names of the columns. What a cache does not count is NULL.
+struct Row {
+    cache: &'static str,
+    entries: i64,
+    bytes: Option<i64>,
+    max_bytes: Option<i64>,
+    hits: i64,
+    shared: Option<i64>,
+    misses: i64,
+    saved_seconds: Option<f64>,
+}
+
+impl CacheRelation {
+    fn results(&self) -> Row {
+        let results = &self.0;
+        let (n_entries, n_bytes) = results.lock().store.size();
+        let filling = results.filling.load(Ordering::Relaxed);
+        let counts = &results.counts;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "nobody asks for microseconds of years"
+        )]
+        let saved_seconds = counted(&counts.saved_micros) as f64 / 1e6;
+        Row {
+            cache: RESULTS,
+            entries: size(n_entries),
+            bytes: Some(size(n_bytes + filling)),
+            max_bytes: Some(size(results.bytes_max)),
+            hits: counted(&counts.n_hits),
+            shared: Some(counted(&counts.n_shared)),
+            misses: counted(&counts.n_misses),
+            saved_seconds: Some(saved_seconds),
+        }
+    }
+
+    fn descriptions(&self) -> Row {
+        let descriptions = &self.0.descriptions;
+        Row {
+            cache: DESCRIPTIONS,
+            entries: size(descriptions.n_entries()),
+            bytes: None,
+            max_bytes: None,
+            hits: counted(&descriptions.n_hits),
+            shared: None,
+            misses: counted(&descriptions.n_misses),
+            saved_seconds: None,
+        }
+    }
+}
+
+fn size(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn counted(number: &AtomicU64) -> i64 {
+    i64::try_from(number.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,221 @@
+//! Answers a query: from what is kept, or by planning and running it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::common::ParamValues;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::access::Checks;
+use super::answer::{Answer, Batches, Column};
+use super::cache::{Facts, Sought, Started, Turn};
+use super::context::StatementContext;
+use super::history::{Asking, Came};
+use super::limits::Scanned;
+use super::plan::Plan;
+use super::spelled::Shown;
+use super::statement::{Statement, StatementKind};
+use super::stoppable::stoppable;
+use super::{
+    Inner, Parameter, Scene, columns, copy, execute, explain, failure, plan, query_of,
+    session_state, spelled, travel,
+};
+use crate::error::Result;
+
+/// A query ready to be run.
+struct Planned {
+    logical: LogicalPlan,
+    physical: Arc<dyn ExecutionPlan>,
+    columns: Vec<Column>,
+    task: Arc<TaskContext>,
+}
+
+impl Inner {
+    /// Answers a statement that has rows; it is remembered, however it ends.
+    pub(super) async fn answer(
+        &self,
+        statement: &Statement,
+        parameters: Vec<Parameter>,
+        shown: &Shown,
+        context: &StatementContext,
+    ) -> Result<Answer> {
+        let mut asking = self.history.begins(statement, context);
+        let answered = self.answered(statement, parameters, (shown, context), &mut asking);
+        match answered.await {
+            Ok(answer) => Ok(asking.follow(answer)),
+            Err(error) => {
+                asking.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn answered(
+        &self,
+        statement: &Statement,
+        parameters: Vec<Parameter>,
+        (shown, context): (&Shown, &StatementContext),
+        asking: &mut Asking,
+    ) -> Result<Answer> {
+        let started = Instant::now();
+        let query = query_of(statement)?;
+        let state = session_state::of_statement(&self.base, context);
+        let clock = self.clock(&state, context, &parameters);
+        let pinned = self
+            .pin(query, &statement.lines, clock, Checks::Reading)
+            .await;
+        let pinned = match &statement.kind {
+            StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
+            _ => pinned?,
+        };
+        asking.reads(&pinned);
+        let scene = Scene {
+            query,
+            lines: &statement.lines,
+            pinned: &pinned,
+            state: &state,
+            context,
+            values: &parameters,
+        };
+        let answer = match statement.kind {
+            StatementKind::Query(_) | StatementKind::Copy(_) => {
+                let turn = match self.results.seek(statement, &scene).await {
+                    Sought::Held(held, came) => {
+                        asking.comes(came, Some(0));
+                        let answer = Answer::of_held(held);
+                        return Ok(travel::telling(answer, &pinned, context));
+                    }
+                    Sought::Turn(turn) => Some(turn),
+                    Sought::Compute => None,
+                };
+                let turn = (started, turn);
+                self.run(statement, &scene, shown, turn, asking).await?
+            }
+            _ => self.explain(statement, &scene, shown, started).await?,
+        };
+        Ok(travel::telling(answer, &pinned, context))
+    }
+
+    /// Plans a pinned query, with its parameters' values in it.
+    async fn planned(
+        &self,
+        statement: &Statement,
+        scene: &Scene<'_>,
+        shown: &Shown,
+    ) -> Result<Planned> {
+        let (state, context) = (scene.state, scene.context);
+        let fields = scene.values.iter().map(|it| Some(it.field())).collect();
+        let mut plan = plan::plan(scene, fields)?;
+        let values = scene.values.iter().cloned().map(Parameter::into_scalar);
+        plan.logical = plan
+            .logical
+            .replace_params_with_values(&ParamValues::List(values.collect()))
+            .map_err(|error| failure::from_datafusion(&error))?;
+        let analyzed = execute::analyzed(&plan, state)?;
+        let columns = columns::of_plan(&plan.logical, &analyzed);
+        let session = || scene.pinned.functions(&context.facts);
+        let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
+            Some(logical) => execute::analyzed(&Plan { logical }, state)?,
+            None => analyzed,
+        };
+        let physical = execute::physical(analyzed, state).await?;
+        context.limits.require_within(&physical, &statement.kind)?;
+        Ok(Planned {
+            logical: plan.logical,
+            physical,
+            columns,
+            task: context.limits.task_context(state)?,
+        })
+    }
+
+    /// Computes an answer; it may be kept where it is the statement's turn.
+    async fn run(
+        &self,
+        statement: &Statement,
+        scene: &Scene<'_>,
+        shown: &Shown,
+        (at, turn): (Instant, Option<Box<Turn>>),
+        asking: &mut Asking,
+    ) -> Result<Answer> {
+        let context = scene.context;
+        let planned = self.planned(statement, scene, shown).await?;
+        let Planned {
+            logical,
+            physical,
+            columns,
+            task,
+        } = planned;
+        let scanned = Scanned::of(&physical)?;
+        asking.comes(Came::Computed, scanned.told());
+        let past = travel::Past::of(&self.catalog, scene.pinned);
+        let began = scene.state.execution_props().query_execution_start_time;
+        let turn = turn
+            .zip(began)
+            .and_then(|(turn, began)| turn.if_lasting(&logical, &columns, context, began));
+        if let Some((turn, until)) = turn {
+            let facts = Facts {
+                columns: columns.clone(),
+                schema: physical.schema(),
+                scanned: scanned.n_bytes,
+                until,
+            };
+            let schema = physical.schema();
+            let reading = turn.start(Started {
+                physical,
+                task,
+                facts,
+                at,
+                past,
+                cancel: context.cancel.clone(),
+            })?;
+            return Ok(Answer {
+                columns,
+                schema,
+                notices: Vec::new(),
+                rows: Batches::Kept(Box::new(reading)),
+                asking: None,
+            });
+        }
+        let is_fixed = scene.values.is_empty() && matches!(statement.kind, StatementKind::Query(_));
+        if is_fixed && scene.pinned.relations.is_empty() {
+            let constants = &self.constants;
+            constants.keep(statement, context, &logical, physical.as_ref(), &columns);
+        }
+        // Ends with the answer as well: then nobody waits for more rows.
+        let stop = context.cancel.child_token();
+        execute::start(physical, columns, task, stop, past)
+    }
+
+    /// Explains a query, which is run if its figures are asked for.
+    async fn explain(
+        &self,
+        statement: &Statement,
+        scene: &Scene<'_>,
+        shown: &Shown,
+        started: Instant,
+    ) -> Result<Answer> {
+        let planned = self.planned(statement, scene, shown).await?;
+        let stop = scene.context.cancel.child_token();
+        let StatementKind::Explain { options, .. } = statement.kind else {
+            let past = travel::Past::of(&self.catalog, scene.pinned);
+            return execute::start(planned.physical, planned.columns, planned.task, stop, past);
+        };
+        let told = || {
+            let (logical, columns) = (&planned.logical, &planned.columns);
+            self.results.told(statement, scene, logical, columns)
+        };
+        let cache = options.analyze.then(told);
+        let _stop = stop.clone().drop_guard();
+        let physical = stoppable(planned.physical, &stop)?;
+        explain::answer(
+            scene.pinned,
+            &physical,
+            options,
+            (started, cache),
+            planned.task,
+        )
+        .await
+    }
+}
