@@ -3,6 +3,7 @@
 //! The only room that reads the environment.
 
 mod audit;
+mod secrets;
 mod tls;
 mod tokens;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditTarget;
+pub use secrets::{SecretArguments, Secrets};
 pub use tls::{TlsFiles, TlsMode};
 pub use tokens::{KeySource, TokenArguments, TokenConfig};
 
@@ -78,6 +80,10 @@ pub struct EngineArguments {
     /// Memory for all running statements together, in MiB [default: 60 % of what the machine has]
     #[arg(long, env = "LAKEGATE_MEMORY_MIB", value_name = "MIB")]
     pub memory_mib: Option<usize>,
+
+    /// Where secrets are found.
+    #[command(flatten)]
+    pub secrets: SecretArguments,
 
     /// The log: error, warn, info, debug, or a filter like lakegate=debug
     #[arg(
@@ -267,6 +273,8 @@ pub struct LakeConfig {
     pub memory_bytes_max: usize,
     /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
     pub store_options: BTreeMap<String, String>,
+    /// The secrets that definitions may refer to.
+    pub secrets: Secrets,
 }
 
 /// What `serve` runs on.
@@ -340,6 +348,7 @@ impl EngineArguments {
             database: self.database.clone(),
             memory_bytes_max,
             store_options: store_options(),
+            secrets: self.secrets.read(),
         })
     }
 }

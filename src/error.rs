@@ -181,6 +181,16 @@ pub enum ErrorKind {
     StatementTooComplex,
     /// Some other limit is reached.
     LimitExceeded(Limit),
+    /// A server of a warehouse that does not let us in.
+    ForeignServerUnavailable,
+    /// A server of a warehouse that was lost while it answered.
+    ForeignConnectionLost,
+    /// An option that a foreign-data wrapper does not take.
+    FdwInvalidOptionName,
+    /// A schema that a server of a warehouse does not have.
+    FdwSchemaNotFound,
+    /// Some other failure of a server of a warehouse.
+    FdwError,
     /// The server is shutting down.
     AdminShutdown,
     /// A fault of Lakegate itself.

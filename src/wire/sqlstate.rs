@@ -120,6 +120,11 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfMemory => "53200",
         ErrorKind::StatementTooComplex => "54001",
         ErrorKind::LimitExceeded(limit) => of_limit(limit),
+        ErrorKind::ForeignServerUnavailable => "08001",
+        ErrorKind::ForeignConnectionLost => "08006",
+        ErrorKind::FdwInvalidOptionName => "HV00D",
+        ErrorKind::FdwSchemaNotFound => "HV00Q",
+        ErrorKind::FdwError => "HV000",
         ErrorKind::AdminShutdown => "57P01",
         ErrorKind::InternalError => "XX000",
     }

@@ -33,3 +33,4 @@ mod tokens;
 mod transcripts;
 mod travel;
 mod views;
+mod warehouse;

@@ -42,6 +42,8 @@ pub struct Edited {
     pub created: Option<FullName>,
     /// The relation that is protected in another way.
     pub protected: Option<FullName>,
+    /// Whether something elsewhere was made a relation here.
+    pub is_foreign: bool,
     /// What the files say of roles now, if that changed.
     pub facts: Option<BTreeSet<Fact>>,
 }
@@ -64,6 +66,7 @@ pub(super) fn edit(
             warnings: Vec::new(),
             created: None,
             protected: None,
+            is_foreign: false,
             facts: None,
         },
     };
@@ -104,6 +107,7 @@ pub(super) fn edit(
                 editor.drop_schema(name, *if_exists, *cascade)?;
             }
         }
+        Definition::Foreign(definition) => editor.foreign(definition)?,
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
         Definition::AlterKeys(alter) => editor.alter_keys(alter)?,
         Definition::CreateSnapshot(snapshot) => editor.create_snapshot(snapshot)?,
@@ -357,9 +361,9 @@ impl Editor<'_> {
             return Err(Error::new(ErrorKind::InvalidSchemaName, message));
         };
         self.require_owns_schema(name)?;
-        let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_)));
-        let tables = schema.relations.values();
-        if name == PUBLIC || tables.clone().any(|relation| is_table(&relation.kind)) {
+        let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_) | Kind::Foreign(_)));
+        let mut tables = schema.relations.values();
+        if name == PUBLIC || tables.any(|relation| is_table(&relation.kind)) {
             let what = format!("dropping schema \"{name}\", which is a folder of the lake,");
             return Err(Error::unsupported(what));
         }
@@ -377,6 +381,10 @@ impl Editor<'_> {
             let notice = format!("drop cascades to view {}", shown(view));
             self.edited.notices.push(notice);
         }
+        self.drop_foreign_in(name, cascade)?;
+        // Those that read what was elsewhere are gone by now.
+        let inside = inside.into_iter();
+        let inside = inside.filter(|view| self.piece_of(view).is_ok()).collect();
         self.remove_views(inside, cascade)?;
         self.each_piece(|piece, _| match &piece.definition {
             Ok(Definition::CreateSchema { name: of, .. }) if of == name => {

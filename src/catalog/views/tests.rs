@@ -114,7 +114,7 @@ fn what_is_wrong_is_told_with_its_place_and_harms_no_other_file() {
         [
             "a.sql:3:3 DROP VIEW in the views folder is not supported",
             "d.sql:1:18 unterminated string literal",
-            "e.sql:1:1 CREATE SERVER in the views folder is not supported",
+            "e.sql:1:1 foreign-data wrapper \"w\" does not exist",
             "b.sql:1:18 view \"public.b\" is ambiguous: \"b.sql\" and \"c.sql\" define it",
             "c.sql:1:18 view \"public.b\" is ambiguous: \"b.sql\" and \"c.sql\" define it",
         ]
