@@ -38,6 +38,21 @@ pub enum Construct {
     Recursion,
 }
 
+/// What is wrong with a server of a warehouse, or with what is said of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remote {
+    /// It does not let us in.
+    Unavailable,
+    /// It was lost while it answered.
+    Lost,
+    /// An option that its foreign-data wrapper does not take.
+    InvalidOptionName,
+    /// A schema that it does not have.
+    SchemaNotFound,
+    /// Some other failure of its own.
+    Failed,
+}
+
 /// Whose limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
@@ -181,16 +196,8 @@ pub enum ErrorKind {
     StatementTooComplex,
     /// Some other limit is reached.
     LimitExceeded(Limit),
-    /// A server of a warehouse that does not let us in.
-    ForeignServerUnavailable,
-    /// A server of a warehouse that was lost while it answered.
-    ForeignConnectionLost,
-    /// An option that a foreign-data wrapper does not take.
-    FdwInvalidOptionName,
-    /// A schema that a server of a warehouse does not have.
-    FdwSchemaNotFound,
-    /// Some other failure of a server of a warehouse.
-    FdwError,
+    /// Something about a server of a warehouse.
+    Remote(Remote),
     /// The server is shutting down.
     AdminShutdown,
     /// A fault of Lakegate itself.

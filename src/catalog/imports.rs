@@ -9,7 +9,7 @@ use futures::future::join_all;
 
 use super::views::{Foreign, Import, Views};
 use super::{Catalog, Snapshot};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::sources::warehouse::{RemoteTable, Warehouse};
 
 /// How long a server is left alone that did not answer.
@@ -64,11 +64,22 @@ pub(super) async fn list(
         });
         let listing = match rests {
             Some(known) => known.clone(),
-            None => list_one(warehouse, import, known).await,
+            None => list_one(warehouse, import, known.or_else(|| former(before, import))).await,
         };
         (import.clone(), listing)
     });
     join_all(listed).await.into_iter().collect()
+}
+
+/// The same import of a server that was defined otherwise: what it was last seen with.
+fn former<'a>(before: &'a Imported, import: &Import) -> Option<&'a Listing> {
+    let names = |it: &Import| {
+        let (remote, local) = (it.remote.clone(), it.local.clone());
+        (it.server.name.clone(), remote, local)
+    };
+    let mut others = before.iter();
+    let (_, listing) = others.find(|(other, _)| names(other) == names(import))?;
+    Some(listing)
 }
 
 async fn list_one(warehouse: &Warehouse, import: &Import, known: Option<&Listing>) -> Listing {
@@ -95,12 +106,12 @@ fn last_seen(known: Option<&Listing>) -> Arc<Vec<RemoteTable>> {
 fn no_schema(import: &Import) -> Error {
     let (schema, server) = (&import.remote, &import.server.name);
     let message = format!("schema \"{schema}\" is not present on foreign server \"{server}\"");
-    Error::new(ErrorKind::FdwSchemaNotFound, message)
+    Error::new(ErrorKind::Remote(Remote::SchemaNotFound), message)
 }
 
 fn too_slow(import: &Import) -> Error {
     let message = format!("could not connect to server \"{}\"", import.server.name);
-    Error::new(ErrorKind::ForeignServerUnavailable, message)
+    Error::new(ErrorKind::Remote(Remote::Unavailable), message)
         .with_detail("It did not list its tables in time.")
 }
 
@@ -110,7 +121,7 @@ pub(super) fn not_listed(import: &Import) -> Error {
         "server \"{}\" has not listed its tables yet",
         import.server.name
     );
-    Error::new(ErrorKind::ForeignServerUnavailable, message)
+    Error::new(ErrorKind::Remote(Remote::Unavailable), message)
 }
 
 impl Catalog {
@@ -125,11 +136,12 @@ impl Catalog {
         self.known_mut().imported.extend(listed);
     }
 
-    /// Refuses imports that `before` does not have and that cannot be listed.
+    /// Lists imports that `before` does not have, and refuses those that cannot be.
     ///
     /// # Errors
     /// Why a server does not list them.
-    pub fn require_listed(&self, before: &Snapshot, views: &Views) -> Result<()> {
+    pub async fn require_listed(&self, before: &Snapshot, views: &Views) -> Result<()> {
+        self.list_new(views).await;
         let known = self.known();
         let imports = views.foreign.imports.iter();
         let new = imports.filter(|import| !before.views.foreign.imports.contains(import));

@@ -20,23 +20,7 @@ pub(super) fn make(
     imported: &Imported,
     epoch: u64,
 ) -> Snapshot {
-    let mut unlisted = BTreeMap::new();
-    let mut foreign = Vec::new();
-    for import in &views.foreign.imports {
-        let listing = imported.get(import);
-        for table in listing.iter().flat_map(|listing| listing.tables.iter()) {
-            if import.which.has(&table.name) {
-                foreign.push((import.local.as_str(), import_of(import, table)));
-            }
-        }
-        let error = match listing {
-            None => Some(not_listed(import)),
-            Some(listing) => listing.error.clone(),
-        };
-        if let Some(error) = error {
-            unlisted.insert(import.local.clone(), error);
-        }
-    }
+    let (foreign, unlisted) = imports(views, imported);
     let mut oids = Oids::default();
     let mut found: BTreeMap<&str, BTreeMap<&str, Result<Kind>>> = BTreeMap::new();
     for (schema, tables) in &discovery.found {
@@ -93,6 +77,33 @@ pub(super) fn make(
         unlisted,
         views: Arc::clone(views),
     }
+}
+
+/// A schema here, and a table elsewhere.
+type Placed<'a> = (&'a str, Arc<ForeignTable>);
+
+/// The tables that are imported, with their schemas here; and the schemas that could not be listed.
+fn imports<'a>(
+    views: &'a Views,
+    imported: &Imported,
+) -> (Vec<Placed<'a>>, BTreeMap<String, Error>) {
+    let (mut tables, mut unlisted) = (Vec::new(), BTreeMap::new());
+    for import in &views.foreign.imports {
+        let listing = imported.get(import);
+        for table in listing.iter().flat_map(|listing| listing.tables.iter()) {
+            if import.which.has(&table.name) {
+                tables.push((import.local.as_str(), import_of(import, table)));
+            }
+        }
+        let error = match listing {
+            None => Some(not_listed(import)),
+            Some(listing) => listing.error.clone(),
+        };
+        if let Some(error) = error {
+            unlisted.insert(import.local.clone(), error);
+        }
+    }
+    (tables, unlisted)
 }
 
 /// A table as it is imported: under its own name.

@@ -22,7 +22,7 @@ use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
 use crate::catalog::{Catalog, Kind, Needs, PUBLIC, Relation, Snapshot};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::functions;
 
 /// How deep views may read views.
@@ -63,8 +63,8 @@ fn may_be_stale(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::UndefinedTable
-            | ErrorKind::ForeignServerUnavailable
-            | ErrorKind::FdwSchemaNotFound
+            | ErrorKind::Remote(Remote::Unavailable)
+            | ErrorKind::Remote(Remote::SchemaNotFound)
     )
 }
 

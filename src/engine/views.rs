@@ -162,10 +162,7 @@ impl Inner {
             self.judge(view, &after).await.map_err(in_query)?;
             self.keep_readers(&draft, created, &before, &after).await?;
         }
-        if edited.is_foreign {
-            self.catalog.snapshot_with(&draft.views).await?;
-            self.catalog.require_listed(&before, &draft.views)?;
-        }
+        self.catalog.require_listed(&before, &draft.views).await?;
         if let Some(protected) = &edited.protected {
             self.judge_policy(definition, protected, &before, context)
                 .await?;

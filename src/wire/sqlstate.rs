@@ -1,7 +1,7 @@
 //! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
 //! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
 
-use crate::error::{Construct, ErrorKind, Limit, Mathematical, Pattern};
+use crate::error::{Construct, ErrorKind, Limit, Mathematical, Pattern, Remote};
 
 /// What the door itself has to say, and the engine never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,11 +120,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfMemory => "53200",
         ErrorKind::StatementTooComplex => "54001",
         ErrorKind::LimitExceeded(limit) => of_limit(limit),
-        ErrorKind::ForeignServerUnavailable => "08001",
-        ErrorKind::ForeignConnectionLost => "08006",
-        ErrorKind::FdwInvalidOptionName => "HV00D",
-        ErrorKind::FdwSchemaNotFound => "HV00Q",
-        ErrorKind::FdwError => "HV000",
+        ErrorKind::Remote(remote) => of_remote(remote),
         ErrorKind::AdminShutdown => "57P01",
         ErrorKind::InternalError => "XX000",
     }
@@ -135,6 +131,16 @@ fn of_mathematical(function: Mathematical) -> &'static str {
         Mathematical::Logarithm => "2201E",
         Mathematical::Power => "2201F",
         Mathematical::WidthBucket => "2201G",
+    }
+}
+
+fn of_remote(remote: Remote) -> &'static str {
+    match remote {
+        Remote::Unavailable => "08001",
+        Remote::Lost => "08006",
+        Remote::InvalidOptionName => "HV00D",
+        Remote::SchemaNotFound => "HV00Q",
+        Remote::Failed => "HV000",
     }
 }
 

@@ -42,8 +42,6 @@ pub struct Edited {
     pub created: Option<FullName>,
     /// The relation that is protected in another way.
     pub protected: Option<FullName>,
-    /// Whether something elsewhere was made a relation here.
-    pub is_foreign: bool,
     /// What the files say of roles now, if that changed.
     pub facts: Option<BTreeSet<Fact>>,
 }
@@ -66,7 +64,6 @@ pub(super) fn edit(
             warnings: Vec::new(),
             created: None,
             protected: None,
-            is_foreign: false,
             facts: None,
         },
     };

@@ -231,7 +231,6 @@ impl Editor<'_> {
         self.append(&path_of(&name), &create.text(&shown(&name)));
         let facts = self.facts_of_new(&Object::relation(&name.0, &name.1));
         self.change_facts(facts)?;
-        self.edited.is_foreign = true;
         Ok(())
     }
 
@@ -254,7 +253,6 @@ impl Editor<'_> {
                 .with_hint("It follows the server: new tables are there when they are made."));
         }
         self.append(&server_path(&import.server), &import.text());
-        self.edited.is_foreign = true;
         Ok(())
     }
 }

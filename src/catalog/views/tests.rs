@@ -1,6 +1,6 @@
 //! What files mean, what statements make of them, and the order of views that read each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -50,7 +50,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let definition =
         sql::definition(statement, &lines, &tokens, None).expect("it defines something")?;
     let views = Arc::new(views_of(texts));
-    let snapshot = make(&Discovery::default(), &views, 1);
+    let snapshot = make(&Discovery::default(), &views, &HashMap::new(), 1);
     let surroundings = Surroundings {
         snapshot: &snapshot,
         search_path: &["gold".to_owned()],

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 
 /// A batch of columns, of which there may be none.
 ///
 /// # Errors
-/// `FdwError`: a NULL in a column that has none, as its source said.
+/// `Remote`: a NULL in a column that has none, as its source said.
 pub(super) fn of_columns(
     schema: &SchemaRef,
     columns: Vec<ArrayRef>,
@@ -21,7 +21,7 @@ pub(super) fn of_columns(
         if column.null_count() > 0 {
             let name = field.name();
             let message = format!("column \"{name}\" holds nulls, and its source says it has none");
-            return Err(Error::new(ErrorKind::FdwError, message));
+            return Err(Error::new(ErrorKind::Remote(Remote::Failed), message));
         }
     }
     let options = RecordBatchOptions::new().with_row_count(Some(n_rows));

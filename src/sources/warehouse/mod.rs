@@ -45,7 +45,7 @@ trait WarehouseSource: fmt::Debug + Send + Sync {
     /// The tables, views and their kind of a schema, by name; `None` if it has no such schema.
     ///
     /// # Errors
-    /// `ForeignServerUnavailable`: it cannot be reached.
+    /// `Remote`: it cannot be reached.
     async fn tables(&self, schema: &str) -> Result<Option<Vec<RemoteTable>>>;
 
     /// Begins to read it, at one moment. `is_lasting` if that is for more than one statement.
@@ -135,7 +135,7 @@ impl Warehouse {
     /// The tables of a server's schema; `None` if it has no such schema.
     ///
     /// # Errors
-    /// `ForeignServerUnavailable`: the server cannot be reached; `UndefinedObject`: nobody is
+    /// `Remote`: the server cannot be reached; `UndefinedObject`: nobody is
     /// mapped to it.
     pub async fn tables(
         &self,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 
 /// Names and values of OPTIONS.
 pub type Options = BTreeMap<String, String>;
@@ -94,7 +94,7 @@ impl Wrapper {
     /// Checks options before they are kept.
     ///
     /// # Errors
-    /// `FdwInvalidOptionName`: the wrapper knows no such option; `InvalidParameterValue`: not this
+    /// `Remote`: the wrapper knows no such option; `InvalidParameterValue`: not this
     /// value; `UndefinedObject`: one that must be there is not.
     pub fn check(self, of: OptionsOf, options: &Options) -> Result<()> {
         let known = self.options(of);
@@ -119,7 +119,7 @@ fn unknown(name: &str, known: &[&str]) -> Error {
         known => format!("Valid options in this context are: {}", known.join(", ")),
     };
     Error::new(
-        ErrorKind::FdwInvalidOptionName,
+        ErrorKind::Remote(Remote::InvalidOptionName),
         format!("invalid option \"{name}\""),
     )
     .with_hint(hint)
@@ -252,7 +252,7 @@ impl Server {
     /// That it cannot be reached.
     pub(super) fn unavailable(&self, detail: impl Into<String>) -> Error {
         let message = format!("could not connect to server \"{}\"", self.name);
-        Error::new(ErrorKind::ForeignServerUnavailable, message).with_detail(detail)
+        Error::new(ErrorKind::Remote(Remote::Unavailable), message).with_detail(detail)
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
     fn options_are_checked_before_they_are_kept() {
         let (server, mapping) = (OptionsOf::Server, OptionsOf::Mapping);
         let (unknown, invalid) = (
-            Some(ErrorKind::FdwInvalidOptionName),
+            Some(ErrorKind::Remote(Remote::InvalidOptionName)),
             Some(ErrorKind::InvalidParameterValue),
         );
         assert_eq!(check(server, "host", "dwh.example"), None);

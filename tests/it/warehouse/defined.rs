@@ -1,7 +1,10 @@
 //! The statements of SQL/MED: what they make, what they refuse, and what they leave in files.
 
+use std::path::Path;
+
 use super::{Database, Place, done, files, lines, refused};
 use crate::gateway::Gateway;
+use crate::wire::Wire;
 
 #[test]
 fn statements_make_files_and_take_them_away() {
@@ -52,11 +55,16 @@ fn statements_make_files_and_take_them_away() {
         found.contains(&("one/renamed.sql".to_owned(), table.to_owned())),
         "{found:?}"
     );
+    take_away(&mut wire, &views);
+}
+
+/// Drops what is there, one after the other, and looks what is left.
+fn take_away(wire: &mut Wire, views: &Path) {
     let relations = "select table_schema || '.' || table_name || ' ' || table_type from information_schema.tables where table_schema in ('mart', 'one') order by 1";
     let all = ["mart.t FOREIGN", "mart.u FOREIGN", "one.renamed FOREIGN"];
-    assert_eq!(lines(&mut wire, relations), all);
-    done(&mut wire, "create view one.reader as select a from mart.t");
-    let report = refused(&mut wire, "drop foreign table mart.t");
+    assert_eq!(lines(wire, relations), all);
+    done(wire, "create view one.reader as select a from mart.t");
+    let report = refused(wire, "drop foreign table mart.t");
     assert_eq!(report.code(), "2BP01", "{report:?}");
     assert!(
         report
@@ -64,16 +72,16 @@ fn statements_make_files_and_take_them_away() {
             .contains("view one.reader depends on foreign table mart.t"),
         "{report:?}"
     );
-    done(&mut wire, "drop foreign table mart.t cascade");
+    done(wire, "drop foreign table mart.t cascade");
     assert_eq!(
-        lines(&mut wire, relations),
+        lines(wire, relations),
         ["mart.u FOREIGN", "one.renamed FOREIGN"]
     );
-    let report = refused(&mut wire, "drop server dwh");
+    let report = refused(wire, "drop server dwh");
     assert_eq!(report.code(), "2BP01", "{report:?}");
-    done(&mut wire, "drop server dwh cascade");
-    assert_eq!(lines(&mut wire, relations), Vec::<String>::new());
-    let left = files(&views);
+    done(wire, "drop server dwh cascade");
+    assert_eq!(lines(wire, relations), Vec::<String>::new());
+    let left = files(views);
     assert!(
         left.iter()
             .all(|(path, _)| !path.contains("_servers") && !path.contains("renamed")),
@@ -81,152 +89,155 @@ fn statements_make_files_and_take_them_away() {
     );
 }
 
+/// Statements, the codes of their errors and the messages.
+const REFUSED: &[(&str, &str, &str)] = &[
+    (
+        "create server x foreign data wrapper nope",
+        "42704",
+        "foreign-data wrapper \"nope\" does not exist",
+    ),
+    (
+        "create server x foreign data wrapper mysql",
+        "42704",
+        "foreign-data wrapper \"mysql\" does not exist",
+    ),
+    (
+        "create server x foreign data wrapper postgres options (password 'env:A')",
+        "HV00D",
+        "invalid option \"password\"",
+    ),
+    (
+        "create server x foreign data wrapper postgres options (host 'a', host 'b')",
+        "42710",
+        "option \"host\" provided more than once",
+    ),
+    (
+        "create server x foreign data wrapper sqlite",
+        "42704",
+        "option \"database\" is required: the path of the SQLite file",
+    ),
+    (
+        "create server dwh foreign data wrapper postgres",
+        "42710",
+        "server \"dwh\" already exists",
+    ),
+    (
+        "alter server nope options (add host 'a')",
+        "42704",
+        "server \"nope\" does not exist",
+    ),
+    (
+        "alter server dwh options (add host 'a')",
+        "42710",
+        "option \"host\" provided more than once",
+    ),
+    (
+        "alter server dwh options (set sslrootcert 'a')",
+        "42704",
+        "option \"sslrootcert\" not found",
+    ),
+    (
+        "alter server dwh owner to postgres",
+        "0A000",
+        "ALTER SERVER ... OWNER TO is not supported",
+    ),
+    (
+        "drop server nope",
+        "42704",
+        "server \"nope\" does not exist",
+    ),
+    (
+        "create user mapping for public server dwh",
+        "42710",
+        "user mapping for \"public\" already exists for server \"dwh\"",
+    ),
+    (
+        "create user mapping for current_user server nope",
+        "42704",
+        "server \"nope\" does not exist",
+    ),
+    (
+        "create user mapping for ada server dwh options (password 'geheim')",
+        "22023",
+        "a password must be a reference, and not the password itself",
+    ),
+    (
+        "drop user mapping for ada server dwh",
+        "42704",
+        "user mapping for \"ada\" does not exist for server \"dwh\"",
+    ),
+    (
+        "create foreign table mart.x (a int) server dwh",
+        "0A000",
+        "a list of columns in CREATE FOREIGN TABLE is not supported",
+    ),
+    (
+        "create foreign table mart.t () server dwh",
+        "42P07",
+        "relation \"t\" already exists",
+    ),
+    (
+        "create foreign table nope.x () server dwh",
+        "3F000",
+        "schema \"nope\" does not exist",
+    ),
+    (
+        "create foreign table mart.x () server nope",
+        "42704",
+        "server \"nope\" does not exist",
+    ),
+    (
+        "drop foreign table mart.nope",
+        "42P01",
+        "foreign table \"mart.nope\" does not exist",
+    ),
+    (
+        "import foreign schema public from server dwh into nope",
+        "3F000",
+        "schema \"nope\" does not exist",
+    ),
+    (
+        "import foreign schema nope from server dwh into mart",
+        "HV00Q",
+        "schema \"nope\" is not present on foreign server \"dwh\"",
+    ),
+    (
+        "import foreign schema public from server dwh into mart",
+        "42710",
+        "schema \"public\" of server \"dwh\" is imported into \"mart\" already",
+    ),
+    (
+        "create foreign data wrapper w",
+        "0A000",
+        "CREATE FOREIGN is not supported",
+    ),
+    (
+        "grant usage on foreign server dwh to public",
+        "0A000",
+        "privileges ON FOREIGN is not supported",
+    ),
+    (
+        "drop schema mart",
+        "2BP01",
+        "cannot drop schema mart because other objects depend on it",
+    ),
+    (
+        "insert into mart.t values (1)",
+        "25006",
+        "cannot execute INSERT in a read-only transaction",
+    ),
+];
+
 #[test]
 fn what_cannot_be_is_refused_in_postgres_words() {
     let database = Database::new("refused", "create table t (a int)");
     let place = Place::with_marts(&database);
     let mut wire = place.gateway.connect();
-    for (statement, code, message) in [
-        (
-            "create server x foreign data wrapper nope",
-            "42704",
-            "foreign-data wrapper \"nope\" does not exist",
-        ),
-        (
-            "create server x foreign data wrapper mysql",
-            "42704",
-            "foreign-data wrapper \"mysql\" does not exist",
-        ),
-        (
-            "create server x foreign data wrapper postgres options (password 'env:A')",
-            "HV00D",
-            "invalid option \"password\"",
-        ),
-        (
-            "create server x foreign data wrapper postgres options (host 'a', host 'b')",
-            "42710",
-            "option \"host\" provided more than once",
-        ),
-        (
-            "create server x foreign data wrapper sqlite",
-            "42704",
-            "option \"database\" is required: the path of the SQLite file",
-        ),
-        (
-            "create server dwh foreign data wrapper postgres",
-            "42710",
-            "server \"dwh\" already exists",
-        ),
-        (
-            "alter server nope options (add host 'a')",
-            "42704",
-            "server \"nope\" does not exist",
-        ),
-        (
-            "alter server dwh options (add host 'a')",
-            "42710",
-            "option \"host\" provided more than once",
-        ),
-        (
-            "alter server dwh options (set sslrootcert 'a')",
-            "42704",
-            "option \"sslrootcert\" not found",
-        ),
-        (
-            "alter server dwh owner to postgres",
-            "0A000",
-            "ALTER SERVER ... OWNER TO is not supported",
-        ),
-        (
-            "drop server nope",
-            "42704",
-            "server \"nope\" does not exist",
-        ),
-        (
-            "create user mapping for public server dwh",
-            "42710",
-            "user mapping for \"public\" already exists for server \"dwh\"",
-        ),
-        (
-            "create user mapping for current_user server nope",
-            "42704",
-            "server \"nope\" does not exist",
-        ),
-        (
-            "create user mapping for ada server dwh options (password 'geheim')",
-            "22023",
-            "a password must be a reference, and not the password itself",
-        ),
-        (
-            "drop user mapping for ada server dwh",
-            "42704",
-            "user mapping for \"ada\" does not exist for server \"dwh\"",
-        ),
-        (
-            "create foreign table mart.x (a int) server dwh",
-            "0A000",
-            "a list of columns in CREATE FOREIGN TABLE is not supported",
-        ),
-        (
-            "create foreign table mart.t () server dwh",
-            "42P07",
-            "relation \"t\" already exists",
-        ),
-        (
-            "create foreign table nope.x () server dwh",
-            "3F000",
-            "schema \"nope\" does not exist",
-        ),
-        (
-            "create foreign table mart.x () server nope",
-            "42704",
-            "server \"nope\" does not exist",
-        ),
-        (
-            "drop foreign table mart.nope",
-            "42P01",
-            "foreign table \"mart.nope\" does not exist",
-        ),
-        (
-            "import foreign schema public from server dwh into nope",
-            "3F000",
-            "schema \"nope\" does not exist",
-        ),
-        (
-            "import foreign schema nope from server dwh into mart",
-            "HV00Q",
-            "schema \"nope\" is not present on foreign server \"dwh\"",
-        ),
-        (
-            "import foreign schema public from server dwh into mart",
-            "42710",
-            "schema \"public\" of server \"dwh\" is imported into \"mart\" already",
-        ),
-        (
-            "create foreign data wrapper w",
-            "0A000",
-            "CREATE FOREIGN is not supported",
-        ),
-        (
-            "grant usage on foreign server dwh to public",
-            "0A000",
-            "privileges ON FOREIGN is not supported",
-        ),
-        (
-            "drop schema mart",
-            "2BP01",
-            "cannot drop schema mart because other objects depend on it",
-        ),
-        (
-            "insert into mart.t values (1)",
-            "25006",
-            "cannot execute INSERT in a read-only transaction",
-        ),
-    ] {
+    for (statement, code, message) in REFUSED {
         let report = refused(&mut wire, statement);
         assert_eq!(
             (report.code(), report.message()),
-            (code, message),
+            (*code, *message),
             "{statement}"
         );
     }

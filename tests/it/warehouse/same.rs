@@ -31,8 +31,8 @@ insert into types values (1, true, -32768, 9223372036854775807, 1234567890.10, 1
     'NaN', '-Infinity', '', '', '', '', '', '4714-11-24 BC', '00:00', '00:00+00', '-infinity', 'infinity',
     '-1 month +3 days -00:00:00.000001', '00000000-0000-0000-0000-000000000000', 'null', '\"\"', '::1', '::/0',
     '00:00:00:00:00:00', '00:00:00:00:00:00:00:00', 'empty', '(,)', '{}', 'sad', 999999.999, '(,)', B'0000', B'',
-    -0.01, '', '(0,-1)', 'pg_type', 4294967295, '{}', '{}', '{}', '{}', '{}', '{}', '{}'),
-    (3, null, null, null, null, null, 'NaN', 'Infinity', '1e-300');
+    -0.01, '', '(0,-1)', 'pg_type', 4294967295, '{}', '{}', '{}', '{}', '{}', '{}', '{}');
+insert into types values (3, null, null, null, null, null, 'NaN', 'Infinity', '1e-300');
 create table nothing ();
 insert into nothing default values;
 insert into nothing default values;
@@ -77,7 +77,7 @@ fn every_type_is_what_postgres_has() {
         "select count(*) from PLACE.nothing",
         "select count(*) from PLACE.empty",
         "select * from PLACE.summed order by feeling nulls last limit 0",
-        "select amount from PLACE.summed order by amount nulls last",
+        "select count(amount), count(mean) from PLACE.summed",
         "select * from PLACE.kept order by id",
         "select * from PLACE.parts order by k",
     ] {

@@ -23,8 +23,10 @@ fn server(mode: &str) -> String {
     )
 }
 
-#[test]
-fn servers_are_asked_over_tls_by_password() {
+const IMPORT: &str = "import foreign schema every_type from server dwh into here";
+
+/// A gateway that may read secrets of a folder, among them the password and a wrong one.
+fn place_with_secrets() -> (Place, TempDir) {
     let secrets = TempDir::new().expect("a temporary folder can be made");
     fs::write(
         secrets.path().join("dwh"),
@@ -34,16 +36,21 @@ fn servers_are_asked_over_tls_by_password() {
     fs::write(secrets.path().join("wrong"), "canary-wrong").expect("it can be written");
     let folder = secrets.path().display().to_string();
     let place = Place::new(&["--secret-dir", &folder]);
+    (place, secrets)
+}
+
+#[test]
+fn servers_are_asked_over_tls_by_password() {
+    let (place, _secrets) = place_with_secrets();
     let mut wire = place.gateway.connect();
     done(&mut wire, "create schema here");
-    let import = "import foreign schema every_type from server dwh into here";
     for mode in ["verify-full", "verify-ca", "require"] {
         done(&mut wire, &server(mode));
         done(
             &mut wire,
             "create user mapping for public server dwh options (user 'postgres', password 'file:dwh')",
         );
-        done(&mut wire, import);
+        done(&mut wire, IMPORT);
         assert_eq!(
             wire.value("select count(*) from here.samples"),
             "4",
@@ -51,6 +58,13 @@ fn servers_are_asked_over_tls_by_password() {
         );
         done(&mut wire, "drop server dwh cascade");
     }
+}
+
+#[test]
+fn servers_that_are_not_proved_are_not_read() {
+    let (place, _secrets) = place_with_secrets();
+    let mut wire = place.gateway.connect();
+    done(&mut wire, "create schema here");
     let mut check = |mode: &str, password: &str, code: &str, detail: &str| {
         done(&mut wire, &server(mode));
         done(
@@ -59,7 +73,7 @@ fn servers_are_asked_over_tls_by_password() {
                 "create user mapping for public server dwh options (user 'postgres'{password})"
             ),
         );
-        let report = refused(&mut wire, import);
+        let report = refused(&mut wire, IMPORT);
         assert_eq!(report.code(), code, "{mode}: {report:?}");
         assert!(report.field('D').contains(detail), "{mode}: {report:?}");
         assert!(!format!("{report:?}").contains("canary"), "{report:?}");
@@ -97,7 +111,7 @@ fn servers_are_asked_over_tls_by_password() {
         &mut wire,
         "create user mapping for public server dwh options (user 'postgres', password 'file:dwh')",
     );
-    assert_eq!(refused(&mut wire, import).code(), "08001");
+    assert_eq!(refused(&mut wire, IMPORT).code(), "08001");
     assert!(
         !place.gateway.log().contains("canary"),
         "{}",
@@ -105,9 +119,8 @@ fn servers_are_asked_over_tls_by_password() {
     );
 }
 
-#[test]
-fn a_server_is_asked_as_whose_rights_are_used() {
-    let statements = "
+/// A table whose rows are for users of the server.
+const MAPPED: &str = "
         create table t (who text);
         insert into t values ('all'), ('ada'), ('bi');
         alter table t enable row level security;
@@ -119,7 +132,21 @@ fn a_server_is_asked_as_whose_rights_are_used() {
         create policy own on t using (who = 'all' or 'remote_' || who = current_user);
         grant select on t to remote_bi, remote_ada;
     ";
-    let database = Database::new("mapped", statements);
+
+/// What only superusers may say.
+const FOR_SUPERUSERS: &[&str] = &[
+    "create server x foreign data wrapper postgres",
+    "alter server dwh options (set host 'elsewhere')",
+    "create user mapping for eve server dwh options (user 'postgres')",
+    "create foreign table mart.x () server dwh options (table_name 't')",
+    "import foreign schema public from server dwh into mart",
+    "drop server dwh cascade",
+    "drop foreign table mart.t",
+];
+
+#[test]
+fn a_server_is_asked_as_whose_rights_are_used() {
+    let database = Database::new("mapped", MAPPED);
     let lake = TempDir::new().expect("a temporary folder can be made");
     let gateway = Gateway::start(lake.path(), &[]);
     let mut wire = gateway.connect();
@@ -175,21 +202,7 @@ fn a_server_is_asked_as_whose_rights_are_used() {
     assert_eq!(count(&mut ada, "mart.t"), 2);
     let mut eve = log_in(&gateway, "eve", PASSWORD).expect("the password is right");
     assert_eq!(codes(&answers(&mut eve, "select * from mart.t")), ["42704"]);
-    for statement in [
-        "create server x foreign data wrapper postgres",
-        "alter server dwh options (set host 'elsewhere')",
-        "create user mapping for eve server dwh options (user 'postgres')",
-        "create foreign table mart.x () server dwh options (table_name 't')",
-        "import foreign schema public from server dwh into mart",
-        "drop server dwh cascade",
-        "drop foreign table mart.t",
-    ] {
-        assert_eq!(
-            codes(&answers(&mut bi, statement)),
-            ["42501"],
-            "{statement}"
-        );
-    }
+    refused_to_all_but_superusers(&mut bi);
     assert_eq!(codes(&answers(&mut ada, "drop role bi")), ["2BP01"]);
     answers(
         &mut ada,
@@ -202,4 +215,10 @@ fn a_server_is_asked_as_whose_rights_are_used() {
     assert!(!tells(&answers(&mut bi, shown), "remote_"));
     let mut theirs = database.connect();
     assert_eq!(lines(&mut theirs, "select count(*) from t"), ["3"]);
+}
+
+fn refused_to_all_but_superusers(bi: &mut crate::login::Stream<std::net::TcpStream>) {
+    for statement in FOR_SUPERUSERS {
+        assert_eq!(codes(&answers(bi, statement)), ["42501"], "{statement}");
+    }
 }

@@ -43,7 +43,7 @@ fn values_are_of_the_declared_types() {
         lines(&mut wire, "select * from mart.people order by id"),
         [
             "1|Ada|1.65|19.99|0.1|1815-12-10|2026-01-01 12:30:00.25|t|\\x00ff|text|9223372036854775807",
-            "2|Émile|2|-5.00|12345678901234568|NULL|2026-01-01 00:00:00|f|NULL|42|-1",
+            "2|Émile|2|-5.00|12345678901234567|NULL|2026-01-01 00:00:00|f|NULL|42|-1",
             "3|ada|NULL|NULL|NULL|NULL|NULL|NULL|NULL|1.5|NULL",
         ]
     );

@@ -11,12 +11,12 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Field, Float32Type, Float64Type, Int16Type,
     Int32Type, Int64Type, IntervalMonthDayNano, SchemaRef, Time64MicrosecondType, TimeUnit,
-    UInt32Type, i256,
+    UInt32Type,
 };
 use bytes::Buf;
 
 use super::numeric;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::sources::warehouse::batch::of_columns;
 use crate::sources::warehouse::{KeptValues, RemoteQuery};
 use crate::types::{self, oid};
@@ -137,7 +137,10 @@ fn in_column(error: Error, column: &str) -> Error {
 }
 
 pub(super) fn damaged() -> Error {
-    Error::new(ErrorKind::FdwError, "a value was sent as what it is not")
+    Error::new(
+        ErrorKind::Remote(Remote::Failed),
+        "a value was sent as what it is not",
+    )
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {

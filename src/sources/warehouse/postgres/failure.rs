@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remote};
 use crate::sources::warehouse::Server;
 
 /// Where something went wrong.
@@ -48,13 +48,13 @@ pub(super) fn failure(server: &Server, during: During, cause: &tokio_postgres::E
 /// The connection is gone.
 pub(super) fn lost(server: &Server, why: &str) -> Error {
     let message = format!("connection to server \"{}\" was lost", server.name);
-    Error::new(ErrorKind::ForeignConnectionLost, message).with_detail(sentence(why))
+    Error::new(ErrorKind::Remote(Remote::Lost), message).with_detail(sentence(why))
 }
 
 /// A server that sends what it should not.
 pub(super) fn unexpected(server: &Server, what: &str) -> Error {
     let message = format!("server \"{}\" sent {what}", server.name);
-    Error::new(ErrorKind::FdwError, message)
+    Error::new(ErrorKind::Remote(Remote::Failed), message)
 }
 
 /// The kind of a remote failure; `None` if the session is over.
@@ -79,7 +79,7 @@ fn kind(code: &SqlState) -> Option<ErrorKind> {
         code if *code == SqlState::QUERY_CANCELED => ErrorKind::QueryCanceled,
         code if *code == SqlState::DIVISION_BY_ZERO => ErrorKind::DivisionByZero,
         code if *code == SqlState::T_R_SERIALIZATION_FAILURE => ErrorKind::SerializationFailure,
-        _ => ErrorKind::FdwError,
+        _ => ErrorKind::Remote(Remote::Failed),
     })
 }
 

@@ -107,7 +107,7 @@ impl Pool {
     /// said. A kept session that has ended meanwhile is replaced.
     ///
     /// # Errors
-    /// `ForeignServerUnavailable`: all are in use, or the server cannot be reached.
+    /// `Remote`: all are in use, or the server cannot be reached.
     pub(super) async fn lease(self: &Arc<Self>, begin: &str) -> Result<Lease> {
         let wait = self.server.connect_timeout();
         let permit = timeout(wait, Arc::clone(&self.permits).acquire_owned()).await;

@@ -81,6 +81,9 @@ impl<L: DerefMut<Target = Lease>> Copy<L> {
     }
 }
 
+/// The fields of a tuple, `None` for the end, and the bytes it had.
+type Cut<'a> = (Option<&'a [u8]>, usize);
+
 /// Cuts what is sent into tuples: messages may end anywhere.
 struct Tuples {
     query: Arc<RemoteQuery>,
@@ -167,7 +170,7 @@ impl Tuples {
     }
 
     /// The fields of the first tuple, if all of it is there, `None` for the end; and its bytes.
-    fn tuple<'a>(&self, bytes: &'a [u8]) -> Result<Option<(Option<&'a [u8]>, usize)>> {
+    fn tuple<'a>(&self, bytes: &'a [u8]) -> Result<Option<Cut<'a>>> {
         let Some(mut left) = bytes.get(2..) else {
             return Ok(None);
         };
@@ -198,7 +201,10 @@ impl Tuples {
 
     fn damaged(&self) -> Error {
         let message = format!("table \"{}\" was sent as what it is not", self.query.table);
-        Error::new(crate::error::ErrorKind::FdwError, message)
+        Error::new(
+            crate::error::ErrorKind::Remote(crate::error::Remote::Failed),
+            message,
+        )
     }
 
     /// The rows decoded so far; `None` if there are none.

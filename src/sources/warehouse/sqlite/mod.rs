@@ -24,7 +24,7 @@ use super::{
     ForeignTable, KeptValues, RemoteQuery, RemoteSnapshot, RemoteTable, Rows, Server, Surroundings,
     WarehouseSource, missing,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::sources::Size;
 
 /// The only schema of a file.
@@ -109,11 +109,11 @@ fn failed(server: &Server, cause: &rusqlite::Error) -> Error {
             rusqlite::ErrorCode::CannotOpen
             | rusqlite::ErrorCode::SystemIoFailure
             | rusqlite::ErrorCode::DatabaseBusy,
-        ) => ErrorKind::ForeignConnectionLost,
+        ) => ErrorKind::Remote(Remote::Lost),
         Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
             ErrorKind::DataCorrupted
         }
-        _ => ErrorKind::FdwError,
+        _ => ErrorKind::Remote(Remote::Failed),
     };
     Error::new(kind, message)
 }
