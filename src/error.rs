@@ -36,6 +36,8 @@ pub enum Construct {
     Window,
     /// A query that reads itself, where none may.
     Recursion,
+    /// A cursor that is declared to be two things at once.
+    Cursor,
 }
 
 /// What is wrong with a server of a warehouse, or with what is said of one.
@@ -98,8 +100,6 @@ pub enum ErrorKind {
     CantChangeRuntimeParam,
     /// NULL where a value must be.
     NullValueNotAllowed,
-    /// A cursor that is declared to be two things at once.
-    InvalidCursorDefinition,
     /// A `$n` without a value or a type.
     UndefinedParameter,
     /// A name that fits two columns.

@@ -74,7 +74,6 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::IntervalFieldOverflow => "22015",
         ErrorKind::CantChangeRuntimeParam => "55P02",
         ErrorKind::NullValueNotAllowed => "22004",
-        ErrorKind::InvalidCursorDefinition => "42P11",
         ErrorKind::UndefinedParameter => "42P02",
         ErrorKind::AmbiguousColumn => "42702",
         ErrorKind::DuplicateTable => "42P07",
@@ -147,6 +146,7 @@ fn of_remote(remote: Remote) -> &'static str {
 fn of_construct(construct: Construct) -> &'static str {
     match construct {
         Construct::Window => "42P20",
+        Construct::Cursor => "42P11",
         Construct::Recursion => "42P19",
     }
 }
