@@ -3,6 +3,7 @@
 //! The only room that reads the environment.
 
 mod audit;
+mod secrets;
 mod tls;
 mod tokens;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditTarget;
+pub use secrets::{SecretArguments, Secrets};
 pub use tls::{TlsFiles, TlsMode};
 pub use tokens::{KeySource, TokenArguments, TokenConfig};
 
@@ -82,6 +84,10 @@ pub struct EngineArguments {
     /// Memory for the answers of statements, kept while what they read does not change, in MiB; 0 keeps none [default: 10 % of what the machine has]
     #[arg(long, env = "LAKEGATE_CACHE_MIB", value_name = "MIB")]
     pub cache_mib: Option<usize>,
+
+    /// Where secrets are found.
+    #[command(flatten)]
+    pub secrets: SecretArguments,
 
     /// The log: error, warn, info, debug, or a filter like lakegate=debug
     #[arg(
@@ -273,6 +279,8 @@ pub struct LakeConfig {
     pub cache_bytes_max: usize,
     /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
     pub store_options: BTreeMap<String, String>,
+    /// The secrets that definitions may refer to.
+    pub secrets: Secrets,
 }
 
 /// What `serve` runs on.
@@ -351,6 +359,7 @@ impl EngineArguments {
             memory_bytes_max,
             cache_bytes_max,
             store_options: store_options(),
+            secrets: self.secrets.read(),
         })
     }
 }

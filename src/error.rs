@@ -36,6 +36,23 @@ pub enum Construct {
     Window,
     /// A query that reads itself, where none may.
     Recursion,
+    /// A cursor that is declared to be two things at once.
+    Cursor,
+}
+
+/// What is wrong with a server of a warehouse, or with what is said of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remote {
+    /// It does not let us in.
+    Unavailable,
+    /// It was lost while it answered.
+    Lost,
+    /// An option that its foreign-data wrapper does not take.
+    InvalidOptionName,
+    /// A schema that it does not have.
+    SchemaNotFound,
+    /// Some other failure of its own.
+    Failed,
 }
 
 /// Whose limit is reached.
@@ -83,8 +100,6 @@ pub enum ErrorKind {
     CantChangeRuntimeParam,
     /// NULL where a value must be.
     NullValueNotAllowed,
-    /// A cursor that is declared to be two things at once.
-    InvalidCursorDefinition,
     /// A `$n` without a value or a type.
     UndefinedParameter,
     /// A name that fits two columns.
@@ -181,6 +196,8 @@ pub enum ErrorKind {
     StatementTooComplex,
     /// Some other limit is reached.
     LimitExceeded(Limit),
+    /// Something about a server of a warehouse.
+    Remote(Remote),
     /// The server is shutting down.
     AdminShutdown,
     /// A fault of Lakegate itself.

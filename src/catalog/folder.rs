@@ -59,6 +59,16 @@ impl Catalog {
         for problem in &views.problems {
             tracing::warn!(location = %problem.location, error = %problem.error, "view");
         }
+        if self.known().snapshot.is_some() {
+            self.list_new(&views).await;
+        }
+        let servers = Arc::clone(&views.foreign);
+        self.warehouse.keep_only(|server| {
+            servers
+                .servers
+                .get(&server.name)
+                .is_some_and(|it| **it == *server)
+        });
         let mut latest = self.known_mut();
         latest.views = Arc::new(views);
         if latest.snapshot.is_some() {

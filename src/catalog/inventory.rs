@@ -15,7 +15,8 @@ use super::background::{self, Background};
 use super::{Catalog, Relation, Snapshot};
 use crate::error::{Error, Result};
 use crate::sources::lake::LakeSource;
-use crate::sources::{At, LakeTable, Size};
+use crate::sources::warehouse::{ForeignTable, Reading, Warehouse};
+use crate::sources::{At, LakeTable, PinnedTable, Size};
 
 /// How many tables are opened at a time.
 const PINS_MAX: usize = 32;
@@ -132,7 +133,33 @@ struct State {
 }
 
 /// A table at one moment; `None` is now.
-type Moment = (LakeTable, Option<At>);
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Moment {
+    Lake(LakeTable, Option<At>),
+    Foreign(Arc<ForeignTable>),
+}
+
+/// Where tables are opened.
+#[derive(Clone, Debug)]
+struct Sources {
+    lake: Arc<LakeSource>,
+    warehouse: Arc<Warehouse>,
+}
+
+impl Sources {
+    async fn open(&self, table: &Moment) -> Result<PinnedTable> {
+        match table {
+            Moment::Lake(table, at) => self.lake.pin(table, *at).await,
+            Moment::Foreign(table) => {
+                let role = table.server.mapping_for_names()?;
+                let reading = Reading::of_statement();
+                self.warehouse
+                    .pin(table, role.as_deref(), &reading, false)
+                    .await
+            }
+        }
+    }
+}
 
 /// A relation that is a table, and what is opened for its columns.
 type ToOpen<'a> = (&'a Relation, Result<Moment>);
@@ -158,7 +185,11 @@ impl Catalog {
         self.recall_inventory().await;
         let asked = Instant::now();
         let tables = tables_of(snapshot, moment);
-        while let Some((round, is_known)) = self.opened.round(&self.lake, &tables, asked) {
+        let sources = Sources {
+            lake: Arc::clone(&self.lake),
+            warehouse: Arc::clone(&self.warehouse),
+        };
+        while let Some((round, is_known)) = self.opened.round(&sources, &tables, asked) {
             let wait = match patience {
                 Patience::None => break,
                 Patience::Brief if is_known => AGED_WAIT,
@@ -187,17 +218,18 @@ fn tables_of(
     let relations = schemas.flat_map(|schema| schema.relations.values());
     let tables = relations.filter(|relation| relation.view().is_none());
     let opened = tables.map(|relation| {
-        let table = match &relation.kind {
-            Ok(_) => Ok(relation.table().expect("what is no view is a table")),
-            Err(error) => Err(error.clone()),
-        };
-        let opened = table.and_then(|table| {
+        let in_lake = |table: &LakeTable| {
             let at = match table.has_history() {
                 true => moment(&relation.schema, &relation.name)?,
                 false => None,
             };
-            Ok((table.clone(), at))
-        });
+            Ok(Moment::Lake(table.clone(), at))
+        };
+        let opened = match (&relation.kind, relation.foreign(), relation.table()) {
+            (Err(error), ..) => Err(error.clone()),
+            (_, Some(foreign), _) => Ok(Moment::Foreign(Arc::clone(foreign))),
+            (_, None, table) => in_lake(table.expect("what is no view is a table")),
+        };
         (relation.as_ref(), opened)
     });
     opened.collect()
@@ -208,7 +240,7 @@ impl Opened {
     /// were opened before.
     fn round(
         self: &Arc<Self>,
-        lake: &Arc<LakeSource>,
+        sources: &Sources,
         tables: &[ToOpen<'_>],
         asked: Instant,
     ) -> Option<(Background<()>, bool)> {
@@ -227,21 +259,21 @@ impl Opened {
         let under_way = state.round.clone().filter(|round| round.peek().is_none());
         let round = under_way.unwrap_or_else(|| {
             state.forget(tables);
-            self.begin(lake, due)
+            self.begin(sources, due)
         });
         state.round = Some(round.clone());
         Some((round, is_known))
     }
 
     /// Begins to open tables, [`PINS_MAX`] at a time.
-    fn begin(self: &Arc<Self>, lake: &Arc<LakeSource>, due: Vec<Moment>) -> Background<()> {
-        let (opened, lake) = (Arc::clone(self), Arc::clone(lake));
+    fn begin(self: &Arc<Self>, sources: &Sources, due: Vec<Moment>) -> Background<()> {
+        let (opened, sources) = (Arc::clone(self), sources.clone());
         let round = async move {
             stream::iter(due)
                 .for_each_concurrent(PINS_MAX, |table| {
-                    let (opened, lake) = (&opened, &lake);
+                    let (opened, sources) = (&opened, &sources);
                     async move {
-                        let pinned = lake.pin(&table.0, table.1).await;
+                        let pinned = sources.open(&table).await;
                         let facts = pinned.map(|pinned| Facts {
                             columns: pinned.provider.schema(),
                             size: pinned.size,
@@ -261,7 +293,8 @@ impl Opened {
         for (table, facts) in tables {
             let facts = Ok(facts);
             let seen = Seen { facts, at: None };
-            state.known.entry((table, None)).or_insert(seen);
+            let moment = Moment::Lake(table, None);
+            state.known.entry(moment).or_insert(seen);
         }
     }
 
@@ -272,8 +305,8 @@ impl Opened {
             return None;
         }
         let known = state.known.iter();
-        let tables = known.filter_map(|((table, at), seen)| match (at, &seen.facts) {
-            (None, Ok(facts)) => Some((table.clone(), facts.clone())),
+        let tables = known.filter_map(|(table, seen)| match (table, &seen.facts) {
+            (Moment::Lake(table, None), Ok(facts)) => Some((table.clone(), facts.clone())),
             _ => None,
         });
         Some((state.generation, tables.collect()))
@@ -282,7 +315,7 @@ impl Opened {
     /// What is known of the tables of the snapshot of an epoch.
     fn tables(&self, epoch: u64, opened: &[ToOpen<'_>]) -> Arc<Tables> {
         let mut state = self.state();
-        let is_of_now = |(_, table): &ToOpen<'_>| !matches!(table, Ok((_, Some(_))));
+        let is_of_now = |(_, table): &ToOpen<'_>| !matches!(table, Ok(Moment::Lake(_, Some(_))));
         let key = (epoch, state.n_changes);
         let is_now = opened.iter().all(is_of_now);
         let made = state.made.as_ref().filter(|(of, _)| is_now && *of == key);

@@ -4,6 +4,7 @@ mod background;
 mod capture;
 mod discover;
 mod folder;
+mod imports;
 mod inventory;
 mod kept_inventory;
 mod refresh;
@@ -29,9 +30,10 @@ pub use self::system::{
 };
 use self::views::{Good, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sources::LakeTable;
 use crate::sources::lake::LakeSource;
+use crate::sources::warehouse::{ForeignTable, Warehouse};
 use crate::storage::Folder;
 
 /// Everything that exists at one moment. Made whole, never changed.
@@ -43,6 +45,8 @@ pub struct Snapshot {
     pub schemas: BTreeMap<String, Schema>,
     /// What discovery left out, and why.
     pub omissions: Vec<Omission>,
+    /// The schemas of which it is not known what they hold, because their servers did not say.
+    pub unlisted: BTreeMap<String, Error>,
     /// What the views folder says.
     pub views: Arc<Views>,
 }
@@ -63,6 +67,8 @@ pub enum Kind {
     Table(LakeTable),
     /// Those that a query gives.
     View(Arc<View>),
+    /// Those of a table of a server.
+    Foreign(Arc<ForeignTable>),
 }
 
 /// A table of the lake, or a view.
@@ -83,6 +89,14 @@ impl Relation {
     pub fn table(&self) -> Option<&LakeTable> {
         match &self.kind {
             Ok(Kind::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
+    /// The table at its server, if it is one.
+    pub fn foreign(&self) -> Option<&Arc<ForeignTable>> {
+        match &self.kind {
+            Ok(Kind::Foreign(table)) => Some(table),
             _ => None,
         }
     }
@@ -200,6 +214,7 @@ pub struct Folders {
 #[derive(Debug)]
 pub struct Catalog {
     lake: Arc<LakeSource>,
+    warehouse: Arc<Warehouse>,
     folders: Folders,
     references_of: ReferencesOf,
     known: Arc<RwLock<Known>>,
@@ -218,6 +233,7 @@ pub struct Catalog {
 struct Known {
     discovery: Option<Arc<Discovery>>,
     views: Arc<Views>,
+    imported: imports::Imported,
     /// Made of both, once both are there.
     snapshot: Option<Arc<Snapshot>>,
     /// Of the last snapshot that was made.
@@ -225,10 +241,10 @@ struct Known {
 }
 
 impl Catalog {
-    /// A catalog of the lake and the views folder, of its own system relations and those of upper
+    /// A catalog of the lake, of the servers of a warehouse and the views folder, of its own system relations and those of upper
     /// rooms. `references_of` tells what a query reads.
     pub fn new(
-        lake: Arc<LakeSource>,
+        (lake, warehouse): (Arc<LakeSource>, Arc<Warehouse>),
         folders: Folders,
         references_of: ReferencesOf,
         system: Vec<Arc<dyn SystemRelation>>,
@@ -247,6 +263,7 @@ impl Catalog {
             .collect();
         Self {
             lake,
+            warehouse,
             folders,
             references_of,
             known: Arc::default(),
@@ -268,6 +285,11 @@ impl Catalog {
     /// The source that pins the lake's tables.
     pub fn lake(&self) -> &LakeSource {
         &self.lake
+    }
+
+    /// The servers of a warehouse.
+    pub fn warehouse(&self) -> &Warehouse {
+        &self.warehouse
     }
 
     /// The system relation of this name.

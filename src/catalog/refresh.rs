@@ -7,9 +7,10 @@ use super::background::{self, Background};
 use super::discover::{Discovery, discover};
 use super::snapshot::make;
 use super::views::Views;
-use super::{Catalog, Known, Snapshot};
+use super::{Catalog, Known, Snapshot, imports};
 use crate::error::Result;
 use crate::sources::lake::LakeSource;
+use crate::sources::warehouse::Warehouse;
 
 /// How long a catalog query waits for a listing.
 const LISTING_WAIT: Duration = Duration::from_millis(100);
@@ -87,10 +88,11 @@ impl Catalog {
             return (listing.clone(), false);
         }
         let (lake, known) = (Arc::clone(&self.lake), Arc::clone(&self.known));
+        let warehouse = Arc::clone(&self.warehouse);
         let listings = Arc::clone(&self.listings);
         let listing = background::begin(async move {
             let began = Instant::now();
-            let listed = list(&lake, &known).await;
+            let listed = list(&lake, &warehouse, &known).await;
             listings.state().last = Some((began, began.elapsed()));
             listed
         });
@@ -107,10 +109,11 @@ impl Catalog {
         if Arc::ptr_eq(&snapshot.views, views) {
             return Ok(snapshot);
         }
+        self.list_new(views).await;
         let mut known = self.known_mut();
         known.epoch += 1;
         let discovery = known.discovery.as_deref();
-        let made = discovery.map(|discovery| make(discovery, views, known.epoch));
+        let made = discovery.map(|discovery| make(discovery, views, &known.imported, known.epoch));
         Ok(made.map_or(snapshot, Arc::new))
     }
 
@@ -123,14 +126,25 @@ impl Catalog {
     }
 }
 
-async fn list(lake: &LakeSource, known: &RwLock<Known>) -> Result<Arc<Snapshot>> {
-    let before = {
+async fn list(
+    lake: &LakeSource,
+    warehouse: &Warehouse,
+    known: &RwLock<Known>,
+) -> Result<Arc<Snapshot>> {
+    let (views, before, found_before) = {
         let known = known.read().unwrap_or_else(PoisonError::into_inner);
-        known.discovery.clone()
+        let found = known.discovery.clone();
+        (Arc::clone(&known.views), known.imported.clone(), found)
     };
-    let found = discover(lake.lake(), before.as_deref()).await?;
+    let imported = imports::list(warehouse, &views.foreign, &before, false);
+    let found = discover(lake.lake(), found_before.as_deref());
+    let (found, imported) = tokio::join!(found, imported);
+    let found = found?;
     let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    let is_same = imports::are_same(&before, &imported);
+    known.imported = imported;
     if let Some(snapshot) = &known.snapshot
+        && is_same
         && known.discovery.as_deref() == Some(&found)
     {
         return Ok(Arc::clone(snapshot));
@@ -151,7 +165,8 @@ impl Known {
         self.epoch += 1;
         let nothing = Discovery::default();
         let discovery = self.discovery.as_deref().unwrap_or(&nothing);
-        let snapshot = Arc::new(make(discovery, &self.views, self.epoch));
+        let made = make(discovery, &self.views, &self.imported, self.epoch);
+        let snapshot = Arc::new(made);
         self.snapshot = Some(Arc::clone(&snapshot));
         snapshot
     }

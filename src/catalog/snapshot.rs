@@ -4,15 +4,23 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::discover::{Discovery, only};
-use super::views::Views;
+use super::imports::{Imported, not_listed};
+use super::views::{Import, Views};
 use super::{Kind, Relation, Schema, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::warehouse::{ForeignTable, RemoteName, RemoteTable};
 
 /// The first OID that is not PostgreSQL's own (`FirstNormalObjectId` in transam.h).
 const OID_MIN: u32 = 16_384;
 
-/// The snapshot of a discovery and the views folder, whose names win.
-pub(super) fn make(discovery: &Discovery, views: &Arc<Views>, epoch: u64) -> Snapshot {
+/// The snapshot of a discovery, what is imported, and the views folder, whose names win.
+pub(super) fn make(
+    discovery: &Discovery,
+    views: &Arc<Views>,
+    imported: &Imported,
+    epoch: u64,
+) -> Snapshot {
+    let (foreign, unlisted) = imports(views, imported);
     let mut oids = Oids::default();
     let mut found: BTreeMap<&str, BTreeMap<&str, Result<Kind>>> = BTreeMap::new();
     for (schema, tables) in &discovery.found {
@@ -23,6 +31,19 @@ pub(super) fn make(discovery: &Discovery, views: &Arc<Views>, epoch: u64) -> Sna
     }
     for schema in views.schemas.keys() {
         found.entry(schema).or_default();
+    }
+    for (schema, table) in &foreign {
+        let relations = found.entry(*schema).or_default();
+        let name = table.remote.table.as_str();
+        let kind = match relations.contains_key(name) {
+            true => Err(taken_twice(schema, name, &table.server.name)),
+            false => Ok(Kind::Foreign(Arc::clone(table))),
+        };
+        relations.insert(name, kind);
+    }
+    for ((schema, name), table) in &views.foreign.tables {
+        let kind = Ok(Kind::Foreign(Arc::clone(table)));
+        found.entry(schema).or_default().insert(name, kind);
     }
     for ((schema, name), view) in &views.views {
         let kind = view.clone().map(Kind::View);
@@ -53,8 +74,58 @@ pub(super) fn make(discovery: &Discovery, views: &Arc<Views>, epoch: u64) -> Sna
         epoch,
         schemas,
         omissions: discovery.omissions.clone(),
+        unlisted,
         views: Arc::clone(views),
     }
+}
+
+/// A schema here, and a table elsewhere.
+type Placed<'a> = (&'a str, Arc<ForeignTable>);
+
+/// The tables that are imported, with their schemas here; and the schemas that could not be listed.
+fn imports<'a>(
+    views: &'a Views,
+    imported: &Imported,
+) -> (Vec<Placed<'a>>, BTreeMap<String, Error>) {
+    let (mut tables, mut unlisted) = (Vec::new(), BTreeMap::new());
+    for import in &views.foreign.imports {
+        let listing = imported.get(import);
+        for table in listing.iter().flat_map(|listing| listing.tables.iter()) {
+            if import.which.has(&table.name) {
+                tables.push((import.local.as_str(), import_of(import, table)));
+            }
+        }
+        let error = match listing {
+            None => Some(not_listed(import)),
+            Some(listing) => listing.error.clone(),
+        };
+        if let Some(error) = error {
+            unlisted.insert(import.local.clone(), error);
+        }
+    }
+    (tables, unlisted)
+}
+
+/// A table as it is imported: under its own name.
+fn import_of(import: &Import, table: &RemoteTable) -> Arc<ForeignTable> {
+    Arc::new(ForeignTable {
+        server: Arc::clone(&import.server),
+        remote: RemoteName {
+            schema: import.remote.clone(),
+            table: table.name.clone(),
+        },
+        options: BTreeMap::new(),
+        comment: table.comment.clone(),
+    })
+}
+
+fn taken_twice(schema: &str, name: &str, server: &str) -> Error {
+    let message = format!("relation \"{schema}.{name}\" is ambiguous");
+    Error::new(ErrorKind::DuplicateTable, message)
+        .with_detail(format!(
+            "Server \"{server}\" has one, and so has the lake or another server."
+        ))
+        .with_hint("Import it into another schema, or leave it out with EXCEPT.")
 }
 
 /// How many OIDs there are that clients read as signed integers.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 
 use super::*;
+use crate::config::Secrets;
+use crate::sources::warehouse::{KeptValues, Surroundings};
 
 async fn catalog(folder: &std::path::Path) -> Catalog {
     let lake = crate::storage::open(folder.to_str().unwrap(), &BTreeMap::new())
@@ -19,7 +21,16 @@ async fn catalog(folder: &std::path::Path) -> Catalog {
         views: folder("_views"),
         state: folder("_state"),
     };
-    Catalog::new(Arc::new(source), folders, |_| Ok(Vec::new()), Vec::new())
+    let warehouse = Warehouse::new(Surroundings {
+        secrets: Secrets::default(),
+        folder: None,
+        kept: KeptValues {
+            receive: |_, _| Ok(Vec::new()),
+            numeric: |_| Ok(Vec::new()),
+        },
+    });
+    let sources = (Arc::new(source), Arc::new(warehouse));
+    Catalog::new(sources, folders, |_| Ok(Vec::new()), Vec::new())
 }
 
 fn write(folder: &std::path::Path, path: &str) {

@@ -15,6 +15,7 @@ macro_rules! view {
 
 /// Path and text of each file of the views folder.
 const VIEWS: &[(&str, &str)] = &[
+    view!("_servers/warehouse.sql"),
     view!("gold/churn_by_tenure.sql"),
     view!("gold/hashtags_by_country.sql"),
     view!("gold/orders.sql"),

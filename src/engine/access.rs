@@ -140,6 +140,19 @@ impl Access {
         }
     }
 
+    /// The role as which a server is asked: whose rights are used. `None` where nothing is read, and
+    /// only names are asked for.
+    pub(super) fn role_of(&self, reader: &Reader) -> Option<String> {
+        let latest = self.authorities.first()?;
+        Some(match reader {
+            Reader::Session => self.actor.user.clone(),
+            Reader::OwnerOf(schema, name) => {
+                let view = Object::relation(schema, name);
+                latest.owner_of(&view).to_owned()
+            }
+        })
+    }
+
     /// Whether the statement may look names up in a schema.
     pub(super) fn may_use(&self, schema: &str) -> bool {
         let object = Object::schema(schema);

@@ -26,6 +26,7 @@ impl Resolver<'_> {
         };
         // The names of a view were looked up when it was made, by whoever made it.
         let is_own = self.open.is_empty() && self.guarded.is_empty();
+        let mut searched = Vec::with_capacity(schemas.len());
         for schema in schemas {
             let is_lake = self.snapshot.schemas.contains_key(schema);
             if is_own && is_lake && !self.access.may_use(schema) {
@@ -35,6 +36,7 @@ impl Resolver<'_> {
                     None => continue,
                 }
             }
+            searched.push(schema);
             if is_system_schema(schema)
                 && let Some(relation) = self.catalog.system_relation(schema, name.table())
             {
@@ -46,6 +48,10 @@ impl Resolver<'_> {
                 }
                 return Ok(Found::Relation(relation));
             }
+        }
+        let unlisted = |schema: &&str| self.snapshot.unlisted.get(*schema);
+        if let Some(error) = searched.iter().find_map(unlisted) {
+            return Err(error.clone());
         }
         let shown = match name.schema() {
             Some(schema) => format!("{schema}.{}", name.table()),

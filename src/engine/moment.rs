@@ -9,6 +9,7 @@ use super::pin::PinnedTable;
 use super::resolved::TableKey;
 use crate::catalog::Snapshot;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::warehouse::Reading;
 
 /// The moment of a REPEATABLE READ or SERIALIZABLE transaction: that of its first statement.
 ///
@@ -20,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Moment {
     began: DateTime<Utc>,
     seen: Mutex<Seen>,
+    /// What it sees of servers.
+    reading: Arc<Reading>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +37,7 @@ impl Moment {
         Self {
             began: Utc::now(),
             seen: Mutex::default(),
+            reading: Reading::of_transaction(),
         }
     }
 
@@ -46,6 +50,11 @@ impl Moment {
     pub(super) fn keep_snapshot(&self, snapshot: &Arc<Snapshot>) {
         let mut seen = self.seen();
         seen.snapshot.get_or_insert_with(|| Arc::clone(snapshot));
+    }
+
+    /// What it sees of servers: of each one snapshot, begun when it was first read.
+    pub(super) fn reading(&self) -> Arc<Reading> {
+        Arc::clone(&self.reading)
     }
 
     /// A table as it was seen before.
@@ -69,7 +78,7 @@ impl Moment {
     ///
     /// # Errors
     /// `SerializationFailure`: it was changed since the moment.
-    pub(super) fn keep_table(&self, table: &Arc<PinnedTable>) -> Result<()> {
+    pub(super) fn keep_table(&self, key: &TableKey, table: &Arc<PinnedTable>) -> Result<()> {
         if self.is_before(table) {
             // As heapam_visibility's callers word it; here there is no older version at hand.
             let message = "could not serialize access due to concurrent update";
@@ -82,13 +91,9 @@ impl Moment {
                 .with_detail(detail)
                 .with_hint("Try the transaction again."));
         }
-        let key = TableKey {
-            schema: table.schema.clone(),
-            name: table.name.clone(),
-            at: None,
-        };
         let mut seen = self.seen();
-        seen.tables.entry(key).or_insert_with(|| Arc::clone(table));
+        let entry = seen.tables.entry(key.clone());
+        entry.or_insert_with(|| Arc::clone(table));
         Ok(())
     }
 
@@ -116,6 +121,7 @@ mod tests {
         let moment = Moment {
             began: DateTime::from_timestamp(1_000, 500_000_000).expect("it is in range"),
             seen: Mutex::default(),
+            reading: Reading::of_transaction(),
         };
         let at = |seconds, nanos| DateTime::from_timestamp(seconds, nanos).expect("it is in range");
         assert!(!moment.may_be_before(at(999, 0)));

@@ -14,7 +14,7 @@ use super::parameters::type_of;
 use super::parse;
 use super::statement::{Declare, Direction, Execute, Fetch, Prepare, Statement, StatementKind};
 use crate::catalog::sql::{self, Cursor, Lines, near};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Construct, Error, ErrorKind, Result};
 
 /// The first words of the statements parsed here.
 pub(super) const COMMANDS: &[&str] = &["DECLARE", "EXECUTE", "FETCH", "MOVE", "PREPARE"];
@@ -231,7 +231,7 @@ fn declare(cursor: &mut Cursor<'_>, rest: &Rest<'_>) -> Result<Declare> {
 /// As `transformDeclareCursorStmt` in analyze.c words it.
 fn both(one: &str, other: &str) -> Error {
     let message = format!("cannot specify both {one} and {other}");
-    Error::new(ErrorKind::InvalidCursorDefinition, message)
+    Error::new(ErrorKind::InvalidConstruct(Construct::Cursor), message)
 }
 
 /// `fetch_args` of gram.y up to the cursor's name.

@@ -33,7 +33,18 @@ use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, W
 use crate::engine::walk::walk;
 use crate::error::{Error, Result};
 use crate::functions::{self, SessionFacts};
+use crate::sources::warehouse::Reading;
 use crate::sources::{At, PinnedTable as PinnedRows, Size, Version};
+
+/// The setting that has servers judge conditions.
+const REMOTE_PUSHDOWN: &str = "lakegate.remote_pushdown";
+
+/// How a statement reads servers.
+#[derive(Clone, Copy)]
+struct Servers<'a> {
+    reading: &'a Arc<Reading>,
+    pushes_down: bool,
+}
 
 /// Every relation that a statement reads, each at one version.
 #[derive(Debug)]
@@ -150,7 +161,13 @@ pub(super) async fn pin(
     });
     let targets = resolved.tables.iter();
     let moment = context.moment.as_deref();
-    let pins = targets.map(|(key, target)| pin_one(catalog, key, target, &view, moment));
+    let reading = moment.map_or_else(Reading::of_statement, Moment::reading);
+    let pushdown = context.facts.settings.get(REMOTE_PUSHDOWN);
+    let servers = Servers {
+        reading: &reading,
+        pushes_down: pushdown.is_none_or(|value| value != "off"),
+    };
+    let pins = targets.map(|(key, target)| pin_one(catalog, key, target, (&view, servers), moment));
     let pinned = try_join_all(pins).await?;
     let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
     let mut known = Known {
@@ -282,7 +299,7 @@ async fn pin_one(
     catalog: &Catalog,
     key: &TableKey,
     target: &Target,
-    view: &Arc<SystemView>,
+    (view, servers): (&Arc<SystemView>, Servers<'_>),
     moment: Option<&Moment>,
 ) -> Result<Arc<PinnedTable>, Failed> {
     let failed = |error| Failed {
@@ -296,6 +313,22 @@ async fn pin_one(
         Target::Told(table, told, at) => {
             let told = catalog.lake().told(table, *told, *at).await;
             return pinned(key, told.and_then(rows_once)).map_err(failed);
+        }
+        Target::Foreign(table) => {
+            if let Some(seen) = moment.and_then(|moment| moment.table(key)) {
+                return Ok(seen);
+            }
+            let Servers {
+                reading,
+                pushes_down,
+            } = servers;
+            let (warehouse, role) = (catalog.warehouse(), key.asked_as.as_deref());
+            let rows = warehouse.pin(table, role, reading, pushes_down).await;
+            let relation = pinned(key, rows).map_err(failed)?;
+            if let Some(moment) = moment {
+                moment.keep_table(key, &relation).map_err(failed)?;
+            }
+            return Ok(relation);
         }
         Target::Lake(table) => table,
     };
@@ -311,7 +344,7 @@ async fn pin_one(
             let at = Some(At::Instant(moment.began()));
             relation = pinned(key, catalog.lake().pin(table, at).await).map_err(failed)?;
         }
-        moment.keep_table(&relation).map_err(failed)?;
+        moment.keep_table(key, &relation).map_err(failed)?;
     }
     Ok(relation)
 }

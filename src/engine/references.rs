@@ -23,7 +23,7 @@ use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
 use crate::catalog::{Catalog, Kind, Needs, PUBLIC, Relation, Snapshot};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::functions;
 
 /// How deep views may read views.
@@ -44,7 +44,7 @@ pub(super) async fn resolve(
     let context = clock.context;
     let last = context.snapshot(catalog).await?;
     let resolved = match resolve_in(&last, query, lines, clock, access) {
-        Err(error) if error.kind() != ErrorKind::UndefinedTable => return Err(error),
+        Err(error) if !may_be_stale(&error) => return Err(error),
         Ok(resolved) if !resolved.has_system_relations() => resolved,
         found => {
             match found {
@@ -57,6 +57,16 @@ pub(super) async fn resolve(
     };
     context.keep_snapshot(&resolved.snapshot);
     Ok(resolved)
+}
+
+/// Whether a new listing may have what the last one lacks.
+fn may_be_stale(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UndefinedTable
+            | ErrorKind::Remote(Remote::Unavailable)
+            | ErrorKind::Remote(Remote::SchemaNotFound)
+    )
 }
 
 /// As [`resolve`], among what a snapshot has.
@@ -113,7 +123,7 @@ pub(super) fn resolve_protection(
 ) -> Result<Resolved> {
     let access = Access::open();
     let mut resolver = Resolver::new(snapshot, clock, &access);
-    let raw = resolver.raw(relation, &Point::Latest)?;
+    let raw = resolver.raw(relation, &Reader::Session, &Point::Latest)?;
     let protected = resolver.protected(
         relation,
         raw,
@@ -236,9 +246,10 @@ impl<'a> Resolver<'a> {
     ) -> Result<Option<Limit>> {
         let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
         let readable = self.access.readable(reader, schema, name);
-        let kind = match relation.view() {
-            Some(_) => "view",
-            None => "table",
+        let kind = match (relation.view(), relation.foreign()) {
+            (Some(_), _) => "view",
+            (_, Some(_)) => "foreign table",
+            (None, None) => "table",
         };
         self.policies.decisions.push(Decision {
             schema: schema.to_owned(),
@@ -280,6 +291,7 @@ impl<'a> Resolver<'a> {
                     schema: schema.to_owned(),
                     name: name.to_owned(),
                     at: None,
+                    asked_as: None,
                 };
                 self.tables.insert(key.clone(), Target::System(relation));
                 return Ok((Meaning::Table(key), None));
@@ -296,7 +308,7 @@ impl<'a> Resolver<'a> {
             .protection(reader, &relation.schema, &relation.name);
         let known = protection.as_ref().ok().and_then(Option::as_ref);
         let limit = self.limit(&relation, known, reader)?;
-        let raw = self.raw(&relation, &at)?;
+        let raw = self.raw(&relation, reader, &at)?;
         let meaning = match protection? {
             None => raw,
             Some(protection) => self.protected(&relation, raw, &protection, (reader, &at))?,
@@ -304,8 +316,8 @@ impl<'a> Resolver<'a> {
         Ok((meaning, limit))
     }
 
-    /// A relation of the lake, whoever reads it.
-    fn raw(&mut self, relation: &Relation, at: &Point) -> Result<Meaning> {
+    /// A relation without what protects it; a server is asked as the reader is mapped to it.
+    fn raw(&mut self, relation: &Relation, reader: &Reader, at: &Point) -> Result<Meaning> {
         match &relation.kind {
             Err(error) => Err(error.clone()),
             Ok(Kind::View(view)) => {
@@ -324,8 +336,25 @@ impl<'a> Resolver<'a> {
                     schema: relation.schema.clone(),
                     name: relation.name.clone(),
                     at: self.moment_of(relation, table, at)?,
+                    asked_as: None,
                 };
                 let target = Target::Lake(table.clone());
+                self.tables.insert(key.clone(), target);
+                Ok(Meaning::Table(key))
+            }
+            Ok(Kind::Foreign(table)) => {
+                self.require_now(relation, at)?;
+                let asked_as = match self.access.role_of(reader) {
+                    Some(role) => table.server.mapping_for(&role)?,
+                    None => table.server.mapping_for_names()?,
+                };
+                let key = TableKey {
+                    schema: relation.schema.clone(),
+                    name: relation.name.clone(),
+                    at: None,
+                    asked_as,
+                };
+                let target = Target::Foreign(Arc::clone(table));
                 self.tables.insert(key.clone(), target);
                 Ok(Meaning::Table(key))
             }

@@ -11,6 +11,7 @@ use super::travel::Point;
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
 use crate::catalog::{Needs, Snapshot, SystemRelation};
+use crate::sources::warehouse::ForeignTable;
 use crate::sources::{At, LakeTable, Told};
 
 /// What the references of a statement mean, down to the relations with rows.
@@ -52,6 +53,8 @@ pub(super) struct TableKey {
     pub(super) name: String,
     /// `None` for now, or for the moment that the transaction sees.
     pub(super) at: Option<At>,
+    /// The role whose user mapping a server is asked by; `None` is PUBLIC, and in the lake.
+    pub(super) asked_as: Option<String>,
 }
 
 /// A view, at one moment.
@@ -73,6 +76,8 @@ pub(super) enum Derived {
 pub(super) enum Target {
     Lake(LakeTable),
     System(Arc<dyn SystemRelation>),
+    /// A table of a server.
+    Foreign(Arc<ForeignTable>),
     /// What is told of a table's history, at a moment.
     Told(LakeTable, Told, Option<At>),
 }
@@ -111,7 +116,7 @@ impl Resolved {
     pub(super) fn needs(&self) -> Needs {
         let tables = self.tables.values().map(|target| match target {
             Target::System(relation) => relation.needs(),
-            Target::Lake(_) | Target::Told(..) => Needs::Snapshot,
+            Target::Lake(_) | Target::Foreign(_) | Target::Told(..) => Needs::Snapshot,
         });
         tables.fold(self.functions_need, Needs::max)
     }

@@ -164,6 +164,7 @@ impl Inner {
             self.judge(view, &after).await.map_err(in_query)?;
             self.keep_readers(&draft, created, &before, &after).await?;
         }
+        self.catalog.require_listed(&before, &draft.views).await?;
         if let Some(protected) = &edited.protected {
             self.judge_policy(definition, protected, &before, context)
                 .await?;

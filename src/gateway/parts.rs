@@ -8,8 +8,12 @@ use crate::catalog::{Catalog, Folders};
 use crate::config::LakeConfig;
 use crate::engine::{self, Engine, History, Results};
 use crate::error::{Error, Result};
+use crate::functions::kept;
+use crate::functions::output::Style;
 use crate::sources::lake::LakeSource;
+use crate::sources::warehouse::{KeptValues, Surroundings, Warehouse};
 use crate::storage;
+use crate::types::oid;
 use crate::wire::code_of;
 
 /// Stack of a thread that plans: planning recurses as deep as a statement nests. Only what is
@@ -32,6 +36,14 @@ impl Parts {
         let lake = storage::open(&config.url, &config.store_options).await?;
         let base = engine::base_state(config.memory_bytes_max)?;
         let source = Arc::new(LakeSource::new(lake, base.clone()));
+        let warehouse = Arc::new(Warehouse::new(Surroundings {
+            secrets: config.secrets.clone(),
+            folder: storage::local_folder(&config.url)?,
+            kept: KeptValues {
+                receive: kept::receive,
+                numeric: |digits| kept::from_text(digits, oid::NUMERIC, &Style::default()),
+            },
+        }));
         let folders = Folders {
             views: storage::folder(&config.views_url, &config.store_options)?,
             state: storage::folder(&config.state_url, &config.store_options)?,
@@ -39,7 +51,7 @@ impl Parts {
         let results = Results::new(config.cache_bytes_max);
         let history = History::new(code_of);
         let system = vec![results.relation(), history.relation()];
-        let catalog = Catalog::new(source, folders, engine::references_of, system);
+        let catalog = Catalog::new((source, warehouse), folders, engine::references_of, system);
         let catalog = Arc::new(catalog);
         let database = config.database.clone();
         let kept = (results, history);

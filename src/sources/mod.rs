@@ -1,6 +1,7 @@
 //! How each kind of source is read: a relation is pinned to one version, then scanned at it.
 
 pub mod lake;
+pub mod warehouse;
 
 use std::fmt;
 use std::sync::Arc;

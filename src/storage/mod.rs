@@ -67,6 +67,17 @@ pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake>
     })
 }
 
+/// The folder of this machine that a URL names; `None` if it lies elsewhere.
+///
+/// # Errors
+/// The URL is not valid.
+pub fn local_folder(url: &str) -> Result<Option<std::path::PathBuf>> {
+    match remote_url(url)? {
+        Some(_) => Ok(None),
+        None => local::path(url).map(Some),
+    }
+}
+
 /// A folder of text files at `url`, which gateways read and write. Nothing is asked of it yet, and
 /// it need not be there.
 ///

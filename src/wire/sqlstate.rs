@@ -1,7 +1,7 @@
 //! Every SQLSTATE of Lakegate: one exhaustive match for the engine's failures, one for the door's own.
 //! <https://www.postgresql.org/docs/16/errcodes-appendix.html>
 
-use crate::error::{Construct, ErrorKind, Limit, Mathematical, Pattern};
+use crate::error::{Construct, ErrorKind, Limit, Mathematical, Pattern, Remote};
 
 /// What the door itself has to say, and the engine never does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +82,6 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::IntervalFieldOverflow => "22015",
         ErrorKind::CantChangeRuntimeParam => "55P02",
         ErrorKind::NullValueNotAllowed => "22004",
-        ErrorKind::InvalidCursorDefinition => "42P11",
         ErrorKind::UndefinedParameter => "42P02",
         ErrorKind::AmbiguousColumn => "42702",
         ErrorKind::DuplicateTable => "42P07",
@@ -128,6 +127,7 @@ fn of_engine(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfMemory => "53200",
         ErrorKind::StatementTooComplex => "54001",
         ErrorKind::LimitExceeded(limit) => of_limit(limit),
+        ErrorKind::Remote(remote) => of_remote(remote),
         ErrorKind::AdminShutdown => "57P01",
         ErrorKind::InternalError => "XX000",
     }
@@ -141,9 +141,20 @@ fn of_mathematical(function: Mathematical) -> &'static str {
     }
 }
 
+fn of_remote(remote: Remote) -> &'static str {
+    match remote {
+        Remote::Unavailable => "08001",
+        Remote::Lost => "08006",
+        Remote::InvalidOptionName => "HV00D",
+        Remote::SchemaNotFound => "HV00Q",
+        Remote::Failed => "HV000",
+    }
+}
+
 fn of_construct(construct: Construct) -> &'static str {
     match construct {
         Construct::Window => "42P20",
+        Construct::Cursor => "42P11",
         Construct::Recursion => "42P19",
     }
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::delta::{Row, write_table};
@@ -126,15 +128,62 @@ fn row(table: usize, id: usize) -> Row {
     (number, vec![word(table, id), kind.to_owned()])
 }
 
+/// Where the rows of a world's tables are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// In Delta tables of the lake.
+    InLake,
+    /// In foreign tables of a server.
+    Elsewhere,
+}
+
+impl Rows {
+    /// The ways that there are to them: what is elsewhere has no history.
+    fn ways(self) -> impl Iterator<Item = &'static &'static str> {
+        let of_history = ["as of", "as_of", "version", "lakegate."];
+        let ways = WAYS.iter();
+        ways.filter(move |way| {
+            self == Self::InLake || !of_history.iter().any(|word| way.contains(word))
+        })
+    }
+}
+
+/// Writes the tables of a world into a file of SQLite, one after the other; the statements that make
+/// them relations of the gateway.
+fn write_elsewhere(lake: &Path, world: &World) -> Vec<String> {
+    let file = Connection::open(lake.join("elsewhere.db")).expect("a file can be made");
+    let create =
+        "create server elsewhere foreign data wrapper sqlite options (database 'elsewhere.db')";
+    let mut made = vec![create.to_owned()];
+    for (index, table) in world.tables() {
+        let Relation { schema, name, .. } = table;
+        file.execute_batch(&format!(
+            "create table {name} (id integer, word text, kind text)"
+        ))
+        .expect("a table can be made");
+        for id in 1..=N_ROWS {
+            let (number, values) = row(index, id);
+            let insert = format!("insert into {name} values (?1, ?2, ?3)");
+            file.execute(&insert, (number, &values[0], &values[1]))
+                .expect("a row can be written");
+        }
+        made.push(format!(
+            "create foreign table {schema}.{name} () server elsewhere"
+        ));
+    }
+    made
+}
+
 /// A gateway with a world in it.
 struct Place {
+    stored: Rows,
     gateway: Gateway,
     world: World,
     _lake: TempDir,
 }
 
 impl Place {
-    fn of(seed: u64) -> Self {
+    fn of(seed: u64, stored: Rows) -> Self {
         let world = World::random(seed);
         let lake = TempDir::new().expect("a temporary folder can be made");
         let mut plain = "id\n".to_owned();
@@ -144,7 +193,15 @@ impl Place {
         let commons = lake.path().join("commons");
         fs::create_dir_all(&commons).expect("the folder can be made");
         fs::write(commons.join("plain.csv"), plain).expect("the file can be written");
-        for (index, table) in world.tables() {
+        let mut made = Vec::new();
+        if stored == Rows::Elsewhere {
+            made = vec![
+                "create schema vault".to_owned(),
+                "create schema open".to_owned(),
+            ];
+            made.extend(write_elsewhere(lake.path(), &world));
+        }
+        for (index, table) in world.tables().filter(|_| stored == Rows::InLake) {
             let rows: Vec<Row> = (1..=N_ROWS).map(|id| row(index, id)).collect();
             let folder = lake.path().join(table.schema).join(&table.name);
             // Empty at first, then twice the same.
@@ -160,7 +217,11 @@ impl Place {
             .expect("the first role is made");
         let mut ada = log_in(&gateway, "ada", PASSWORD).expect("the password is right");
         ada.query("create snapshot kept").expect("it is made");
+        for statement in made {
+            ada.query(&statement).expect(&statement);
+        }
         Self {
+            stored,
             gateway,
             world,
             _lake: lake,
@@ -183,7 +244,7 @@ impl Place {
     fn go_everywhere(&self, role: &str) {
         let mut stream = self.log_in(role);
         for (index, relation) in self.world.relations.iter().enumerate() {
-            for way in WAYS {
+            for way in self.stored.ways() {
                 let sql = way_to(way, relation);
                 let messages = answers(&mut stream, &sql);
                 let reader = match way.contains("set role bystander") {
@@ -298,10 +359,25 @@ fn check(messages: &[Message], shows: Shows, seen: Option<&Seen>, is_superuser: 
 
 #[test]
 fn what_may_be_read_comes_out_and_nothing_else() {
-    let seed = given_if_set("LAKEGATE_RIGHTS_SEED")
-        .map_or(20_261_122, |text| text.parse().expect("a seed is a number"));
+    let seed = seed();
     println!("seed {seed}");
-    let place = Place::of(seed);
+    everything_comes_out_that_may(seed, Rows::InLake);
+}
+
+#[test]
+fn what_may_be_read_of_servers_comes_out_and_nothing_else() {
+    let seed = seed();
+    println!("seed {seed}");
+    everything_comes_out_that_may(seed, Rows::Elsewhere);
+}
+
+fn seed() -> u64 {
+    given_if_set("LAKEGATE_RIGHTS_SEED")
+        .map_or(20_261_122, |text| text.parse().expect("a seed is a number"))
+}
+
+fn everything_comes_out_that_may(seed: u64, stored: Rows) {
+    let place = Place::of(seed, stored);
     place.run(&place.world.statements());
     let mut revoked = place.log_in("revoked");
     for (index, relation) in place.world.relations.iter().enumerate() {

@@ -35,3 +35,4 @@ mod tokens;
 mod transcripts;
 mod travel;
 mod views;
+mod warehouse;

@@ -13,8 +13,10 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 use lakegate::catalog::{Catalog, Folders};
+use lakegate::config::Secrets;
 use lakegate::error::ErrorKind;
 use lakegate::sources::lake::LakeSource;
+use lakegate::sources::warehouse::{KeptValues, Surroundings, Warehouse};
 use lakegate::storage::{self, Change, Files};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
@@ -124,7 +126,16 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
         views: folder(),
         state: folder(),
     };
-    let catalog = Catalog::new(Arc::clone(&source), folders, |_| Ok(Vec::new()), Vec::new());
+    let warehouse = Warehouse::new(Surroundings {
+        secrets: Secrets::default(),
+        folder: None,
+        kept: KeptValues {
+            receive: |_, _| Ok(Vec::new()),
+            numeric: |_| Ok(Vec::new()),
+        },
+    });
+    let sources = (Arc::clone(&source), Arc::new(warehouse));
+    let catalog = Catalog::new(sources, folders, |_| Ok(Vec::new()), Vec::new());
     let snapshot = catalog.refresh().await.unwrap();
     for (schema, name, sum) in [
         ("bronze", "users", Some(3)),

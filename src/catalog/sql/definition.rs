@@ -5,6 +5,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
+use super::foreign::{ForeignDefinition, foreign};
 use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
@@ -205,6 +206,8 @@ pub enum Definition {
         /// Whether one that is not there is passed over.
         if_exists: bool,
     },
+    /// What is on servers of a warehouse.
+    Foreign(ForeignDefinition),
     /// COMMENT ON.
     Comment {
         /// What is described.
@@ -273,6 +276,7 @@ impl Definition {
             Self::LabelColumn(_) => "SECURITY LABEL",
             Self::CreateSnapshot(_) => "CREATE SNAPSHOT",
             Self::DropSnapshot { .. } => "DROP SNAPSHOT",
+            Self::Foreign(definition) => definition.tag(),
             Self::Comment { .. } => "COMMENT",
         }
     }
@@ -320,6 +324,9 @@ pub fn definition(
     if let Some(parsed) = alter_keys(&mut cursor) {
         return Some(parsed);
     }
+    if let Some(parsed) = foreign(&mut cursor) {
+        return Some(parsed.map(Definition::Foreign));
+    }
     let is_new = cursor.skip_all(&["CREATE", "POLICY"]);
     if is_new || cursor.skip_all(&["ALTER", "POLICY"]) {
         let parse = if is_new { create_policy } else { alter_policy };
@@ -348,17 +355,8 @@ pub fn definition(
     Some(parsed.and_then(|definition| cursor.expect_end().map(|()| definition)))
 }
 
-/// CREATE USER MAPPING is no statement about a role.
 fn role(mut cursor: Cursor<'_>) -> Option<Result<Definition>> {
-    let mut begins = |command: &str, kind: &str| {
-        let place = cursor.place();
-        let found = cursor.skip_all(&[command, kind]);
-        let is_mapping = kind == "USER" && cursor.peek().as_deref() == Some("MAPPING");
-        if found && is_mapping {
-            cursor.go_back(place);
-        }
-        found && !is_mapping
-    };
+    let mut begins = |command: &str, kind: &str| cursor.skip_all(&[command, kind]);
     let is_user = begins("CREATE", "USER");
     let any = |begins: &mut dyn FnMut(&str, &str) -> bool, command: &str| {
         ["ROLE", "USER", "GROUP"]

@@ -3,6 +3,8 @@
 
 mod cursor;
 mod definition;
+mod foreign;
+mod foreign_text;
 mod grant;
 mod key;
 mod lines;
@@ -22,6 +24,11 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 pub use cursor::{Cursor, at_end, is_word_or_sign, near};
 pub use definition::{Commented, CreateView, Definition, Name, Owned, SelectText, definition};
+pub use foreign::{
+    CreateForeignTable, CreateMapping, CreateServer, Dropped, ForeignDefinition, ImportSchema,
+    Imported, Mapped, OptionChange, changed_options,
+};
+pub use foreign_text::mapping_text;
 pub use grant::{
     AlterDefaults, GrantObjects, GrantPrivilege, GrantRole, Privileges, RoleOption, RoleOptions,
 };

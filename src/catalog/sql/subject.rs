@@ -1,6 +1,7 @@
 //! What a definition is about, in a line for those who read what was done.
 
 use super::definition::{Commented, Definition, Name, Owned};
+use super::foreign::{ForeignDefinition, Mapped};
 use super::grant::GrantObjects;
 use super::role::{RoleSpec, SettingsOf};
 
@@ -38,12 +39,29 @@ impl Definition {
             },
             Self::CreateSnapshot(create) => create.name.clone(),
             Self::DropSnapshot { names, .. } => names.join(", "),
+            Self::Foreign(definition) => foreign(definition),
             Self::Comment { on, .. } => match on {
                 Commented::Schema(name) => name.clone(),
                 Commented::View(name) | Commented::Table(name) => relation(name),
                 Commented::Column(name, column) => format!("{}.{column}", relation(name)),
             },
         }
+    }
+}
+
+fn foreign(definition: &ForeignDefinition) -> String {
+    let mapped = |on: &Mapped| format!("{} on {}", role(&on.role), on.server);
+    match definition {
+        ForeignDefinition::CreateServer(create) => create.name.clone(),
+        ForeignDefinition::AlterServer { name, .. } => name.clone(),
+        ForeignDefinition::DropServer(dropped) => dropped.names.join(", "),
+        ForeignDefinition::CreateMapping(create) => mapped(&create.on),
+        ForeignDefinition::AlterMapping { on, .. } | ForeignDefinition::DropMapping(on, _) => {
+            mapped(on)
+        }
+        ForeignDefinition::CreateTable(create) => relation(&create.name),
+        ForeignDefinition::DropTable(dropped) => listed(&dropped.names, relation),
+        ForeignDefinition::Import(import) => format!("{} of {}", import.remote, import.server),
     }
 }
 

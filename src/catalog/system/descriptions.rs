@@ -56,7 +56,8 @@ impl Snapshot {
             return view.description.as_deref();
         }
         let name = (relation.schema.clone(), relation.name.clone());
-        self.views.tables.get(&name).map(String::as_str)
+        let said = self.views.tables.get(&name).map(String::as_str);
+        said.or_else(|| relation.foreign()?.comment.as_deref())
     }
 
     /// The description of a relation's column.

@@ -46,9 +46,10 @@ pub(super) fn tables(builtin: &Builtin, view: &SystemView, table: &mut Table) ->
     let lake = lake.filter(|(_, relation)| rights.may_any(&relation.schema, &relation.name));
     let lake = lake.map(|(_, relation)| {
         let names = (relation.schema.as_str(), relation.name.as_str());
-        let table_type = match relation.view() {
-            Some(_) => "VIEW",
-            None => "BASE TABLE",
+        let table_type = match (relation.view(), relation.foreign()) {
+            (Some(_), _) => "VIEW",
+            (_, Some(_)) => "FOREIGN",
+            (None, None) => "BASE TABLE",
         };
         (names.0, names.1, table_type)
     });

@@ -189,13 +189,16 @@ pub(super) fn tables(_: &Builtin, view: &SystemView, table: &mut Table) -> Resul
             Layout::Folder => "folder",
             Layout::File => "file",
         });
+        let elsewhere = relation.foreign().map(|table| {
+            let remote = &table.remote;
+            format!("{}.{}.{}", table.server.name, remote.schema, remote.table)
+        });
+        let layout = layout.or(elsewhere.as_ref().map(|_| "foreign"));
+        let path = relation.table().map(|table| table.path.as_str());
         table.push(&[
             ("schema_name", relation.schema.as_str().into()),
             ("table_name", relation.name.as_str().into()),
-            (
-                "path",
-                relation.table().map(|table| table.path.as_str()).into(),
-            ),
+            ("path", path.or(elsewhere.as_deref()).into()),
             ("layout", layout.into()),
         ])?;
     }

@@ -9,6 +9,7 @@ mod attributes;
 mod data;
 mod dependencies;
 mod descriptions;
+mod foreign;
 mod granted;
 mod information_schema;
 mod keys;
@@ -61,8 +62,11 @@ pub const DATABASE_OID: u32 = 5;
 /// Adds the rows about our objects.
 type Fill = fn(&Builtin, &SystemView, &mut Table) -> Result<()>;
 
+/// Schema and name of a relation, what its rows are made of, and what makes them.
+type Made = (&'static str, &'static str, Needs, Fill);
+
 /// The relations whose rows are made of the catalog.
-const PROJECTIONS: &[(&str, &str, Needs, Fill)] = &[
+const PROJECTIONS: &[Made] = &[
     (
         "pg_catalog",
         "pg_attribute",
@@ -373,11 +377,14 @@ const ALWAYS_WITH_ROWS: &[(&str, &str)] = &[
     ("information_schema", "tables"),
 ];
 
+/// All relations whose rows are made of the catalog.
+fn projections() -> impl Iterator<Item = &'static Made> {
+    PROJECTIONS.iter().chain(foreign::PROJECTIONS)
+}
+
 /// Whether this relation of `pg_catalog` has no rows in any lake.
 pub fn never_has_rows(name: &str) -> bool {
-    let made = PROJECTIONS
-        .iter()
-        .any(|(schema, of, ..)| *schema == "pg_catalog" && *of == name);
+    let made = projections().any(|(schema, of, ..)| *schema == "pg_catalog" && *of == name);
     !made && data::is_without_rows(name)
 }
 
@@ -386,7 +393,7 @@ pub fn relations(builtin: &Arc<Builtin>) -> Vec<Arc<dyn SystemRelation>> {
     let definitions = builtin.definitions().iter();
     definitions
         .map(|definition| {
-            let projection = PROJECTIONS.iter().find(|(schema, name, ..)| {
+            let projection = projections().find(|(schema, name, ..)| {
                 *schema == definition.schema && *name == definition.name
             });
             Arc::new(Projection {

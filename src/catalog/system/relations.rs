@@ -32,11 +32,12 @@ pub(super) fn lake_relations(view: &SystemView) -> impl Iterator<Item = (u32, &R
     })
 }
 
-/// `relkind`: an ordinary table, or a view.
+/// `relkind`: an ordinary table, a foreign one, or a view.
 fn kind_of(relation: &Relation) -> &'static str {
-    match relation.view() {
-        Some(_) => "v",
-        None => "r",
+    match (relation.view(), relation.foreign()) {
+        (Some(_), _) => "v",
+        (_, Some(_)) => "f",
+        (None, None) => "r",
     }
 }
 
@@ -99,9 +100,10 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 namespace,
                 kind: kind_of(relation),
                 n_columns: columns.map_or(0, |columns| columns.fields().len()),
-                identity: match relation.view() {
-                    Some(_) => "n",
-                    None => "d",
+                // As heap_create has it: of rows that are elsewhere nobody asks which they are.
+                identity: match kind_of(relation) {
+                    "r" => "d",
+                    _ => "n",
                 },
                 owner: owner(view, &object).0,
                 acl: acl(view, &object),
@@ -210,7 +212,7 @@ pub(super) fn pg_tables(builtin: &Builtin, view: &SystemView, table: &mut Table)
     let system = definitions
         .filter(|definition| definition.kind == "r")
         .map(|definition| (definition.schema, definition.name, false));
-    let lake = lake_relations(view).filter(|(_, relation)| relation.view().is_none());
+    let lake = lake_relations(view).filter(|(_, relation)| kind_of(relation) == "r");
     let authority = view.snapshot.views.authority.as_ref();
     let lake = lake.map(|(_, relation)| {
         let (schema, name) = (relation.schema.as_str(), relation.name.as_str());

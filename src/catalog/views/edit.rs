@@ -104,6 +104,7 @@ pub(super) fn edit(
                 editor.drop_schema(name, *if_exists, *cascade)?;
             }
         }
+        Definition::Foreign(definition) => editor.foreign(definition)?,
         Definition::Comment { on, text } => editor.comment(on, text.as_deref())?,
         Definition::AlterKeys(alter) => editor.alter_keys(alter)?,
         Definition::CreateSnapshot(snapshot) => editor.create_snapshot(snapshot)?,
@@ -287,9 +288,9 @@ impl Editor<'_> {
             return Err(Error::new(ErrorKind::InvalidSchemaName, message));
         };
         self.require_owns_schema(name)?;
-        let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_)));
-        let tables = schema.relations.values();
-        if name == PUBLIC || tables.clone().any(|relation| is_table(&relation.kind)) {
+        let is_table = |kind: &Result<Kind>| !matches!(kind, Ok(Kind::View(_) | Kind::Foreign(_)));
+        let mut tables = schema.relations.values();
+        if name == PUBLIC || tables.any(|relation| is_table(&relation.kind)) {
             let what = format!("dropping schema \"{name}\", which is a folder of the lake,");
             return Err(Error::unsupported(what));
         }
@@ -307,6 +308,10 @@ impl Editor<'_> {
             let notice = format!("drop cascades to view {}", shown(view));
             self.edited.notices.push(notice);
         }
+        self.drop_foreign_in(name, cascade)?;
+        // Those that read what was elsewhere are gone by now.
+        let inside = inside.into_iter();
+        let inside = inside.filter(|view| self.piece_of(view).is_ok()).collect();
         self.remove_views(inside, cascade)?;
         self.each_piece(|piece, _| match &piece.definition {
             Ok(Definition::CreateSchema { name: of, .. }) if of == name => {

@@ -10,6 +10,9 @@ mod draft;
 mod edit;
 mod facts;
 mod file;
+mod foreign;
+mod foreign_drop;
+mod foreign_edit;
 mod good;
 mod grants;
 mod keys;
@@ -33,6 +36,7 @@ use std::sync::Arc;
 
 pub use draft::Draft;
 pub use edit::{Edited, Surroundings};
+pub use foreign::{Foreign, Import};
 pub use good::Good;
 pub use keys::{Key, KeyKind, Keys};
 pub use order::in_order;
@@ -210,6 +214,8 @@ pub struct Views {
     pub keys: Keys,
     /// Named snapshots.
     pub snapshots: BTreeMap<String, Arc<SavedSnapshot>>,
+    /// Servers of a warehouse, and what of them is here.
+    pub foreign: Arc<Foreign>,
     /// The roles, and what they may.
     pub authority: Arc<Authority>,
     /// What could not be understood, or not be planned.

@@ -20,6 +20,17 @@ impl Editor<'_> {
                 Error::new(ErrorKind::DependentObjectsStillExist, message).with_detail(detail)
             );
         }
+        for server in self.views.foreign.servers.values() {
+            let mapped = server.mappings.keys().flatten();
+            if let Some(role) = mapped.into_iter().find(|role| dropped.contains(*role)) {
+                let message =
+                    format!("role \"{role}\" cannot be dropped because some objects depend on it");
+                let detail = format!("user mapping for {role} on server {}", server.name);
+                return Err(
+                    Error::new(ErrorKind::DependentObjectsStillExist, message).with_detail(detail)
+                );
+            }
+        }
         for membership in self.views.authority.memberships() {
             let goes = |name: &String| dropped.contains(name);
             if goes(&membership.grantor) && !goes(&membership.role) && !goes(&membership.member) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::file::{Piece, pieces};
 use super::{
     FullName, Location, Place, Problem, ROLES_FOLDER, ReferencesOf, SavedSnapshot, View, Views,
-    facts, keys, line_and_column, roles,
+    facts, foreign, keys, line_and_column, roles,
 };
 use crate::auth::{Authority, RoleChange};
 use crate::catalog::PUBLIC;
@@ -26,6 +26,7 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
         keys: keys::Declared::default(),
         key_places: BTreeMap::new(),
         said: Vec::new(),
+        foreign: Vec::new(),
     };
     let mut broken = Vec::new();
     for (path, file) in files.iter() {
@@ -40,6 +41,7 @@ pub fn read(files: Files, before: Option<&Views>, references_of: ReferencesOf) -
     }
     reading.views.files = files;
     reading.facts();
+    reading.warehouses(before, &mut broken);
     let mut views = reading.finish();
     roles::keep_last_good(&mut views, before);
     let kept = before.into_iter().flat_map(Views::iter);
@@ -77,6 +79,8 @@ struct Reading {
     /// The file of each role.
     role_paths: BTreeMap<String, String>,
     said: Vec<Said>,
+    /// What is said of warehouses.
+    foreign: Vec<foreign::Said>,
 }
 
 /// A statement about roles, and where it stands.
@@ -144,6 +148,12 @@ impl Reading {
                     *described = piece.comment;
                 }
             }
+            Ok(Definition::Foreign(definition)) => self.foreign.push(foreign::Said {
+                definition,
+                path: path.to_owned(),
+                schema: schema.to_owned(),
+                place: line_and_column(text, piece.position),
+            }),
             Ok(Definition::Comment { on, text }) => self.comment(schema, on, text),
             Ok(Definition::AlterKeys(alter)) => self.alter_keys(path, text, &alter, piece.position),
             Ok(other) => {
@@ -253,6 +263,36 @@ impl Reading {
             }
         }
         self.views.authority = Arc::new(authority);
+    }
+
+    /// What is said of warehouses, once all of it is known. While a file of it cannot be understood,
+    /// all of it counts as it did before.
+    fn warehouses(&mut self, before: Option<&Views>, broken: &mut Vec<String>) {
+        let (made, wrong) = foreign::Foreign::of(std::mem::take(&mut self.foreign));
+        for (said, error) in wrong {
+            self.views.problems.push(Problem {
+                location: Location {
+                    path: said.path.clone(),
+                    line: said.place.0,
+                    column: said.place.1,
+                },
+                view: None,
+                is_about_roles: false,
+                error,
+            });
+            broken.push(said.path);
+        }
+        let known = before.map(|before| &before.foreign);
+        let known = known.filter(|known| known.paths.iter().any(|path| broken.contains(path)));
+        self.views.foreign = match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(made),
+        };
+        let foreign = &self.views.foreign;
+        let schemas = foreign.tables.keys().map(|(schema, _)| schema);
+        for schema in schemas.chain(foreign.imports.iter().map(|import| &import.local)) {
+            self.views.schemas.entry(schema.clone()).or_default();
+        }
     }
 
     fn role(&mut self, path: &str, name: &str, change: RoleChange) -> Result<()> {

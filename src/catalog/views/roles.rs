@@ -281,6 +281,12 @@ impl Editor<'_> {
             return Err(no_role(&name));
         };
         self.require_may_end(&role, "rename")?;
+        let servers = self.views.foreign.servers.values();
+        let mut mapped = servers.flat_map(|server| server.mappings.keys().flatten());
+        if mapped.any(|mapped| *mapped == name) {
+            let what = "renaming a role that has a user mapping";
+            return Err(Error::unsupported(what).with_hint("Drop its user mappings first."));
+        }
         let facts = self.views.authority.facts.iter();
         let renamed = facts.map(|fact| fact.renamed(&name, to)).collect();
         self.rewrite(&BTreeMap::from([(name, None)]), renamed)?;

@@ -1,6 +1,6 @@
 //! What files mean, what statements make of them, and the order of views that read each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -62,7 +62,7 @@ fn after(texts: &[(&str, &str)], statement: &str) -> Result<String> {
     let definition =
         sql::definition(statement, &lines, &tokens, None).expect("it defines something")?;
     let views = Arc::new(views_of(texts));
-    let snapshot = make(&Discovery::default(), &views, 1);
+    let snapshot = make(&Discovery::default(), &views, &HashMap::new(), 1);
     let surroundings = Surroundings {
         snapshot: &snapshot,
         search_path: &["gold".to_owned()],
@@ -127,7 +127,7 @@ fn what_is_wrong_is_told_with_its_place_and_harms_no_other_file() {
         [
             "a.sql:3:3 DROP VIEW in the views folder is not supported",
             "d.sql:1:18 unterminated string literal",
-            "e.sql:1:1 CREATE SERVER in the views folder is not supported",
+            "e.sql:1:1 foreign-data wrapper \"w\" does not exist",
             "b.sql:1:18 view \"public.b\" is ambiguous: \"b.sql\" and \"c.sql\" define it",
             "c.sql:1:18 view \"public.b\" is ambiguous: \"b.sql\" and \"c.sql\" define it",
         ]

@@ -101,6 +101,7 @@ impl Resolver<'_> {
             schema: LAKEGATE.to_owned(),
             name: format!("{function}({schema}.{name})"),
             at,
+            asked_as: None,
         };
         let target = Target::Told(table, what, at);
         self.tables.insert(key.clone(), target);
@@ -117,12 +118,21 @@ impl Resolver<'_> {
         if table.has_history() || *at == Point::Latest {
             return at.of_table(&relation.schema, &relation.name);
         }
+        self.require_now(relation, at)?;
+        Ok(None)
+    }
+
+    /// Refuses a moment of what keeps no history, unless it may be read as it is.
+    pub(in crate::engine) fn require_now(&mut self, relation: &Relation, at: &Point) -> Result<()> {
+        if *at == Point::Latest {
+            return Ok(());
+        }
         if !self.clock.is_mixed() || matches!(at, Point::Version(_)) {
             return Err(no_history(relation, at));
         }
         let name = format!("{}.{}", relation.schema, relation.name);
         self.as_they_are.insert(name);
-        Ok(None)
+        Ok(())
     }
 
     /// Refuses a version of a view that reads not exactly one table with versions: of which it would be,

@@ -42,6 +42,7 @@ pub(in crate::engine) fn as_it_was(
         epoch: snapshot.epoch,
         schemas: schemas.collect(),
         omissions: snapshot.omissions.clone(),
+        unlisted: snapshot.unlisted.clone(),
         views: Arc::clone(&snapshot.views),
     })
 }

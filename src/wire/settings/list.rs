@@ -118,6 +118,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("lakegate.as_of", "", Moment, "The instant or the snapshot at which tables are read; empty for now."),
     setting("lakegate.as_of_mode", "strict", OneOf(&["strict", "mixed"]), "What becomes of relations without history at an instant: an error, or as they are."),
     setting("lakegate.max_scan_bytes", "0", Bytes, "The most bytes of files that a statement may read."),
+    setting("lakegate.remote_pushdown", "on", Bool, "Has the servers of foreign tables judge the conditions that they judge alike."),
     setting("lakegate.result_cache", "on", Bool, "Gives answers that were kept of the same statement over the same versions."),
     setting("lakegate.statement_memory", "0", Kilobytes, "The most memory that a statement may hold in sorts, joins and aggregates."),
     setting("lc_collate", "C", Fixed, "The collation's locale."),

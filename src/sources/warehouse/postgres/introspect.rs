@@ -1,0 +1,125 @@
+//! What PostgreSQL's catalog tells of schemas, tables and columns.
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::types::{Attribute, column};
+use crate::sources::Size;
+use crate::sources::warehouse::quote::identifier;
+use crate::sources::warehouse::relation::RemoteRelation;
+use crate::sources::warehouse::{ForeignTable, RemoteTable};
+
+/// Bytes of a page (BLCKSZ), in which `relpages` counts.
+const PAGE_BYTES: u64 = 8192;
+
+/// The schema, once for each of its tables, or once without. Partitions are read through what they
+/// are parts of.
+const TABLES: &str = "\
+    SELECT c.relname::text, d.description \
+    FROM pg_catalog.pg_namespace n \
+    LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid \
+        AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition \
+    LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0 \
+        AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+    WHERE n.nspname = $1 ORDER BY 1";
+
+/// The columns of a table, one without a name if it has none. A domain is what it is made of.
+const COLUMNS: &str = "\
+    WITH RECURSIVE base AS ( \
+        SELECT c.relkind, c.reltuples, c.relpages, a.attnum, a.attname, a.attnotnull, \
+            a.attcollation, a.atttypid AS type, a.atttypmod AS modifier \
+        FROM pg_catalog.pg_class c \
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        LEFT JOIN pg_catalog.pg_attribute a \
+            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+        WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'v', 'm', 'f', 'p') \
+        UNION ALL \
+        SELECT b.relkind, b.reltuples, b.relpages, b.attnum, b.attname, b.attnotnull, \
+            b.attcollation, t.typbasetype, \
+            CASE WHEN b.modifier = -1 THEN t.typtypmod ELSE b.modifier END \
+        FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd' \
+    ) \
+    SELECT b.attname::text, b.type::int8, b.modifier, b.attnotnull AND b.relkind IN ('r', 'p'), \
+        coalesce(l.collisdeterministic, true), b.reltuples::float8, b.relpages, \
+        b.relkind::text \
+    FROM base b \
+    LEFT JOIN pg_catalog.pg_type t ON t.oid = b.type \
+    LEFT JOIN pg_catalog.pg_collation l ON l.oid = b.attcollation \
+    WHERE t.typtype IS DISTINCT FROM 'd' ORDER BY b.attnum";
+
+/// A text as a parameter.
+fn text<T: ToSql + Sync>(value: &T) -> (&(dyn ToSql + Sync), Type) {
+    (value, Type::TEXT)
+}
+
+/// The tables of a schema; `None` if it is not there.
+pub(super) async fn tables(
+    client: &Client,
+    schema: &str,
+) -> Result<Option<Vec<RemoteTable>>, tokio_postgres::Error> {
+    let rows = client.query_typed(TABLES, &[text(&schema)]).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut tables = Vec::with_capacity(rows.len());
+    for row in rows {
+        let name: Option<String> = row.try_get(0)?;
+        if let Some(name) = name {
+            let comment = row.try_get(1)?;
+            tables.push(RemoteTable { name, comment });
+        }
+    }
+    Ok(Some(tables))
+}
+
+/// A table's columns; `None` if it is not there.
+pub(super) async fn describe(
+    client: &Client,
+    table: &ForeignTable,
+) -> Result<Option<RemoteRelation>, tokio_postgres::Error> {
+    let (schema, name) = (&table.remote.schema, &table.remote.table);
+    let parameters = [text(schema), text(name)];
+    let rows = client.query_typed(COLUMNS, &parameters).await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let size = size(first)?;
+    let numeric = table.server.numeric(&table.options);
+    let mut columns = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if let Some(attribute) = attribute(row)? {
+            columns.push(column(&attribute, numeric));
+        }
+    }
+    Ok(Some(RemoteRelation {
+        sql: format!("{}.{}", identifier(schema), identifier(name)),
+        columns,
+        size,
+    }))
+}
+
+fn attribute(row: &Row) -> Result<Option<Attribute>, tokio_postgres::Error> {
+    let Some(name) = row.try_get(0)? else {
+        return Ok(None);
+    };
+    let type_oid: i64 = row.try_get(1)?;
+    Ok(Some(Attribute {
+        name,
+        type_oid: u32::try_from(type_oid).unwrap_or(0),
+        modifier: row.try_get(2)?,
+        is_not_null: row.try_get(3)?,
+        is_bytewise: row.try_get(4)?,
+    }))
+}
+
+/// What the last VACUUM or ANALYZE has counted; nothing is known of views.
+fn size(row: &Row) -> Result<Size, tokio_postgres::Error> {
+    let (rows, pages): (f64, i32) = (row.try_get(5)?, row.try_get(6)?);
+    let kind: String = row.try_get(7)?;
+    // An exact whole number far below 2^53, or -1 for unknown.
+    let known = (kind != "v" && rows >= 0.0).then(|| format!("{rows:.0}"));
+    Ok(Size {
+        rows: known.and_then(|rows| rows.parse().ok()),
+        bytes: u64::try_from(pages).unwrap_or(0) * PAGE_BYTES,
+    })
+}

@@ -1,0 +1,114 @@
+//! What a source tells of its tables and columns.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use super::server::{Options, Server};
+use crate::sources::Size;
+use crate::types::{self, MODIFIER_KEY, PgType, TYPE_KEY};
+
+/// A table at its source, by schema and name. SQLite's schema is `main`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RemoteName {
+    /// The schema.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+}
+
+/// A table of a server, as a relation of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ForeignTable {
+    /// Where it is.
+    pub server: Arc<Server>,
+    /// What it is called there.
+    pub remote: RemoteName,
+    /// How it is read.
+    pub options: Options,
+    /// What the source says of it.
+    pub comment: Option<String>,
+}
+
+/// A table that a source lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteTable {
+    /// Its name.
+    pub name: String,
+    /// What the source says of it.
+    pub comment: Option<String>,
+}
+
+/// How values of a column are written in conditions that the source is asked to judge. What is
+/// not here is judged by us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparable {
+    /// Not at all, but for whether they are null.
+    Never,
+    /// Booleans.
+    Boolean,
+    /// Integers and numerics.
+    Number,
+    /// Texts, which the source may be asked to find equal as they are, if `is_bytewise`; else,
+    /// and for their order, it must be told to compare bytes.
+    Text {
+        /// Whether equal texts are texts of equal bytes.
+        is_bytewise: bool,
+    },
+    /// Dates.
+    Date,
+    /// Timestamps without a time zone.
+    Timestamp,
+    /// Instants.
+    Instant,
+}
+
+/// A column as it is read.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteColumn {
+    /// The expression that is selected.
+    pub(super) sql: String,
+    /// What its values become.
+    pub(super) field: Field,
+    /// How the source compares them.
+    pub(super) comparable: Comparable,
+}
+
+/// A table as it is read.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteRelation {
+    /// Its name in remote SQL.
+    pub(super) sql: String,
+    /// In their order.
+    pub(super) columns: Vec<RemoteColumn>,
+    /// How much it holds, as its source estimates.
+    pub(super) size: Size,
+}
+
+impl RemoteRelation {
+    /// The columns, as a statement sees them.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let fields = self.columns.iter().map(|column| column.field.clone());
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// The column of this name.
+    pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
+        let mut columns = self.columns.iter();
+        columns.find(|column| column.field.name() == name)
+    }
+}
+
+/// A field of a PostgreSQL type, named where its Arrow type does not say it.
+pub(super) fn field(name: &str, plain: &Field, of: PgType) -> Field {
+    let field = plain.clone().with_name(name);
+    let known = types::of_field(&field);
+    let mut metadata = field.metadata().clone();
+    if known.oid != of.oid {
+        metadata.insert(TYPE_KEY.to_owned(), of.oid.to_string());
+    }
+    if known.modifier != of.modifier && of.modifier != -1 {
+        metadata.insert(MODIFIER_KEY.to_owned(), of.modifier.to_string());
+    }
+    field.with_metadata(metadata)
+}
