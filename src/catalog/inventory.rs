@@ -28,8 +28,12 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 /// How long a catalog query waits for tables that were never opened.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a catalog query waits for tables that may have changed since they were opened.
+/// How long a catalog query waits for tables that may have changed since they were opened: not at all, if the last
+/// round took longer.
 const AGED_WAIT: Duration = Duration::from_millis(100);
+
+/// The part of the time in which tables are opened for catalog queries: one in so many.
+const ROUNDS_SHARE: u32 = 5;
 
 /// How long somebody waits for a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +128,8 @@ pub(super) struct Opened {
 struct State {
     known: HashMap<Moment, Seen>,
     round: Option<Background<()>>,
+    /// How long the last round took.
+    took: Duration,
     /// As [`Inventory::generation`].
     generation: u64,
     /// Grows whenever anything is found to be other than before.
@@ -189,12 +195,13 @@ impl Catalog {
             lake: Arc::clone(&self.lake),
             warehouse: Arc::clone(&self.warehouse),
         };
-        while let Some((round, is_known)) = self.opened.round(&sources, &tables, asked) {
-            let wait = match patience {
-                Patience::None => break,
-                Patience::Brief if is_known => AGED_WAIT,
-                Patience::Brief => UNKNOWN_WAIT,
-                Patience::Whole => Duration::MAX,
+        while let Some((round, known)) = self.opened.round(&sources, &tables, asked) {
+            let wait = match (patience, known) {
+                (Patience::None, _) => break,
+                (Patience::Brief, Due::Aged { is_quick: true }) => AGED_WAIT,
+                (Patience::Brief, Due::Aged { is_quick: false }) => break,
+                (Patience::Brief, Due::Unknown) => UNKNOWN_WAIT,
+                (Patience::Whole, _) => Duration::MAX,
             };
             let left = wait.saturating_sub(asked.elapsed());
             // A round that ended early has left tables unknown.
@@ -207,6 +214,15 @@ impl Catalog {
             views: Arc::default(),
         }
     }
+}
+
+/// What a round is for.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// Tables that were never opened are among it.
+    Unknown,
+    /// Tables that were opened a while ago; whether the last round ended soon.
+    Aged { is_quick: bool },
 }
 
 /// The relations of a snapshot that are tables.
@@ -236,39 +252,44 @@ fn tables_of(
 }
 
 impl Opened {
-    /// The round to wait for, if a table was not opened lately when this was asked; and whether all
-    /// were opened before.
+    /// The round that may be waited for, if a table was not opened lately when this was asked.
     fn round(
         self: &Arc<Self>,
         sources: &Sources,
         tables: &[ToOpen<'_>],
         asked: Instant,
-    ) -> Option<(Background<()>, bool)> {
+    ) -> Option<(Background<()>, Due)> {
         let mut state = self.state();
         let tables = tables.iter().filter_map(|(_, table)| table.as_ref().ok());
+        let age_max = AGE_MAX.max(state.took * ROUNDS_SHARE);
         let is_due = |table: &&Moment| {
             let seen = state.known.get(*table);
             let at = seen.and_then(|seen| seen.at);
-            at.is_none_or(|at| asked.saturating_duration_since(at) > AGE_MAX)
+            at.is_none_or(|at| asked.saturating_duration_since(at) > age_max)
         };
         let due: Vec<Moment> = tables.clone().filter(is_due).cloned().collect();
         if due.is_empty() {
             return None;
         }
-        let is_known = due.iter().all(|table| state.known.contains_key(table));
+        let is_quick = state.took <= AGED_WAIT;
+        let kind = match due.iter().all(|table| state.known.contains_key(table)) {
+            true => Due::Aged { is_quick },
+            false => Due::Unknown,
+        };
         let under_way = state.round.clone().filter(|round| round.peek().is_none());
         let round = under_way.unwrap_or_else(|| {
             state.forget(tables);
             self.begin(sources, due)
         });
         state.round = Some(round.clone());
-        Some((round, is_known))
+        Some((round, kind))
     }
 
     /// Begins to open tables, [`PINS_MAX`] at a time.
     fn begin(self: &Arc<Self>, sources: &Sources, due: Vec<Moment>) -> Background<()> {
         let (opened, sources) = (Arc::clone(self), sources.clone());
         let round = async move {
+            let began = Instant::now();
             stream::iter(due)
                 .for_each_concurrent(PINS_MAX, |table| {
                     let (opened, sources) = (&opened, &sources);
@@ -282,6 +303,7 @@ impl Opened {
                     }
                 })
                 .await;
+            opened.state().took = began.elapsed();
             Ok(())
         };
         background::begin(round)
