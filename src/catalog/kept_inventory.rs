@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
-use arrow::ipc::convert::{IpcSchemaEncoder, try_schema_from_flatbuffer_bytes};
+use arrow::ipc::convert::{IpcSchemaEncoder, fb_to_schema};
+use arrow::ipc::root_as_schema;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -115,8 +116,11 @@ fn read(text: &str) -> Result<Vec<(LakeTable, Facts)>> {
     }
     let columns = kept.columns.iter().map(|encoded| {
         let bytes = STANDARD.decode(encoded).map_err(Error::internal)?;
-        let columns = try_schema_from_flatbuffer_bytes(&bytes).map_err(Error::internal)?;
-        Ok(SchemaRef::new(columns))
+        let columns = root_as_schema(&bytes).map_err(|cause| {
+            Error::new(ErrorKind::DataCorrupted, "columns of a table are damaged")
+                .with_detail(cause.to_string())
+        })?;
+        Ok(SchemaRef::new(fb_to_schema(columns)))
     });
     let columns: Vec<SchemaRef> = columns.collect::<Result<_>>()?;
     let tables = kept.tables.into_iter().filter_map(|kept| {

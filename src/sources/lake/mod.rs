@@ -9,9 +9,10 @@ mod parquet_source;
 
 use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
+use object_store::path::Path;
 
 use super::{At, LakeTable, Layout, PinnedTable, Told};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Lake;
 
 /// Pins tables of one lake. Keeps what it learned of them (Delta snapshots, schemas of files),
@@ -93,12 +94,28 @@ impl LakeSource {
         match (table.layout, at) {
             (Layout::Delta, None) => self.delta.pin(&table.path).await,
             (Layout::Delta, Some(at)) => self.delta.pin_at(&table.path, at).await,
-            (Layout::Folder | Layout::File, None) => self.files.pin(table, &self.session).await,
+            (Layout::Folder, None) => match self.files.pin(table, &self.session).await {
+                // It became a Delta table since it was listed, for its first file comes before its log.
+                Err(error)
+                    if error.kind() == ErrorKind::DatatypeMismatch
+                        && self.has_log(&table.path).await? =>
+                {
+                    self.delta.pin(&table.path).await
+                }
+                pinned => pinned,
+            },
+            (Layout::File, None) => self.files.pin(table, &self.session).await,
             (Layout::Folder | Layout::File, Some(_)) => {
                 let what = format!("time travel of the files at \"{}\"", table.path);
                 Err(Error::unsupported(what))
             }
         }
+    }
+
+    /// Whether a folder has the log of a Delta table.
+    async fn has_log(&self, path: &str) -> Result<bool> {
+        let log = Path::from_iter(path.split('/').chain(["_delta_log"]));
+        Ok(self.lake.are_there(vec![log]).await?.contains(&true))
     }
 }
 
