@@ -173,6 +173,17 @@ pub struct Only {
 }
 
 impl Wanted {
+    /// The wanted columns of all rows.
+    ///
+    /// # Errors
+    /// A fault of ours: there is no such column.
+    pub fn of(&self, whole: &RecordBatch) -> Result<RecordBatch> {
+        match &self.columns {
+            Some(columns) => whole.project(columns).map_err(Error::internal),
+            None => Ok(whole.clone()),
+        }
+    }
+
     /// Whether rows are wanted in which a column is this.
     pub fn has(&self, column: &str, value: &str) -> bool {
         let mut conditions = self.only.iter().filter(|only| only.column == column);

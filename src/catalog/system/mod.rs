@@ -38,7 +38,7 @@ pub use roles::{role_name, role_oid};
 pub use sessions::{
     BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen, VersionRow,
 };
-pub use table::field;
+pub use table::{columns, field};
 
 use super::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
@@ -469,10 +469,7 @@ impl Projection {
         let Some(fixed) = self.builtin.rows(self.schema, self.name)? else {
             return Ok(made);
         };
-        let fixed = match &wanted.columns {
-            Some(columns) => fixed.project(columns).map_err(Error::internal)?,
-            None => fixed,
-        };
+        let fixed = wanted.of(&fixed)?;
         match self.fill {
             None => Ok(fixed),
             Some(_) => concat_batches(&made.schema(), &[fixed, made]).map_err(Error::internal),

@@ -19,6 +19,14 @@ use crate::types::{MODIFIER_KEY, PgType, TYPE_KEY, arrow_type, of_field, oid};
 /// The OID of `aclitem[]`.
 const ACLITEM_ARRAY: u32 = 1034;
 
+/// The columns of a relation of an upper room, by their names and types.
+pub fn columns(columns: &[(&str, u32)]) -> SchemaRef {
+    let fields = columns
+        .iter()
+        .map(|(name, type_oid)| field(name, *type_oid, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
 /// A field whose PostgreSQL type is `type_oid`. Types without an Arrow type of their own hold text.
 pub fn field(name: &str, type_oid: u32, nullable: bool) -> Field {
     let list = |element| DataType::List(Arc::new(Field::new_list_field(element, true)));

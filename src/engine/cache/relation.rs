@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 
 use super::Results;
-use crate::catalog::system::{LAKEGATE, field};
+use crate::catalog::system::{LAKEGATE, columns};
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::types::oid;
@@ -44,9 +44,7 @@ impl SystemRelation for CacheRelation {
     }
 
     fn columns(&self) -> SchemaRef {
-        let columns = COLUMNS.iter();
-        let fields = columns.map(|(name, type_oid)| field(name, *type_oid, true));
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        columns(COLUMNS)
     }
 
     fn needs(&self) -> Needs {
@@ -64,7 +62,7 @@ impl SystemRelation for CacheRelation {
         };
         let names = rows.iter().map(|row| row.cache);
         let saved = rows.iter().map(|row| row.saved_seconds);
-        let columns: Vec<ArrayRef> = vec![
+        let arrays: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(names)),
             number(|row| Some(row.entries)),
             number(|row| row.bytes),
@@ -74,11 +72,8 @@ impl SystemRelation for CacheRelation {
             number(|row| Some(row.misses)),
             Arc::new(Float64Array::from_iter(saved)),
         ];
-        let whole = RecordBatch::try_new(self.columns(), columns).map_err(Error::internal)?;
-        match &wanted.columns {
-            Some(columns) => whole.project(columns).map_err(Error::internal),
-            None => Ok(whole),
-        }
+        let whole = RecordBatch::try_new(self.columns(), arrays).map_err(Error::internal)?;
+        wanted.of(&whole)
     }
 }
 

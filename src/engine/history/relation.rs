@@ -6,10 +6,10 @@ use arrow::array::{
     ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 
 use super::{Asked, Came, History};
-use crate::catalog::system::{LAKEGATE, field};
+use crate::catalog::system::{LAKEGATE, columns};
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::types::oid;
@@ -47,9 +47,7 @@ impl SystemRelation for QueriesRelation {
     }
 
     fn columns(&self) -> SchemaRef {
-        let columns = COLUMNS.iter();
-        let fields = columns.map(|(name, type_oid)| field(name, *type_oid, true));
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        columns(COLUMNS)
     }
 
     fn needs(&self) -> Needs {
@@ -71,10 +69,7 @@ impl SystemRelation for QueriesRelation {
             .collect();
         let whole = RecordBatch::try_new(self.columns(), self.arrays(&rows));
         let whole = whole.map_err(Error::internal)?;
-        match &wanted.columns {
-            Some(columns) => whole.project(columns).map_err(Error::internal),
-            None => Ok(whole),
-        }
+        wanted.of(&whole)
     }
 }
 
