@@ -282,11 +282,16 @@ fn a_stopping_server_drains_then_ends_with_status_0() {
 #[test]
 fn a_statement_that_ends_in_time_is_answered_at_shutdown() {
     let mut gateway = Gateway::start(&test_lake(), &["--drain-seconds", "30"]);
-    let mut busy = gateway.connect();
+    let (mut busy, mut other) = (gateway.connect(), gateway.connect());
     let statement = "select count(*) from generate_series(1, 3000) as a(n), \
          generate_series(1, 3000) as b(n) where (a.n * b.n) % 7 = 1";
     busy.send_query(statement);
-    // The statement is on its way before the signal: the session is not idle any more.
+    let active = "select count(*) from pg_stat_activity \
+         where state = 'active' and query like '%% 7 = 1'";
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while other.value(active) != "1" && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
     gateway.terminate();
     match busy.answers() {
         Ok(answers) => assert_eq!(answers[0].rows.len(), 1),

@@ -135,10 +135,17 @@ def difference(statement: Statement, ours: dict, theirs: dict) -> str | None:
     rows = [ours["rows"], theirs["rows"]]
     if not re.search(r"\border\s+by\b", statement.text, re.IGNORECASE):
         rows = [sorted(of, key=str) for of in rows]
-    if rows[0] == rows[1]:
+    if rows[0] == rows[1] or is_cut_off(statement, rows):
         return None
     own = [[row for row in of if OWN_NAMES.search(str(row))] for of in rows]
     return OTHERS if own[0] == own[1] and (own[0] or all(rows)) else ROWS
+
+
+def is_cut_off(statement: Statement, rows: list[list]) -> bool:
+    """Whether both answers are some of the rows, and which ones, no server promises."""
+    limit = re.search(r"\blimit\s+(\d+)\s*;?\s*$", statement.text, re.IGNORECASE)
+    ordered = re.search(r"\border\s+by\b", statement.text, re.IGNORECASE)
+    return bool(limit) and not ordered and all(len(of) == int(limit[1]) for of in rows)
 
 
 def listed() -> dict[str, tuple[str, str, str]]:
