@@ -62,6 +62,8 @@ struct Tables {
     by_oid: HashMap<u32, Result<Facts>>,
     n_unknown: usize,
     generation: u64,
+    /// Another one each time that they are put together.
+    number: u64,
 }
 
 /// What opening a table tells.
@@ -83,6 +85,13 @@ impl Inventory {
     /// Whether both know the same, for they were made of the same.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.tables, &other.tables) && Arc::ptr_eq(&self.views, &other.views)
+    }
+
+    /// Tells what is known from all else that was while the gateway runs, for a snapshot; `None` where a view could not be
+    /// planned, which is tried again.
+    pub(super) fn identity(&self) -> Option<(u64, usize)> {
+        let is_broken = self.views.values().any(Result::is_err);
+        (!is_broken).then_some((self.tables.number, self.views.len()))
     }
 
     /// A relation's columns, if they are known.
@@ -134,8 +143,22 @@ struct State {
     generation: u64,
     /// Grows whenever anything is found to be other than before.
     n_changes: u64,
-    /// What was made last, of the snapshot's epoch and of `n_changes`.
-    made: Option<((u64, u64), Arc<Tables>)>,
+    /// What was made last of tables as they are now.
+    made: Option<Made>,
+    /// How often what is known was put together.
+    n_made: u64,
+}
+
+/// What is known of the tables of a snapshot, all as they are now.
+#[derive(Debug)]
+struct Made {
+    /// The snapshot's epoch.
+    epoch: u64,
+    /// As in [`State`].
+    n_changes: u64,
+    tables: Arc<Tables>,
+    /// When the table was opened that was opened first; `None` if one is due.
+    oldest: Option<Instant>,
 }
 
 /// A table at one moment; `None` is now.
@@ -181,15 +204,23 @@ struct Seen {
 impl Catalog {
     /// What is known of every table of a snapshot. Never fails as a whole: what cannot be opened
     /// has its error. Views are not in it. `moment` says of which moment those of a table with history are,
-    /// by schema and name.
+    /// by schema and name; without it, all are as they are now.
     pub async fn inventory(
         &self,
         snapshot: &Snapshot,
-        moment: impl Fn(&str, &str) -> Result<Option<At>> + Send + Sync,
+        moment: Option<&MomentOf<'_>>,
         patience: Patience,
     ) -> Inventory {
         self.recall_inventory().await;
         let asked = Instant::now();
+        if moment.is_none()
+            && let Some(tables) = self.opened.fresh(snapshot.epoch, asked)
+        {
+            return Inventory {
+                tables,
+                views: Arc::default(),
+            };
+        }
         let tables = tables_of(snapshot, moment);
         let sources = Sources {
             lake: Arc::clone(&self.lake),
@@ -216,6 +247,9 @@ impl Catalog {
     }
 }
 
+/// Of which moment the columns of a table with history are, by its schema and name.
+pub type MomentOf<'a> = dyn Fn(&str, &str) -> Result<Option<At>> + Send + Sync + 'a;
+
 /// What a round is for.
 #[derive(Clone, Copy, Debug)]
 enum Due {
@@ -226,18 +260,15 @@ enum Due {
 }
 
 /// The relations of a snapshot that are tables.
-fn tables_of(
-    snapshot: &Snapshot,
-    moment: impl Fn(&str, &str) -> Result<Option<At>>,
-) -> Vec<ToOpen<'_>> {
+fn tables_of<'a>(snapshot: &'a Snapshot, moment: Option<&MomentOf<'_>>) -> Vec<ToOpen<'a>> {
     let schemas = snapshot.schemas.values();
     let relations = schemas.flat_map(|schema| schema.relations.values());
     let tables = relations.filter(|relation| relation.view().is_none());
     let opened = tables.map(|relation| {
         let in_lake = |table: &LakeTable| {
-            let at = match table.has_history() {
-                true => moment(&relation.schema, &relation.name)?,
-                false => None,
+            let at = match moment.filter(|_| table.has_history()) {
+                Some(moment) => moment(&relation.schema, &relation.name)?,
+                None => None,
             };
             Ok(Moment::Lake(table.clone(), at))
         };
@@ -252,6 +283,16 @@ fn tables_of(
 }
 
 impl Opened {
+    /// What is known of the tables of the snapshot of an epoch, if none of them is due for a round when this is
+    /// asked: without a look at each.
+    fn fresh(&self, epoch: u64, asked: Instant) -> Option<Arc<Tables>> {
+        let state = self.state();
+        let made = state.made.as_ref()?;
+        let is_same = made.epoch == epoch && made.n_changes == state.n_changes;
+        let age = asked.saturating_duration_since(made.oldest?);
+        (is_same && age <= state.age_max()).then(|| Arc::clone(&made.tables))
+    }
+
     /// The round that may be waited for, if a table was not opened lately when this was asked.
     fn round(
         self: &Arc<Self>,
@@ -261,7 +302,7 @@ impl Opened {
     ) -> Option<(Background<()>, Due)> {
         let mut state = self.state();
         let tables = tables.iter().filter_map(|(_, table)| table.as_ref().ok());
-        let age_max = AGE_MAX.max(state.took * ROUNDS_SHARE);
+        let age_max = state.age_max();
         let is_due = |table: &&Moment| {
             let seen = state.known.get(*table);
             let at = seen.and_then(|seen| seen.at);
@@ -338,29 +379,23 @@ impl Opened {
     fn tables(&self, epoch: u64, opened: &[ToOpen<'_>]) -> Arc<Tables> {
         let mut state = self.state();
         let is_of_now = |(_, table): &ToOpen<'_>| !matches!(table, Ok(Moment::Lake(_, Some(_))));
-        let key = (epoch, state.n_changes);
         let is_now = opened.iter().all(is_of_now);
-        let made = state.made.as_ref().filter(|(of, _)| is_now && *of == key);
-        if let Some((_, tables)) = made {
-            return Arc::clone(tables);
-        }
-        let mut tables = Tables {
-            generation: state.generation,
-            ..Tables::default()
+        let n_changes = state.n_changes;
+        let made = state.made.as_ref().filter(|made| {
+            let is_same = made.epoch == epoch && made.n_changes == n_changes;
+            is_now && is_same
+        });
+        let tables = match made {
+            Some(made) => Arc::clone(&made.tables),
+            None => Arc::new(state.tables(opened)),
         };
-        for (relation, table) in opened {
-            let facts = match table {
-                Ok(table) => state.known.get(table).map(|seen| seen.facts.clone()),
-                Err(error) => Some(Err(error.clone())),
-            };
-            match facts {
-                Some(facts) => drop(tables.by_oid.insert(relation.oid, facts)),
-                None => tables.n_unknown += 1,
-            }
-        }
-        let tables = Arc::new(tables);
         if is_now {
-            state.made = Some((key, Arc::clone(&tables)));
+            state.made = Some(Made {
+                epoch,
+                n_changes,
+                tables: Arc::clone(&tables),
+                oldest: state.oldest(opened),
+            });
         }
         tables
     }
@@ -371,6 +406,40 @@ impl Opened {
 }
 
 impl State {
+    /// How old what is known of a table may be.
+    fn age_max(&self) -> Duration {
+        AGE_MAX.max(self.took * ROUNDS_SHARE)
+    }
+
+    /// When the table was opened that was opened first; `None` if one was not by this gateway, or there are none.
+    fn oldest(&self, opened: &[ToOpen<'_>]) -> Option<Instant> {
+        let tables = opened.iter().filter_map(|(_, table)| table.as_ref().ok());
+        let mut times = tables.map(|table| self.known.get(table).and_then(|seen| seen.at));
+        let first = times.next()??;
+        times.try_fold(first, |oldest, at| Some(oldest.min(at?)))
+    }
+
+    /// What is known of tables.
+    fn tables(&mut self, opened: &[ToOpen<'_>]) -> Tables {
+        self.n_made += 1;
+        let mut tables = Tables {
+            generation: self.generation,
+            number: self.n_made,
+            ..Tables::default()
+        };
+        for (relation, table) in opened {
+            let facts = match table {
+                Ok(table) => self.known.get(table).map(|seen| seen.facts.clone()),
+                Err(error) => Some(Err(error.clone())),
+            };
+            match facts {
+                Some(facts) => drop(tables.by_oid.insert(relation.oid, facts)),
+                None => tables.n_unknown += 1,
+            }
+        }
+        tables
+    }
+
     /// Keeps what opening a table has told.
     fn learn(&mut self, table: Moment, facts: Result<Facts>) {
         let before = self.known.get(&table).map(|seen| &seen.facts);

@@ -23,7 +23,7 @@ use arrow::datatypes::SchemaRef;
 use self::discover::Discovery;
 pub use self::discover::PUBLIC;
 pub use self::folder::Judge;
-pub use self::inventory::{Inventory, Patience, ViewColumns};
+pub use self::inventory::{Inventory, MomentOf, Patience, ViewColumns};
 use self::system::Builtin;
 pub use self::system::{
     BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen, VersionRow,
@@ -148,6 +148,17 @@ pub struct SystemView {
 }
 
 impl SystemView {
+    /// Tells what exists, what is known of it, whose rights count and the database's name from all others that there were
+    /// while the gateway runs. `None` where that is not told: a view could not be planned, and may be any moment.
+    pub fn identity(&self) -> Option<String> {
+        let known = match &self.inventory {
+            Some(inventory) => Some(inventory.identity()?),
+            None => None,
+        };
+        let (epoch, actor, database) = (self.snapshot.epoch, &self.actor, &self.database);
+        Some(format!("{epoch} {known:?} {actor:?} {database:?}"))
+    }
+
     /// The rights of whom the statement runs as.
     pub fn rights(&self) -> Rights<'_> {
         self.snapshot.views.authority.rights_of(&self.actor)
@@ -205,6 +216,8 @@ pub trait SystemRelation: Send + Sync + std::fmt::Debug {
     fn needs(&self) -> Needs;
     /// Whether it has rows in every lake, so that they need not be made to know that.
     fn always_has_rows(&self) -> bool;
+    /// Whether its rows are the same as long as [`SystemView::identity`] is: they are made of nothing else.
+    fn is_of_catalog(&self) -> bool;
     /// Its rows, as far as they are wanted.
     ///
     /// # Errors

@@ -15,12 +15,14 @@ use crate::sources::warehouse::Warehouse;
 /// How long a catalog query waits for a listing.
 const LISTING_WAIT: Duration = Duration::from_millis(100);
 
-/// The part of the time in which a lake is listed, for catalog queries: one in so many. What a tool asks in one go
-/// is so answered by one listing.
+/// The part of the time in which a lake is listed, for catalog queries: one in so many.
 const LISTING_SHARE: u32 = 5;
 
 /// A lake of no more relations is listed for each catalog query, unless that takes longer than [`LISTING_WAIT`].
 const SMALL: usize = 256;
+
+/// How long a larger one rests from a listing at least: what a tool asks in one go is answered by one.
+const LARGE_RESTS: Duration = Duration::from_secs(1);
 
 /// The listing under way, so that concurrent ones are one, and what is known of the last.
 #[derive(Debug, Default)]
@@ -68,9 +70,13 @@ impl Catalog {
     pub async fn refresh_briefly(&self) -> Result<Arc<Snapshot>> {
         let known = self.snapshot().await?;
         let last = self.listings.state().last;
+        let is_large = known.n_relations() > SMALL;
         let rests = last.is_some_and(|(began, took)| {
-            (took > LISTING_WAIT || known.n_relations() > SMALL)
-                && began.elapsed() < took * LISTING_SHARE
+            let share = took * LISTING_SHARE;
+            match is_large {
+                true => began.elapsed() < share.max(LARGE_RESTS),
+                false => took > LISTING_WAIT && began.elapsed() < share,
+            }
         });
         if rests {
             return Ok(known);

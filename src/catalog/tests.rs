@@ -119,22 +119,16 @@ async fn the_inventory_has_columns_or_errors() {
     let snapshot = catalog.snapshot().await.unwrap();
     let oid = |name| snapshot.find("s", name, |_| true).unwrap().unwrap().oid;
     // Whoever does not wait learns what is known, which is nothing.
-    let nothing = catalog
-        .inventory(&snapshot, |_, _| Ok(None), Patience::None)
-        .await;
+    let nothing = catalog.inventory(&snapshot, None, Patience::None).await;
     assert_eq!((nothing.n_unknown(), nothing.size(oid("good"))), (2, None));
-    let inventory = catalog
-        .inventory(&snapshot, |_, _| Ok(None), Patience::Whole)
-        .await;
+    let inventory = catalog.inventory(&snapshot, None, Patience::Whole).await;
     let columns = inventory.columns(oid("good")).unwrap();
     assert_eq!(columns.field(0).name(), "a");
     let bytes = inventory.size(oid("good")).map(|size| size.bytes);
     assert_eq!((bytes, inventory.n_unknown()), (Some(4), 0));
     assert!(inventory.columns(oid("bad")).is_none() && inventory.error(oid("bad")).is_some());
     // Another session is told the same, and that nothing has changed.
-    let again = catalog
-        .inventory(&snapshot, |_, _| Ok(None), Patience::Brief)
-        .await;
+    let again = catalog.inventory(&snapshot, None, Patience::Brief).await;
     assert_eq!(again.generation(), inventory.generation());
 }
 
@@ -145,9 +139,7 @@ async fn a_gateway_begins_with_what_the_one_before_it_learned() {
     let columns = async |catalog: &Catalog, patience| {
         let snapshot = catalog.refresh().await.unwrap();
         let oid = snapshot.schemas["s"].relations["t"].oid;
-        let inventory = catalog
-            .inventory(&snapshot, |_, _| Ok(None), patience)
-            .await;
+        let inventory = catalog.inventory(&snapshot, None, patience).await;
         let columns = inventory.columns(oid);
         columns.map(|columns| columns.field(0).name().clone())
     };

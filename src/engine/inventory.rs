@@ -15,7 +15,7 @@ use super::resolved::Resolved;
 use super::travel::{Clock, Point};
 use super::{Engine, Inner, pin, plan, references, session_state};
 use crate::catalog::views::View;
-use crate::catalog::{Inventory, Needs, Patience, Snapshot, ViewColumns};
+use crate::catalog::{Inventory, MomentOf, Needs, Patience, Snapshot, ViewColumns};
 use crate::error::Result;
 
 /// How many states of the views are kept: that of the folder, and those of open transactions.
@@ -117,7 +117,8 @@ impl Inner {
     ) -> Result<Arc<Inventory>> {
         let state = session_state::of_statement(&self.base, context);
         let point = self.clock(&state, context, &[]).of_session(snapshot)?;
-        let moment = |schema: &str, name: &str| point.of_table(schema, name);
+        let of_table = |schema: &str, name: &str| point.of_table(schema, name);
+        let moment = (point != Point::Latest).then_some(&of_table as &MomentOf<'_>);
         let tables = self.catalog.inventory(snapshot, moment, patience).await;
         let tables = Arc::new(tables);
         let key = (snapshot.epoch, tables.generation(), point.clone());

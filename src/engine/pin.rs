@@ -27,7 +27,7 @@ use super::scope::reference;
 use super::system_table::SystemTable;
 use super::travel;
 use crate::catalog::sql::Lines;
-use crate::catalog::system::Builtin;
+use crate::catalog::system::{Builtin, is_system_schema};
 use crate::catalog::views::View;
 use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, Wanted};
 use crate::engine::walk::walk;
@@ -72,6 +72,22 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
+    /// The names of those functions whose answers depend on the catalog, but on nothing else of the session.
+    pub(super) fn names_of_catalog(&self, facts: &Arc<SessionFacts>) -> BTreeSet<String> {
+        functions::names_of_catalog(facts, &self.snapshot, &self.builtin)
+    }
+
+    /// Whether a relation of the catalog is read.
+    pub(super) fn reads_catalog(&self) -> bool {
+        self.tables.iter().any(|table| table.is_of_system())
+    }
+
+    /// Whether relations of the catalog are read, and nothing else.
+    pub(super) fn reads_catalog_alone(&self) -> bool {
+        let mut tables = self.tables.iter();
+        !self.tables.is_empty() && tables.all(|table| table.is_of_system())
+    }
+
     /// The functions that depend on the session and on what exists.
     pub(super) fn functions(&self, facts: &Arc<SessionFacts>) -> Vec<Arc<ScalarUDF>> {
         let inventory = self.inventory.as_ref();
@@ -115,6 +131,13 @@ pub(super) struct PinnedTable {
     /// When its rows were last changed, by the store's clock.
     pub(super) changed: Option<DateTime<Utc>>,
     pub(super) provider: Arc<dyn TableProvider>,
+}
+
+impl PinnedTable {
+    /// Whether it is one that describes what exists.
+    fn is_of_system(&self) -> bool {
+        is_system_schema(&self.schema)
+    }
 }
 
 /// A view whose relations are pinned.
@@ -167,7 +190,12 @@ pub(super) async fn pin(
         reading: &reading,
         pushes_down: pushdown.is_none_or(|value| value != "off"),
     };
-    let pins = targets.map(|(key, target)| pin_one(catalog, key, target, (&view, servers), moment));
+    let system = System {
+        digest: digest_of(&view, context),
+        view,
+    };
+    let pins =
+        targets.map(|(key, target)| pin_one(catalog, key, target, (&system, servers), moment));
     let pinned = try_join_all(pins).await?;
     let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
     let mut known = Known {
@@ -299,7 +327,7 @@ async fn pin_one(
     catalog: &Catalog,
     key: &TableKey,
     target: &Target,
-    (view, servers): (&Arc<SystemView>, Servers<'_>),
+    (system, servers): (&System, Servers<'_>),
     moment: Option<&Moment>,
 ) -> Result<Arc<PinnedTable>, Failed> {
     let failed = |error| Failed {
@@ -308,7 +336,7 @@ async fn pin_one(
     };
     let table = match target {
         Target::System(relation) => {
-            return pinned(key, rows_of(relation, view)).map_err(failed);
+            return pinned(key, rows_of(relation, system)).map_err(failed);
         }
         Target::Told(table, told, at) => {
             let told = catalog.lake().told(table, *told, *at).await;
@@ -370,11 +398,31 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
     }))
 }
 
-fn rows_of(relation: &Arc<dyn SystemRelation>, view: &Arc<SystemView>) -> Result<PinnedRows> {
-    match relation.always_has_rows() {
-        true => Ok(of_gateway(Arc::new(SystemTable::new(relation, view)))),
-        false => rows_once(relation.rows(view, &Wanted::default())?),
-    }
+/// What relations of the catalog are made of.
+struct System {
+    view: Arc<SystemView>,
+    /// Tells it from all else that it was; `None` where it is of a moment, or not told.
+    digest: Option<[u8; 32]>,
+}
+
+/// What tells the catalog of now apart, as a session sees it. Names are looked up along its search path.
+fn digest_of(view: &SystemView, context: &StatementContext) -> Option<[u8; 32]> {
+    let looks_back = travel::looks_back(context);
+    let identity = view.identity().filter(|_| !looks_back)?;
+    let told = format!("{identity} {:?}", context.facts.search_path);
+    Some(*blake3::hash(told.as_bytes()).as_bytes())
+}
+
+fn rows_of(relation: &Arc<dyn SystemRelation>, system: &System) -> Result<PinnedRows> {
+    let view = &system.view;
+    let rows = match relation.always_has_rows() {
+        true => of_gateway(Arc::new(SystemTable::new(relation, view))),
+        false => rows_once(relation.rows(view, &Wanted::default())?)?,
+    };
+    Ok(PinnedRows {
+        digest: system.digest.filter(|_| relation.is_of_catalog()),
+        ..rows
+    })
 }
 
 /// What the gateway itself has rows of.

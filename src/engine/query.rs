@@ -61,7 +61,7 @@ impl Inner {
     ) -> Result<Answer> {
         let started = Instant::now();
         let query = query_of(statement)?;
-        let state = session_state::of_statement(&self.base, context);
+        let mut state = session_state::of_statement(&self.base, context);
         let clock = self.clock(&state, context, &parameters);
         let pinned = self
             .pin(query, &statement.lines, clock, Checks::Reading)
@@ -71,6 +71,9 @@ impl Inner {
             _ => pinned?,
         };
         asking.reads(&pinned);
+        if pinned.reads_catalog_alone() {
+            session_state::in_one_piece(&mut state);
+        }
         let scene = Scene {
             query,
             lines: &statement.lines,
@@ -153,7 +156,7 @@ impl Inner {
         let began = scene.state.execution_props().query_execution_start_time;
         let turn = turn
             .zip(began)
-            .and_then(|(turn, began)| turn.if_lasting(&logical, &columns, context, began));
+            .and_then(|(turn, began)| turn.if_lasting(&logical, &columns, scene, began));
         if let Some((turn, until)) = turn {
             let facts = Facts {
                 columns: columns.clone(),

@@ -81,3 +81,10 @@ pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> S
     state.mark_start_execution();
     state
 }
+
+/// Has a statement run in one piece: what it reads is small, and handing rows from one task to another costs more
+/// than a second processor gives.
+pub(super) fn in_one_piece(state: &mut SessionState) {
+    let options = state.config_mut().options_mut();
+    options.execution.target_partitions = 1;
+}

@@ -138,12 +138,33 @@ pub fn of_session(
 ) -> Vec<Arc<ScalarUDF>> {
     let names = Arc::new(Names::new(facts, snapshot, builtin, inventory));
     let mut functions = session::functions(&names);
-    functions.extend(acl::functions(&names));
-    functions.extend(objects::functions(&names));
-    functions.extend(privileges::functions(&names));
-    functions.extend(reg::functions(&names));
+    functions.extend(of_catalog(&names));
     functions.extend(of_style(facts.style));
     functions
+}
+
+/// Those of [`of_session`] whose answers depend on nothing but their arguments, what exists and is known of it, whose rights
+/// count, the database and the search path.
+fn of_catalog(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
+    let mut functions = acl::functions(names);
+    functions.extend(objects::functions(names));
+    functions.extend(privileges::functions(names));
+    functions.extend(reg::functions(names));
+    functions
+}
+
+/// The names of the functions whose answers depend on nothing but their arguments, what exists and is known of it, whose
+/// rights count, the database and the search path.
+pub fn names_of_catalog(
+    facts: &Arc<SessionFacts>,
+    snapshot: &Arc<Snapshot>,
+    builtin: &Arc<Builtin>,
+) -> BTreeSet<String> {
+    let names = Arc::new(Names::new(facts, snapshot, builtin, None));
+    let functions = of_catalog(&names).into_iter();
+    functions
+        .map(|function| function.name().to_owned())
+        .collect()
 }
 
 /// Those of [`of_session`] whose answers depend on nothing but their arguments and the session's style.

@@ -121,12 +121,16 @@ fn what_may_change_is_computed_each_time() {
             "calls pg_sleep(), which changes",
         ),
         (
-            "select relname from pg_class",
-            "reads pg_catalog.pg_class, which has no versions",
+            "select pid from pg_stat_activity",
+            "reads pg_catalog.pg_stat_activity, which has no versions",
         ),
         (
-            "select id from s.t, pg_class",
-            "reads pg_catalog.pg_class, which has no versions",
+            "select id from s.t, pg_settings",
+            "reads pg_catalog.pg_settings, which has no versions",
+        ),
+        (
+            "select oid::regclass from pg_class",
+            "shows names of objects",
         ),
         (
             "select id, 's.t'::regclass from s.t",
@@ -389,4 +393,66 @@ fn what_is_kept_stays_within_its_bound() {
     assert_eq!(counted(&mut wire, "max_bytes"), 8 << 20);
     // What the allocator keeps for itself, and DataFusion's own caches, are not the cache's.
     assert!(gateway.resident_mib() < before + 64);
+}
+
+/// What a session is shown whose answers are not kept.
+fn computed(gateway: &Gateway, query: &str) -> Vec<Vec<Option<String>>> {
+    let mut wire = gateway.connect();
+    let setting = "set lakegate.result_cache = off";
+    wire.query(setting).expect("it can be set");
+    let answers = wire.query(query).expect("it has rows");
+    answers[0].rows.clone()
+}
+
+#[test]
+fn catalogs_are_kept_until_they_change() {
+    let (lake, gateway) = place(10, &[]);
+    let mut wire = gateway.connect();
+    let tables = "select c.relname, n.nspname, obj_description(c.oid, 'pg_class') \
+                  from pg_class c join pg_namespace n on n.oid = relnamespace \
+                  where nspname = 's' order by 1";
+    let columns = "select column_name, data_type from information_schema.columns \
+                   where table_schema = 's' order by table_name, ordinal_position";
+    let rights = "select relname, pg_table_is_visible(oid), has_table_privilege(oid, 'select'), \
+                  pg_get_viewdef(oid) from pg_class where relname in ('v', 'w', 't') order by 1";
+    let mut shown = Vec::new();
+    for change in [
+        "select 1",
+        "create view s.v as select id from s.t",
+        "comment on view s.v is 'numbers'",
+        "create or replace view s.v as select id, word from s.t",
+        "set search_path = s",
+        "alter view s.v rename to w",
+        "begin; drop view s.w; rollback",
+        "drop view s.w",
+    ] {
+        wire.query(change)
+            .unwrap_or_else(|error| panic!("{change}: {error:?}"));
+        let path = wire.value("show search_path");
+        let mut answers = Vec::new();
+        for query in [tables, columns, rights] {
+            // What is known of tables and views grows for a moment after they were made.
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while hits(&mut wire, query) == 0 {
+                assert!(Instant::now() < deadline, "{query} after {change}");
+            }
+            let kept = wire.query(query).expect("it has rows");
+            if path != "s" {
+                let computed = computed(&gateway, query);
+                assert_eq!(kept[0].rows, computed, "{query} after {change}");
+            }
+            answers.push(kept[0].rows.clone());
+        }
+        let is_change = !change.contains("select 1") && !change.contains("rollback");
+        assert_eq!(
+            shown.last() != Some(&answers),
+            is_change || shown.is_empty(),
+            "{change}"
+        );
+        shown.push(answers);
+    }
+    write_table(&lake.path().join("s/u"), &["word"], &[rows(1)]);
+    let found = wire.query(tables).expect("it has rows");
+    assert_eq!(found[0].rows, computed(&gateway, tables));
+    assert_eq!(found[0].rows.len(), 2);
 }

@@ -15,6 +15,7 @@ mod information_schema;
 mod keys;
 mod lakegate;
 mod last_rows;
+mod made_of;
 mod policies;
 mod relations;
 mod roles;
@@ -368,15 +369,6 @@ const PROJECTIONS: &[Made] = &[
     ),
 ];
 
-/// Those of [`PROJECTIONS`] that list the system's own relations too. Their rows are made of nothing that is a session's
-/// own, but for its rights.
-const ALWAYS_WITH_ROWS: &[(&str, &str)] = &[
-    ("pg_catalog", "pg_attribute"),
-    ("pg_catalog", "pg_class"),
-    ("information_schema", "columns"),
-    ("information_schema", "tables"),
-];
-
 /// All relations whose rows are made of the catalog.
 fn projections() -> impl Iterator<Item = &'static Made> {
     PROJECTIONS.iter().chain(foreign::PROJECTIONS)
@@ -443,7 +435,11 @@ impl SystemRelation for Projection {
     }
 
     fn always_has_rows(&self) -> bool {
-        ALWAYS_WITH_ROWS.contains(&(self.schema, self.name))
+        made_of::always_has_rows(self.schema, self.name)
+    }
+
+    fn is_of_catalog(&self) -> bool {
+        self.fill.is_none() || made_of::is_of_catalog(self.schema, self.name)
     }
 
     fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {

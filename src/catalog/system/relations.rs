@@ -85,6 +85,7 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
         )?;
     }
     let authority = view.snapshot.views.authority.as_ref();
+    let has_acl = table.has_column("relacl");
     for (namespace, relation) in lake_relations(view) {
         if !table.has_oid("oid", relation.oid) || !table.has("relname", &relation.name) {
             continue;
@@ -106,7 +107,10 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     _ => "n",
                 },
                 owner: owner(view, &object).0,
-                acl: acl(view, &object),
+                acl: match has_acl {
+                    true => acl(view, &object),
+                    false => None,
+                },
                 options: relation
                     .view()
                     .filter(|view| view.security_invoker)

@@ -26,6 +26,9 @@ const SETTING: &str = "lakegate.result_cache";
 /// The name under which [`session_values`] tells what all roles may.
 pub(super) const RIGHTS: &str = "rights";
 
+/// The name under which it is told that the catalog is part of the key, of which functions tell.
+const CATALOG: &str = "catalog";
+
 /// A digest of everything that decides about an answer's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::engine) struct CacheKey([u8; 32]);
@@ -77,6 +80,9 @@ fn collected(
         return Err(without_digest(table));
     }
     let mut session = pinned.policies.session.clone();
+    if pinned.reads_catalog() {
+        session.insert(CATALOG.to_owned(), String::new());
+    }
     let mut digest = Digest::default();
     digest.part(canonical.digest);
     digest.part(&context.facts.database);
@@ -117,6 +123,17 @@ fn tell(
 ) {
     for (name, value) in session_values(calls, context, String::new) {
         session.entry(name).or_insert(value);
+    }
+}
+
+/// The functions whose answers are told apart by the catalog, if that is part of a key.
+pub(super) fn of_catalog(
+    session: &BTreeMap<String, String>,
+    scene: &Scene<'_>,
+) -> BTreeSet<String> {
+    match session.contains_key(CATALOG) {
+        true => scene.pinned.names_of_catalog(&scene.context.facts),
+        false => BTreeSet::new(),
     }
 }
 

@@ -55,6 +55,10 @@ impl SystemRelation for CacheRelation {
         true
     }
 
+    fn is_of_catalog(&self) -> bool {
+        false
+    }
+
     fn rows(&self, _: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
         let rows = [self.results(), self.descriptions()];
         let number = |of: fn(&Row) -> Option<i64>| -> ArrayRef {

@@ -101,7 +101,7 @@ impl Results {
             return "shared run".to_owned();
         }
         drop(inner);
-        let unlasting = || unlasting(self, &keyed.session, (plan, columns), scene.context);
+        let unlasting = || unlasting(self, &keyed.session, (plan, columns), scene);
         let reason = self.reasons.get(&keyed.key).or_else(unlasting);
         format!("miss ({})", reason.unwrap_or(Reason::NotKept))
     }

@@ -16,12 +16,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::Results;
 use super::fill::{Filling, Reserved};
 use super::held::Facts;
-use super::key::CacheKey;
+use super::key::{CacheKey, of_catalog};
 use super::lasting::Lasts;
 use super::reason::Reason;
 use super::run::{End, Reading, Run};
+use crate::engine::Scene;
 use crate::engine::answer::Column;
-use crate::engine::context::StatementContext;
 use crate::engine::execute::BATCHES_AHEAD;
 use crate::engine::failure;
 use crate::engine::stoppable::stoppable;
@@ -74,13 +74,14 @@ impl Turn {
         mut self,
         plan: &LogicalPlan,
         columns: &[Column],
-        context: &StatementContext,
+        scene: &Scene<'_>,
         started: DateTime<Utc>,
     ) -> Option<(Self, Option<DateTime<Utc>>)> {
         let lasts = Lasts {
             of_style: &self.results.of_style,
+            of_catalog: of_catalog(&self.session, scene),
             session: &self.session,
-            context,
+            context: scene.context,
             started,
         };
         match lasts.of(plan, columns) {
@@ -139,12 +140,13 @@ pub(super) fn unlasting(
     results: &Results,
     session: &BTreeMap<String, String>,
     plan: (&LogicalPlan, &[Column]),
-    context: &StatementContext,
+    scene: &Scene<'_>,
 ) -> Option<Reason> {
     let lasts = Lasts {
         of_style: &results.of_style,
+        of_catalog: of_catalog(session, scene),
         session,
-        context,
+        context: scene.context,
         started: Utc::now(),
     };
     lasts.of(plan.0, plan.1).err()

@@ -58,6 +58,10 @@ impl SystemRelation for QueriesRelation {
         true
     }
 
+    fn is_of_catalog(&self) -> bool {
+        false
+    }
+
     fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
         let asked: Vec<Arc<Asked>> = self.0.lock().iter().map(Arc::clone).collect();
         let authority = &view.snapshot.views.authority;

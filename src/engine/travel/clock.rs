@@ -58,6 +58,12 @@ enum Says {
     Either,
 }
 
+/// Whether a session reads at a moment of its own.
+pub(in crate::engine) fn looks_back(context: &StatementContext) -> bool {
+    let said = context.facts.settings.get(AS_OF);
+    said.is_some_and(|said| !said.trim().is_empty())
+}
+
 impl Clock<'_> {
     /// The moment that a clause means. Where values of parameters are not known yet, it is the latest:
     /// what is described by it is compared once more when it is run.
@@ -101,8 +107,7 @@ impl Clock<'_> {
 
     /// Whether the session reads at a moment of its own.
     pub(in crate::engine) fn looks_back(&self) -> bool {
-        let said = self.context.facts.settings.get(AS_OF);
-        said.is_some_and(|said| !said.trim().is_empty())
+        looks_back(self.context)
     }
 
     /// Whether relations without history are read as they are.
