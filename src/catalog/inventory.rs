@@ -32,6 +32,9 @@ const UNKNOWN_WAIT: Duration = Duration::from_secs(5);
 /// round took longer.
 const AGED_WAIT: Duration = Duration::from_millis(100);
 
+/// How many tables are opened in less than [`AGED_WAIT`], as long as no round has told how long it takes.
+const QUICK: usize = 64;
+
 /// The part of the time in which tables are opened for catalog queries: one in so many.
 const ROUNDS_SHARE: u32 = 5;
 
@@ -137,8 +140,8 @@ pub(super) struct Opened {
 struct State {
     known: HashMap<Moment, Seen>,
     round: Option<Background<()>>,
-    /// How long the last round took.
-    took: Duration,
+    /// How long the last round took, once there was one.
+    took: Option<Duration>,
     /// As [`Inventory::generation`].
     generation: u64,
     /// Grows whenever anything is found to be other than before.
@@ -303,16 +306,24 @@ impl Opened {
         let mut state = self.state();
         let tables = tables.iter().filter_map(|(_, table)| table.as_ref().ok());
         let age_max = state.age_max();
-        let is_due = |table: &&Moment| {
-            let seen = state.known.get(*table);
+        let is_older = |table: &Moment, than: Duration| {
+            let seen = state.known.get(table);
             let at = seen.and_then(|seen| seen.at);
-            at.is_none_or(|at| asked.saturating_duration_since(at) > age_max)
+            at.is_none_or(|at| asked.saturating_duration_since(at) > than)
         };
-        let due: Vec<Moment> = tables.clone().filter(is_due).cloned().collect();
-        if due.is_empty() {
+        if !tables.clone().any(|table| is_older(table, age_max)) {
             return None;
         }
-        let is_quick = state.took <= AGED_WAIT;
+        // Those that will be due soon, too: a round takes a while, and else the next one would begin where it ends.
+        let due: Vec<Moment> = tables
+            .clone()
+            .filter(|table| is_older(table, age_max / 2))
+            .cloned()
+            .collect();
+        let is_quick = match state.took {
+            Some(took) => took <= AGED_WAIT,
+            None => due.len() <= QUICK,
+        };
         let kind = match due.iter().all(|table| state.known.contains_key(table)) {
             true => Due::Aged { is_quick },
             false => Due::Unknown,
@@ -344,7 +355,7 @@ impl Opened {
                     }
                 })
                 .await;
-            opened.state().took = began.elapsed();
+            opened.state().took = Some(began.elapsed());
             Ok(())
         };
         background::begin(round)
@@ -408,7 +419,7 @@ impl Opened {
 impl State {
     /// How old what is known of a table may be.
     fn age_max(&self) -> Duration {
-        AGE_MAX.max(self.took * ROUNDS_SHARE)
+        AGE_MAX.max(self.took.unwrap_or_default() * ROUNDS_SHARE)
     }
 
     /// When the table was opened that was opened first; `None` if one was not by this gateway, or there are none.

@@ -1,6 +1,8 @@
 //! A store that only reads, and on local disk only what lies below its root, through links too.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::fs::DirEntry;
 use std::ops::Range;
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
@@ -66,6 +68,42 @@ impl Disk {
             Err(_) => Ok(()),
         }
     }
+
+    /// Checks what was listed. Where a folder lies is looked up once, and then only links in it may lie elsewhere: a folder
+    /// is read faster than each of its files is looked up.
+    fn check_listed(&self, found: &[ObjectMeta]) -> StoreResult<()> {
+        let mut folders: HashMap<&str, bool> = HashMap::new();
+        for meta in found {
+            let location = meta.location.as_ref();
+            let folder = location.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let has_links = match folders.get(folder) {
+                Some(has_links) => *has_links,
+                None => {
+                    let has_links = self.has_links(folder)?;
+                    folders.insert(folder, has_links);
+                    has_links
+                }
+            };
+            if has_links {
+                self.check(&meta.location)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are links in a folder, which itself is checked; also where that cannot be seen.
+    fn has_links(&self, folder: &str) -> StoreResult<bool> {
+        let folder = Path::parse(folder)?;
+        self.check(&folder)?;
+        let Ok(mut entries) = self.disk.path_to_filesystem(&folder)?.read_dir() else {
+            return Ok(true);
+        };
+        let is_link = |entry: std::io::Result<DirEntry>| {
+            let kind = entry.and_then(|entry| entry.file_type());
+            kind.map_or(true, |kind| kind.is_symlink())
+        };
+        Ok(entries.any(is_link))
+    }
 }
 
 fn leads_outside(location: &Path) -> StoreError {
@@ -105,9 +143,7 @@ impl Confined {
         }
         let sorted = async move {
             let mut found: Vec<ObjectMeta> = listing.try_collect().await?;
-            found
-                .iter()
-                .try_for_each(|meta| disk.check(&meta.location))?;
+            disk.check_listed(&found)?;
             found.sort_unstable_by(|a, b| a.location.as_ref().cmp(b.location.as_ref()));
             Ok::<_, StoreError>(stream::iter(found.into_iter().map(Ok::<_, StoreError>)))
         };
