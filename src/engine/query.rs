@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::access::Checks;
-use super::answer::{Answer, Batches, Column};
+use super::answer::{Answer, Column};
 use super::cache::{Facts, Sought, Started, Turn};
 use super::context::StatementContext;
 use super::history::{Asking, Came};
@@ -64,7 +64,7 @@ impl Inner {
         let state = session_state::of_statement(&self.base, context);
         let clock = self.clock(&state, context, &parameters);
         let pinned = self
-            .pin(query, &statement.lines, clock, Checks::Reading)
+            .pin_statement(statement, query, clock, Checks::Reading)
             .await;
         let pinned = match &statement.kind {
             StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
@@ -85,6 +85,11 @@ impl Inner {
                     Sought::Held(held, came) => {
                         asking.comes(came, Some(0));
                         let answer = Answer::of_held(held);
+                        return Ok(travel::telling(answer, &pinned, context));
+                    }
+                    Sought::Along(reading) => {
+                        asking.comes(Came::Shared, Some(0));
+                        let answer = Answer::of_reading(reading)?;
                         return Ok(travel::telling(answer, &pinned, context));
                     }
                     Sought::Turn(turn) => Some(turn),
@@ -156,12 +161,11 @@ impl Inner {
             .and_then(|(turn, began)| turn.if_lasting(&logical, &columns, context, began));
         if let Some((turn, until)) = turn {
             let facts = Facts {
-                columns: columns.clone(),
+                columns,
                 schema: physical.schema(),
                 scanned: scanned.n_bytes,
                 until,
             };
-            let schema = physical.schema();
             let reading = turn.start(Started {
                 physical,
                 task,
@@ -170,13 +174,7 @@ impl Inner {
                 past,
                 cancel: context.cancel.clone(),
             })?;
-            return Ok(Answer {
-                columns,
-                schema,
-                notices: Vec::new(),
-                rows: Batches::Kept(Box::new(reading)),
-                asking: None,
-            });
+            return Answer::of_reading(Box::new(reading));
         }
         let is_fixed = scene.values.is_empty() && matches!(statement.kind, StatementKind::Query(_));
         if is_fixed && scene.pinned.relations.is_empty() {
