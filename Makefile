@@ -35,10 +35,11 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 clients-fix: tools ## Brings the list of what clients see answered otherwise up to date: tests/clients/different.txt.
 	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs clients::tools
 
-soak: tools ## A million broken messages, then MINUTES of clients that misbehave: memory and answers are watched.
+soak: tools ## A million broken messages, then MINUTES of clients that misbehave, and STATEMENTS of all sizes: memory and answers are watched.
 	LAKEGATE_TEST_GARBAGE_MESSAGES=1000000 cargo nextest run --test it --no-capture garbage::
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
+	$(PYTHON) tests/soak/memory.py --program $(TARGET)/demo/lakegate --statements $(or $(STATEMENTS),20000)
 
 bench: tools ## Start, logins, large catalogs, idle memory, pulling a table and repeated questions, in turns with peers.
 	scripts/build_close

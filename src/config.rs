@@ -3,6 +3,7 @@
 //! The only room that reads the environment.
 
 mod audit;
+mod memory;
 mod secrets;
 mod tls;
 mod tokens;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use audit::AuditTarget;
+pub use memory::{MemoryArguments, MemoryConfig};
 pub use secrets::{SecretArguments, Secrets};
 pub use tls::{TlsFiles, TlsMode};
 pub use tokens::{KeySource, TokenArguments, TokenConfig};
@@ -77,13 +79,9 @@ pub struct EngineArguments {
     )]
     pub database: String,
 
-    /// Memory for all running statements together, in MiB [default: 60 % of what the machine has]
-    #[arg(long, env = "LAKEGATE_MEMORY_MIB", value_name = "MIB")]
-    pub memory_mib: Option<usize>,
-
-    /// Memory for the answers of statements, kept while what they read does not change, in MiB; 0 keeps none [default: 10 % of what the machine has]
-    #[arg(long, env = "LAKEGATE_CACHE_MIB", value_name = "MIB")]
-    pub cache_mib: Option<usize>,
+    /// How much memory.
+    #[command(flatten)]
+    pub memory: MemoryArguments,
 
     /// Where secrets are found.
     #[command(flatten)]
@@ -194,6 +192,10 @@ pub struct DoorArguments {
     )]
     pub login_seconds: u64,
 
+    /// Open what the last queries read before they are asked again
+    #[arg(long, env = "LAKEGATE_WARM")]
+    pub warm: bool,
+
     /// Connections at a time
     #[arg(
         long,
@@ -273,10 +275,8 @@ pub struct LakeConfig {
     pub state_url: String,
     /// The database's name.
     pub database: String,
-    /// Memory that all statements together may hold, in bytes.
-    pub memory_bytes_max: usize,
-    /// Memory for answers that are kept, in bytes; 0 for none.
-    pub cache_bytes_max: usize,
+    /// How much memory for what.
+    pub memory: MemoryConfig,
     /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
     pub store_options: BTreeMap<String, String>,
     /// The secrets that definitions may refer to.
@@ -302,6 +302,8 @@ pub struct Config {
     pub tokens: Option<TokenConfig>,
     /// Where to tell who did what; `None` for nowhere.
     pub audit: Option<AuditTarget>,
+    /// Whether to open what the last queries read.
+    pub is_warmed: bool,
     /// Connections served at a time.
     pub connections_max: usize,
     /// The largest message a client may send, in bytes.
@@ -330,15 +332,7 @@ impl EngineArguments {
         if self.database.is_empty() {
             return Err("--database must not be empty".to_owned());
         }
-        let memory_bytes_max = match self.memory_mib {
-            Some(0) => return Err("--memory-mib must be at least 1".to_owned()),
-            Some(mib) => mib.saturating_mul(1 << 20),
-            None => available_memory() / 10 * 6,
-        };
-        let cache_bytes_max = match self.cache_mib {
-            Some(mib) => mib.saturating_mul(1 << 20),
-            None => available_memory() / 10,
-        };
+        let memory = self.memory.check()?;
         let below = |url: &str, name: &str| {
             let (path, query) = url.split_once('?').unwrap_or((url, ""));
             let query = match query {
@@ -356,8 +350,7 @@ impl EngineArguments {
             views_url,
             state_url,
             database: self.database.clone(),
-            memory_bytes_max,
-            cache_bytes_max,
+            memory,
             store_options: store_options(),
             secrets: self.secrets.read(),
         })
@@ -414,6 +407,7 @@ impl DoorArguments {
             auth_file: self.auth_file.clone(),
             tokens,
             audit: self.audit.clone(),
+            is_warmed: self.warm,
             connections_max: self.connections,
             message_bytes_max: self.message_mib.saturating_mul(1 << 20),
             startup_timeout: Duration::from_secs(self.login_seconds),
@@ -432,26 +426,6 @@ fn store_options() -> BTreeMap<String, String> {
                 .any(|prefix| name.starts_with(prefix))
         })
         .collect()
-}
-
-/// Bytes of memory this process may use: the machine's, or its control group's where that is less.
-fn available_memory() -> usize {
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let group = group.and_then(|text| text.trim().parse().ok());
-    let machine = std::fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.and_then(|text| {
-        let total = text
-            .lines()
-            .find_map(|line| line.strip_prefix("MemTotal:"))?;
-        let kib: usize = total.trim().trim_end_matches(" kB").parse().ok()?;
-        kib.checked_mul(1 << 10)
-    });
-    // Where neither can be read, 2 GiB: what the smallest machines of the clouds have.
-    [group, machine]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(2 << 30)
 }
 
 #[cfg(test)]
@@ -487,8 +461,8 @@ mod tests {
         assert!(check(&["--memory-mib", "0"]).is_err());
         assert!(check(&["--login-seconds", "0"]).is_err());
         let config = check(&["--memory-mib", "64"]).expect("64 MiB is enough");
-        assert_eq!(config.lake.memory_bytes_max, 64 << 20);
+        assert_eq!(config.lake.memory.statements_bytes_max, 64 << 20);
         let config = check(&["--cache-mib", "0"]).expect("nothing is kept then");
-        assert_eq!(config.lake.cache_bytes_max, 0);
+        assert_eq!(config.lake.memory.answers_bytes_max, 0);
     }
 }

@@ -41,11 +41,15 @@ impl Catalog {
     /// # Errors
     /// The lake cannot be listed.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        let known = self.known().snapshot.clone();
-        match known {
+        match self.last_snapshot() {
             Some(snapshot) => Ok(snapshot),
             None => self.refresh().await,
         }
+    }
+
+    /// What existed when the lake was last listed; `None` if it never was.
+    pub fn last_snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.known().snapshot.clone()
     }
 
     /// What exists now: lists the lake again. Concurrent calls share one listing.

@@ -5,7 +5,7 @@
 //! now, whatever moment the transaction sees, so that a REVOKE holds from the next statement on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::context::StatementContext;
 use crate::auth::{
@@ -16,7 +16,7 @@ use crate::catalog::{Catalog, Relation};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is checked of a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Checks {
     /// Whether its names may be looked up: PostgreSQL asks for more only when it is run
     /// (`ExecCheckPermissions` in execMain.c), and tells its columns before.
@@ -64,11 +64,16 @@ pub(super) struct Policies {
     /// What of the session decides about rows, by name: `current_user` is among it only if a policy
     /// or a mask asks for it.
     pub(super) session: BTreeMap<String, String>,
+    fingerprint: OnceLock<blake3::Hash>,
 }
 
 impl Policies {
-    /// A digest of all that was decided.
+    /// A digest of all that was decided, once that is done.
     pub(super) fn fingerprint(&self) -> blake3::Hash {
+        *self.fingerprint.get_or_init(|| self.digest())
+    }
+
+    fn digest(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         for decision in &self.decisions {
             hasher.update(format!("{decision:?}").as_bytes());
@@ -114,6 +119,11 @@ impl Access {
                 .get("row_security")
                 .is_some_and(|value| value == "off"),
         }
+    }
+
+    /// Who may what, as it was when the statement began; `None` where nothing is checked.
+    pub(super) fn latest(&self) -> Option<&Arc<Authority>> {
+        self.authorities.last()
     }
 
     /// No limits: a definition is planned to see whether it can be.

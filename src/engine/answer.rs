@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::cache::{Held, Reading};
+use super::cache::{Form, Given, Reading};
 use super::history::Asking;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::PgType;
 
 /// A column of an answer, as RowDescription states it.
@@ -59,8 +60,8 @@ pub(super) enum Batches {
     Ready(Option<RecordBatch>),
     /// Rows that are being kept while they come.
     Kept(Box<Reading>),
-    /// Rows that were kept, and how many batches of them were taken.
-    Held { held: Arc<Held>, n_taken: usize },
+    /// Rows that were kept.
+    Held(Given),
 }
 
 impl Answer {
@@ -76,14 +77,58 @@ impl Answer {
     }
 
     /// An answer that was kept.
-    pub(super) fn of_held(held: Arc<Held>) -> Self {
+    pub(super) fn of_held(given: Given) -> Self {
         Self {
-            columns: held.columns.clone(),
-            schema: Arc::clone(&held.schema),
+            columns: given.columns().to_vec(),
+            schema: Arc::clone(given.schema()),
             notices: Vec::new(),
-            rows: Batches::Held { held, n_taken: 0 },
+            rows: Batches::Held(given),
             asking: None,
         }
+    }
+
+    /// All rows as they were once written in a form, and how many they are, if that is kept and none was taken: no
+    /// others follow.
+    pub fn written(&mut self, form: &Form) -> Option<(Bytes, usize)> {
+        let Batches::Held(given) = &mut self.rows else {
+            return None;
+        };
+        let (bytes, n_rows) = given.written(form)?;
+        if let Some(asking) = &mut self.asking {
+            asking.gave(n_rows);
+            asking.tell();
+        }
+        Some((bytes, n_rows))
+    }
+
+    /// Keeps how all its rows were written in a form, if they are kept themselves.
+    pub fn keep_written(&self, form: Form, bytes: &[u8]) {
+        if let Batches::Held(given) = &self.rows {
+            given.keep_written(form, bytes);
+        }
+    }
+
+    /// Whether it may be of use to keep how its rows are written.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.rows, Batches::Held(_))
+    }
+
+    /// An answer that is being computed, and perhaps kept.
+    ///
+    /// # Errors
+    /// It does not run: a fault of ours.
+    pub(super) fn of_reading(reading: Box<Reading>) -> Result<Self> {
+        let Some(facts) = reading.facts() else {
+            let message = "an answer is read that is not computed";
+            return Err(Error::internal(std::io::Error::other(message)));
+        };
+        Ok(Self {
+            columns: facts.columns.clone(),
+            schema: Arc::clone(&facts.schema),
+            notices: Vec::new(),
+            rows: Batches::Kept(reading),
+            asking: None,
+        })
     }
 
     /// The next rows; `None` after the last. The statement runs at most a few batches ahead of
@@ -111,11 +156,7 @@ impl Batches {
             Self::Running { rows, .. } => rows.recv().await,
             Self::Ready(batch) => batch.take().map(Ok),
             Self::Kept(reading) => reading.next().await,
-            Self::Held { held, n_taken } => {
-                let batch = held.batches.get(*n_taken).cloned();
-                *n_taken += 1;
-                batch.map(Ok)
-            }
+            Self::Held(given) => given.next().map(Ok),
         }
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::look_up::Found;
-use super::parse;
 use super::references::{NamesOf, Resolver};
 use super::resolved::{Derived, Meaning, ResolvedView, ViewKey};
 use super::scope::reference;
 use super::travel::{argument, behind_sign};
+use super::{parse, protect};
 use crate::catalog::Relation;
 use crate::catalog::sql::{identifier, literal};
 use crate::catalog::system::LAKEGATE;
@@ -67,7 +67,8 @@ impl Resolver<'_> {
         self.derived.push(Derived::View(ResolvedView {
             key: key.clone(),
             view: Arc::new(view),
-            query,
+            session_calls: Arc::new(protect::session_calls(&query)),
+            query: Arc::from(query),
             lines,
             references,
             limits,

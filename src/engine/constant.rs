@@ -27,7 +27,7 @@ use crate::functions::output::Notation;
 const CONSTANTS_MAX: u64 = 1_000;
 
 /// Bytes of the longest text kept.
-pub(super) const TEXT_BYTES_MAX: usize = 4 << 10;
+const TEXT_BYTES_MAX: usize = 4 << 10;
 
 /// A query of one row that is always the same.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What a statement runs under: its session's facts, and the means to stop it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,7 @@ impl StatementContext {
                 set_config: SetConfig::refused(),
                 signals: Signals::refused(),
                 sessions: SessionsSeen::default(),
+                told: OnceLock::new(),
             }),
             time_zone: "UTC".into(),
             draft: None,

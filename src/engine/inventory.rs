@@ -163,7 +163,7 @@ impl Inner {
         let clock = self.clock(&state, context, &[]);
         let resolved = references::resolve_view(snapshot, view, clock, &Access::open())?;
         let inventory = inventory.map(Arc::clone);
-        let pinned = pin::pin(&self.catalog, resolved, inventory, context).await?;
+        let pinned = pin::pin(&self.catalog, &resolved, inventory, context).await?;
         plan::columns_of_view(&pinned, &state, context)
     }
 }

@@ -106,7 +106,7 @@ impl Inner {
         let clock = self.clock(&state, context, &[]);
         let resolved = references::resolve_protection(snapshot, relation, protection, clock)?;
         let inventory = self.inventory_for(&resolved, clock).await?;
-        Ok(pin::pin(&self.catalog, resolved, inventory, context).await?)
+        Ok(pin::pin(&self.catalog, &resolved, inventory, context).await?)
     }
 
     /// The type of an expression over the rows of a relation, each for itself.

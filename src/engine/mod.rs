@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod arguments;
+mod at_once;
 mod bind;
 mod cache;
 mod checked_keys;
@@ -64,6 +65,7 @@ mod type_planner;
 mod typed_literals;
 mod views;
 mod walk;
+mod warm;
 
 use std::sync::Arc;
 
@@ -74,7 +76,7 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::{Answer, Column, Description};
-pub use cache::Results;
+pub use cache::{Form, Results};
 pub use context::StatementContext;
 pub use copy::{Copy, CopyLayout, ForceQuote};
 pub use explain::{ExplainFormat, ExplainOptions, columns as explain_columns};
@@ -96,11 +98,12 @@ use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
 use access::{Access, Checks};
 use cache::Descriptions;
-use constant::{Constants, TEXT_BYTES_MAX};
+use constant::Constants;
 use datafusion::sql::sqlparser::ast::Query;
 use inventory::ViewInventory;
-use moka::sync::Cache;
 use pin::Pinned;
+use resolved::Resolved;
+use session_state::StatementState;
 use travel::Clock;
 
 /// Runs statements over a catalog, on a runtime of its own: a heavy query never delays the doors.
@@ -116,8 +119,6 @@ struct Inner {
     runtime: Handle,
     database: String,
     view_columns: ViewInventory,
-    /// The last messages of queries alone, by their text. What a text says never changes.
-    parsed: Cache<Arc<str>, Parsed>,
     constants: Constants,
     results: Arc<Results>,
     history: Arc<History>,
@@ -125,9 +126,6 @@ struct Inner {
 
 /// The statements of a message.
 pub type Parsed = Arc<[Arc<Statement>]>;
-
-/// Messages whose statements are kept.
-const PARSED_MAX: u64 = 1_000;
 
 impl Engine {
     /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
@@ -145,7 +143,6 @@ impl Engine {
             runtime,
             database,
             view_columns: ViewInventory::default(),
-            parsed: Cache::new(PARSED_MAX),
             constants: Constants::default(),
             results,
             history,
@@ -172,16 +169,13 @@ impl Engine {
     /// `SyntaxError` with its position; what would write is `ReadOnlySqlTransaction`, what cannot
     /// be run exactly `FeatureNotSupported`.
     pub fn parse(&self, text: &str, database: &str) -> Result<Parsed> {
-        if let Some(parsed) = self.inner.parsed.get(text) {
+        let known = &self.inner.results.statements;
+        if let Some(parsed) = known.parsed(text) {
             return Ok(parsed);
         }
         let statements = parse::parse(text, database)?;
         let parsed: Parsed = statements.into_iter().map(Arc::new).collect();
-        let is_query =
-            |statement: &Arc<Statement>| matches!(statement.kind, StatementKind::Query(_));
-        if text.len() <= TEXT_BYTES_MAX && parsed.iter().all(is_query) {
-            self.inner.parsed.insert(text.into(), Arc::clone(&parsed));
-        }
+        known.keep_parsed(text, &parsed);
         Ok(parsed)
     }
 
@@ -203,6 +197,9 @@ impl Engine {
                 parameters: Vec::new(),
                 columns: constant.columns.clone(),
             });
+        }
+        if let Some(known) = self.inner.describe_at_once(statement, declared, context) {
+            return Ok(known);
         }
         let inner = Arc::clone(&self.inner);
         let (statement, declared) = (Arc::clone(statement), declared.to_vec());
@@ -230,6 +227,12 @@ impl Engine {
             && let Some(constant) = self.inner.constants.get(statement, context)
         {
             let answer = constant.answer()?;
+            return match expected {
+                Some(expected) => same_columns(answer, expected),
+                None => Ok(answer),
+            };
+        }
+        if let Some(answer) = self.inner.answer_at_once(statement, &parameters, context) {
             return match expected {
                 Some(expected) => same_columns(answer, expected),
                 None => Ok(answer),
@@ -270,7 +273,7 @@ impl Inner {
     /// What the moments of a statement are computed with.
     fn clock<'a>(
         &'a self,
-        state: &'a SessionState,
+        state: &'a StatementState<'a>,
         context: &'a StatementContext,
         values: &'a [Parameter],
     ) -> Clock<'a> {
@@ -291,14 +294,51 @@ impl Inner {
         clock: Clock<'_>,
         checks: Checks,
     ) -> Result<Pinned> {
-        let context = clock.context;
-        let access = Access::of(&self.catalog, context, checks);
+        let access = Access::of(&self.catalog, clock.context, checks);
         let resolved = references::resolve(&self.catalog, query, lines, clock, &access).await?;
-        let inventory = self.inventory_for(&resolved, clock).await?;
-        let unknown = inventory::unknown(&resolved, inventory.as_deref());
-        let named = resolved.references.clone();
+        self.pin_resolved(&resolved, query, lines, clock).await
+    }
+
+    /// As [`Self::pin`] for a statement, whose names may have been looked up before.
+    async fn pin_statement(
+        &self,
+        statement: &Statement,
+        query: &Query,
+        clock: Clock<'_>,
+        checks: Checks,
+    ) -> Result<Pinned> {
+        let (context, lines) = (clock.context, &statement.lines);
+        let statements = &self.results.statements;
+        let known = statements.bound(statement, context, checks, &self.catalog);
+        statements.count(known.is_some());
+        let resolved = match known {
+            Some(known) => known,
+            None => {
+                let access = Access::of(&self.catalog, context, checks);
+                let resolved = references::resolve(&self.catalog, query, lines, clock, &access);
+                let resolved = Arc::new(resolved.await?);
+                if let Some(authority) = access.latest() {
+                    statements.keep_bound(statement, context, (checks, authority), &resolved);
+                }
+                resolved
+            }
+        };
+        self.pin_resolved(&resolved, query, lines, clock).await
+    }
+
+    async fn pin_resolved(
+        &self,
+        resolved: &Resolved,
+        query: &Query,
+        lines: &Lines,
+        clock: Clock<'_>,
+    ) -> Result<Pinned> {
+        let context = clock.context;
+        let inventory = self.inventory_for(resolved, clock).await?;
+        let unknown = inventory::unknown(resolved, inventory.as_deref());
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
-        let mut pinned = pinned.map_err(|failed| failed.in_query(query, &named, lines))?;
+        let named = &resolved.references;
+        let mut pinned = pinned.map_err(|failed| failed.in_query(query, named, lines))?;
         pinned.notices.extend(unknown);
         let authority = &pinned.snapshot.views.authority;
         let may_everything = authority.may_everything(&context.facts.actor);
@@ -317,7 +357,7 @@ impl Inner {
         let state = session_state::of_statement(&self.base, context);
         let clock = self.clock(&state, context, &[]);
         let pinned = self
-            .pin(query, &statement.lines, clock, Checks::Names)
+            .pin_statement(statement, query, clock, Checks::Names)
             .await?;
         let scene = Scene {
             query,
@@ -357,7 +397,7 @@ struct Scene<'a> {
     /// Those of the text the query stands in.
     lines: &'a Lines,
     pinned: &'a Pinned,
-    state: &'a SessionState,
+    state: &'a StatementState<'a>,
     context: &'a StatementContext,
     /// The values of `$1`, `$2` ...; none where it is only described.
     values: &'a [Parameter],

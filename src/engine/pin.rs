@@ -21,7 +21,7 @@ use super::access::Policies;
 use super::context::StatementContext;
 use super::failure;
 use super::moment::Moment;
-use super::protect;
+use super::protect::{self, SessionCall};
 use super::resolved::{Derived, Limits, Meaning, Resolved, TableKey, Target, ViewKey};
 use super::scope::reference;
 use super::system_table::SystemTable;
@@ -60,7 +60,7 @@ pub(super) struct Pinned {
     /// The references of which not every column may be read.
     pub(super) limits: Limits,
     /// What was allowed to be read, and as whom.
-    pub(super) policies: Policies,
+    pub(super) policies: Arc<Policies>,
     /// Every relation with rows that is read, through views too.
     pub(super) tables: Vec<Arc<PinnedTable>>,
     /// The functions of the engine itself.
@@ -145,7 +145,9 @@ impl PinnedTable {
 pub(super) struct PinnedView {
     pub(super) key: ViewKey,
     pub(super) view: Arc<View>,
-    pub(super) query: Box<Query>,
+    pub(super) query: Arc<Query>,
+    /// The functions that its query calls which tell of the session.
+    pub(super) session_calls: Arc<BTreeSet<SessionCall>>,
     pub(super) lines: Arc<Lines>,
     pub(super) relations: Relations,
     pub(super) limits: Limits,
@@ -159,7 +161,7 @@ pub(super) struct PinnedProtection {
     pub(super) name: String,
     /// What is protected.
     pub(super) relation: PinnedRelation,
-    pub(super) query: Box<Query>,
+    pub(super) query: Arc<Query>,
     pub(super) lines: Arc<Lines>,
     /// Those of the query, what is protected among them.
     pub(super) relations: Relations,
@@ -170,7 +172,7 @@ pub(super) struct PinnedProtection {
 /// Pins what a query's references were resolved to, at the versions that are asked for.
 pub(super) async fn pin(
     catalog: &Catalog,
-    resolved: Resolved,
+    resolved: &Resolved,
     inventory: Option<Arc<Inventory>>,
     context: &StatementContext,
 ) -> Result<Pinned, Failed> {
@@ -196,51 +198,78 @@ pub(super) async fn pin(
     };
     let pins =
         targets.map(|(key, target)| pin_one(catalog, key, target, (&system, servers), moment));
-    let pinned = try_join_all(pins).await?;
-    let tables: BTreeMap<_, _> = resolved.tables.keys().cloned().zip(pinned).collect();
-    let mut known = Known {
-        tables: &tables,
-        views: HashMap::new(),
-        protections: HashMap::new(),
-    };
-    for derived in resolved.derived {
-        known.add(derived);
-    }
-    let own = known.relations(&resolved.references);
-    let pinned = Pinned {
-        limits: resolved.limits,
-        policies: resolved.policies,
-        relations: own,
-        snapshot: resolved.snapshot,
-        builtin: Arc::clone(catalog.builtin()),
-        inventory,
-        tables: tables.into_values().collect(),
-        own_functions: Vec::new(),
-        notices: Vec::new(),
-        as_they_are: resolved.as_they_are,
-    };
+    let tables = try_join_all(pins).await?;
+    let pinned = put_together(catalog, resolved, &tables, inventory);
     tracing::debug!(policies = %pinned.policies.fingerprint(), "pinned");
     Ok(pinned)
 }
 
+/// As [`pin`], where all relations are tables of the lake of which it is known without waiting that they are what they
+/// were; `None` where it is not.
+pub(super) fn pin_at_once(catalog: &Catalog, resolved: &Resolved) -> Option<Pinned> {
+    let mut tables = Vec::with_capacity(resolved.tables.len());
+    for (key, target) in &resolved.tables {
+        let Target::Lake(table) = target else {
+            return None;
+        };
+        let rows = match key.at {
+            None => catalog.lake().pin_at_once(table)?,
+            Some(_) => return None,
+        };
+        tables.push(pinned(key, Ok(rows)).ok()?);
+    }
+    Some(put_together(catalog, resolved, &tables, None))
+}
+
+/// What a query's references mean over these tables, which come in the order of what they were resolved to.
+fn put_together(
+    catalog: &Catalog,
+    resolved: &Resolved,
+    tables: &[Arc<PinnedTable>],
+    inventory: Option<Arc<Inventory>>,
+) -> Pinned {
+    let by_key = resolved.tables.keys().zip(tables).collect();
+    let mut known = Known {
+        tables: by_key,
+        views: HashMap::new(),
+        protections: HashMap::new(),
+    };
+    for derived in &resolved.derived {
+        known.add(derived);
+    }
+    Pinned {
+        relations: known.relations(&resolved.references),
+        limits: resolved.limits.clone(),
+        policies: Arc::clone(&resolved.policies),
+        snapshot: Arc::clone(&resolved.snapshot),
+        builtin: Arc::clone(catalog.builtin()),
+        inventory,
+        tables: tables.to_vec(),
+        own_functions: Vec::new(),
+        notices: Vec::new(),
+        as_they_are: resolved.as_they_are.clone(),
+    }
+}
+
 /// What is pinned so far. What reads others comes behind them.
 struct Known<'a> {
-    tables: &'a BTreeMap<TableKey, Arc<PinnedTable>>,
+    tables: BTreeMap<&'a TableKey, &'a Arc<PinnedTable>>,
     views: HashMap<ViewKey, Arc<PinnedView>>,
     protections: HashMap<usize, Arc<PinnedProtection>>,
 }
 
 impl Known<'_> {
-    fn add(&mut self, derived: Derived) {
+    fn add(&mut self, derived: &Derived) {
         match derived {
             Derived::View(resolved) => {
                 let pinned = PinnedView {
-                    key: resolved.key,
+                    key: resolved.key.clone(),
                     relations: self.relations(&resolved.references),
-                    view: resolved.view,
-                    query: resolved.query,
-                    lines: resolved.lines,
-                    limits: resolved.limits,
+                    view: Arc::clone(&resolved.view),
+                    query: Arc::clone(&resolved.query),
+                    session_calls: Arc::clone(&resolved.session_calls),
+                    lines: Arc::clone(&resolved.lines),
+                    limits: resolved.limits.clone(),
                 };
                 self.views.insert(pinned.key.clone(), Arc::new(pinned));
             }
@@ -250,14 +279,14 @@ impl Known<'_> {
                 relations.insert(protect::own_reference(), relation.clone());
                 let pinned = PinnedProtection {
                     number: resolved.number,
-                    schema: resolved.schema,
-                    name: resolved.name,
+                    schema: resolved.schema.clone(),
+                    name: resolved.name.clone(),
                     relation,
-                    query: resolved.query,
-                    lines: resolved.lines,
+                    query: Arc::clone(&resolved.query),
+                    lines: Arc::clone(&resolved.lines),
                     relations,
-                    limits: resolved.limits,
-                    masked: resolved.masked,
+                    limits: resolved.limits.clone(),
+                    masked: resolved.masked.clone(),
                 };
                 self.protections.insert(pinned.number, Arc::new(pinned));
             }

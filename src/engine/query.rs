@@ -9,7 +9,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::access::Checks;
-use super::answer::{Answer, Batches, Column};
+use super::answer::{Answer, Column};
 use super::cache::{Facts, Sought, Started, Turn};
 use super::context::StatementContext;
 use super::history::{Asking, Came};
@@ -61,19 +61,20 @@ impl Inner {
     ) -> Result<Answer> {
         let started = Instant::now();
         let query = query_of(statement)?;
-        let mut state = session_state::of_statement(&self.base, context);
+        let state = session_state::of_statement(&self.base, context);
         let clock = self.clock(&state, context, &parameters);
         let pinned = self
-            .pin(query, &statement.lines, clock, Checks::Reading)
+            .pin_statement(statement, query, clock, Checks::Reading)
             .await;
         let pinned = match &statement.kind {
             StatementKind::Copy(copy) => copy::check_relation(copy, pinned)?,
             _ => pinned?,
         };
         asking.reads(&pinned);
-        if pinned.reads_catalog_alone() {
-            session_state::in_one_piece(&mut state);
-        }
+        let state = match pinned.reads_catalog_alone() {
+            true => state.in_one_piece(),
+            false => state,
+        };
         let scene = Scene {
             query,
             lines: &statement.lines,
@@ -88,6 +89,11 @@ impl Inner {
                     Sought::Held(held, came) => {
                         asking.comes(came, Some(0));
                         let answer = Answer::of_held(held);
+                        return Ok(travel::telling(answer, &pinned, context));
+                    }
+                    Sought::Along(reading) => {
+                        asking.comes(Came::Shared, Some(0));
+                        let answer = Answer::of_reading(reading)?;
                         return Ok(travel::telling(answer, &pinned, context));
                     }
                     Sought::Turn(turn) => Some(turn),
@@ -159,12 +165,11 @@ impl Inner {
             .and_then(|(turn, began)| turn.if_lasting(&logical, &columns, scene, began));
         if let Some((turn, until)) = turn {
             let facts = Facts {
-                columns: columns.clone(),
+                columns,
                 schema: physical.schema(),
                 scanned: scanned.n_bytes,
                 until,
             };
-            let schema = physical.schema();
             let reading = turn.start(Started {
                 physical,
                 task,
@@ -173,13 +178,7 @@ impl Inner {
                 past,
                 cancel: context.cancel.clone(),
             })?;
-            return Ok(Answer {
-                columns,
-                schema,
-                notices: Vec::new(),
-                rows: Batches::Kept(Box::new(reading)),
-                asking: None,
-            });
+            return Answer::of_reading(Box::new(reading));
         }
         let is_fixed = scene.values.is_empty() && matches!(statement.kind, StatementKind::Query(_));
         if is_fixed && scene.pinned.relations.is_empty() {

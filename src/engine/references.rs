@@ -1,7 +1,7 @@
 //! Resolves the names of a query: to tables of the lake and of the system, and through views to
 //! those that the views read.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -143,6 +143,8 @@ pub(super) struct Resolver<'a> {
     pub(super) clock: Clock<'a>,
     /// The moment that the session reads at, once it was asked for.
     pub(super) of_session: OnceCell<Point>,
+    /// Whether a moment was asked for that is not the latest.
+    pub(super) says_moment: Cell<bool>,
     policies: Policies,
     functions_need: Needs,
     pub(super) tables: BTreeMap<TableKey, Target>,
@@ -175,6 +177,7 @@ impl<'a> Resolver<'a> {
             access,
             clock,
             of_session: OnceCell::new(),
+            says_moment: Cell::new(false),
             policies: Policies::default(),
             functions_need: Needs::Snapshot,
             tables: BTreeMap::new(),
@@ -194,8 +197,9 @@ impl<'a> Resolver<'a> {
             as_they_are: self.as_they_are,
             derived: self.derived,
             limits,
-            policies: self.policies,
+            policies: Arc::new(self.policies),
             functions_need: self.functions_need,
+            says_moment: self.says_moment.get(),
         }
     }
 
@@ -218,10 +222,11 @@ impl<'a> Resolver<'a> {
                     self.check_keys(of, names).map(|meaning| (meaning, None))
                 }
                 (_, Some(call)) => self.told(call, names).map(|meaning| (meaning, None)),
-                (Some(said), None) => self
-                    .clock
-                    .point(said, self.snapshot, lines)
-                    .and_then(|point| self.meaning(&name, Some(point), names)),
+                (Some(said), None) => {
+                    self.says_moment.set(true);
+                    let point = self.clock.point(said, self.snapshot, lines);
+                    point.and_then(|point| self.meaning(&name, Some(point), names))
+                }
                 (None, None) => self.meaning(&name, None, names),
             };
             let (meaning, limit) = meaning.map_err(|error| match error.kind() {
@@ -408,7 +413,7 @@ impl<'a> Resolver<'a> {
             schema: names.0.clone(),
             name: names.1.clone(),
             relation: raw,
-            query,
+            query: Arc::from(query),
             lines,
             references,
             limits,
@@ -461,7 +466,8 @@ impl<'a> Resolver<'a> {
             limits,
             key,
             view: Arc::clone(view),
-            query,
+            session_calls: Arc::new(protect::session_calls(&query)),
+            query: Arc::from(query),
             lines,
             references,
         })

@@ -7,6 +7,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::Query;
 
 use super::access::{Limit, Policies};
+use super::protect::SessionCall;
 use super::travel::Point;
 use crate::catalog::sql::Lines;
 use crate::catalog::views::View;
@@ -29,10 +30,15 @@ pub(super) struct Resolved {
     /// The statement's own references of which not every column may be read.
     pub(super) limits: Limits,
     /// What was decided about every reference.
-    pub(super) policies: Policies,
+    pub(super) policies: Arc<Policies>,
     /// What the functions that are called look up.
     pub(super) functions_need: Needs,
+    /// Whether a moment is said that something is read at, by the statement, a view or the session.
+    pub(super) says_moment: bool,
 }
+
+/// Tells of one session alone, and of no setting.
+const BACKEND_PID: &str = "pg_backend_pid";
 
 /// What may be read of references, where that is not all.
 pub(super) type Limits = HashMap<TableReference, Limit>;
@@ -87,7 +93,9 @@ pub(super) enum Target {
 pub(super) struct ResolvedView {
     pub(super) key: ViewKey,
     pub(super) view: Arc<View>,
-    pub(super) query: Box<Query>,
+    pub(super) query: Arc<Query>,
+    /// The functions that its query calls which tell of the session.
+    pub(super) session_calls: Arc<BTreeSet<SessionCall>>,
     pub(super) lines: Arc<Lines>,
     pub(super) references: Vec<(TableReference, Meaning)>,
     pub(super) limits: Limits,
@@ -102,7 +110,7 @@ pub(super) struct ResolvedProtection {
     /// What is protected.
     pub(super) relation: Meaning,
     /// What protects it, over [`protect::own_reference`].
-    pub(super) query: Box<Query>,
+    pub(super) query: Arc<Query>,
     pub(super) lines: Arc<Lines>,
     /// Those of the query's own subqueries.
     pub(super) references: Vec<(TableReference, Meaning)>,
@@ -119,6 +127,21 @@ impl Resolved {
             Target::Lake(_) | Target::Foreign(_) | Target::Told(..) => Needs::Snapshot,
         });
         tables.fold(self.functions_need, Needs::max)
+    }
+
+    /// Whether it means the same for all who say the same with the same settings, as long as the same exists and the
+    /// same rights hold: nothing in it was computed, or asked for elsewhere.
+    pub(super) fn is_lasting(&self) -> bool {
+        let mut tables = self.tables.iter();
+        let is_plain = |(key, target): (&TableKey, &Target)| match target {
+            Target::Lake(_) | Target::Foreign(_) => key.at.is_none(),
+            Target::System(_) | Target::Told(..) => false,
+        };
+        !self.says_moment
+            && !self.tables.is_empty()
+            && self.functions_need == Needs::Snapshot
+            && !self.policies.session.contains_key(BACKEND_PID)
+            && tables.all(is_plain)
     }
 
     /// Whether a system relation is read.

@@ -1,6 +1,7 @@
 //! DataFusion's session state: built once with PostgreSQL's meanings switched on, copied per statement.
 
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -13,22 +14,20 @@ use super::{rules, session_style};
 use crate::error::{Error, Result};
 use crate::functions;
 
-/// Parquet footers kept, in bytes. They are re-read when a file's size or time changes.
-const METADATA_CACHE_BYTES_MAX: usize = 256 << 20;
-
 /// The consumers that an out-of-memory error names.
 const CONSUMERS_NAMED: std::num::NonZeroUsize = std::num::NonZeroUsize::new(3).expect("3 is not 0");
 
 /// The state every statement starts from. `memory_bytes_max` bounds what all statements together
-/// hold in sorts, joins and aggregates; what can spill, spills before that.
+/// hold in sorts, joins and aggregates; what can spill, spills before that. `footers_bytes_max` bounds the footers of Parquet
+/// files that are kept, with their indexes of pages: they are read again when a file's size, time or tag changes.
 ///
 /// # Errors
 /// The folder for temporary files cannot be made.
-pub fn base(memory_bytes_max: usize) -> Result<SessionState> {
+pub fn base(memory_bytes_max: usize, footers_bytes_max: usize) -> Result<SessionState> {
     let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes_max), CONSUMERS_NAMED);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(pool))
-        .with_metadata_cache_limit(METADATA_CACHE_BYTES_MAX)
+        .with_metadata_cache_limit(footers_bytes_max)
         // We list ourselves, once per statement: a cached listing would be stale.
         .with_object_list_cache_limit(0)
         .with_file_statistics_cache_limit(0)
@@ -70,8 +69,58 @@ fn config() -> SessionConfig {
     config
 }
 
-/// The state of one statement: its time zone, and its own "now".
-pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> SessionState {
+/// The state of one statement, made once it is looked at: whoever is given what is kept does without, for it
+/// takes longer to make than an answer to find.
+#[derive(Debug)]
+pub(super) struct StatementState<'a> {
+    base: &'a SessionState,
+    context: &'a StatementContext,
+    /// Whether it runs in one piece.
+    is_whole: bool,
+    made: OnceLock<SessionState>,
+}
+
+impl StatementState<'_> {
+    /// The same for a statement that runs in one piece: what it reads is small, and handing rows from one task to
+    /// another costs more than a second processor gives.
+    pub(super) fn in_one_piece(mut self) -> Self {
+        self.is_whole = true;
+        if let Some(made) = self.made.get_mut() {
+            make_whole(made);
+        }
+        self
+    }
+}
+
+impl Deref for StatementState<'_> {
+    type Target = SessionState;
+
+    fn deref(&self) -> &SessionState {
+        self.made.get_or_init(|| {
+            let mut made = made(self.base, self.context);
+            if self.is_whole {
+                make_whole(&mut made);
+            }
+            made
+        })
+    }
+}
+
+/// The state of one statement.
+pub(super) fn of_statement<'a>(
+    base: &'a SessionState,
+    context: &'a StatementContext,
+) -> StatementState<'a> {
+    StatementState {
+        base,
+        context,
+        is_whole: false,
+        made: OnceLock::new(),
+    }
+}
+
+/// The base with the statement's time zone, and its own "now".
+fn made(base: &SessionState, context: &StatementContext) -> SessionState {
     let mut state = base.clone();
     let zone = context.time_zone.to_string();
     let options = state.config_mut().options_mut();
@@ -82,9 +131,7 @@ pub(super) fn of_statement(base: &SessionState, context: &StatementContext) -> S
     state
 }
 
-/// Has a statement run in one piece: what it reads is small, and handing rows from one task to another costs more
-/// than a second processor gives.
-pub(super) fn in_one_piece(state: &mut SessionState) {
+fn make_whole(state: &mut SessionState) {
     let options = state.config_mut().options_mut();
     options.execution.target_partitions = 1;
 }

@@ -54,7 +54,7 @@ mod whole_numbers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
@@ -102,6 +102,25 @@ pub struct SessionFacts {
     pub signals: Signals,
     /// What it sees of sessions.
     pub sessions: SessionsSeen,
+    /// That of [`Self::digest`], once somebody asks.
+    pub told: OnceLock<[u8; 32]>,
+}
+
+impl SessionFacts {
+    /// A digest of whom the statement runs as, in which database, and of all settings: names mean the same to all sessions
+    /// in which it is the same.
+    pub fn digest(&self) -> &[u8; 32] {
+        self.told.get_or_init(|| {
+            let all = (
+                &self.database,
+                &self.actor,
+                &self.search_path,
+                &self.settings,
+            );
+            // Written so, texts are quoted: no two different ones are the same bytes.
+            *blake3::hash(format!("{all:?}").as_bytes()).as_bytes()
+        })
+    }
 }
 
 /// Sets a setting of the session: its name, its value (`None` for the default), and whether only

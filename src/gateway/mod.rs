@@ -90,7 +90,13 @@ fn serve_with(
         .and_then(|()| ready.write_all(greeting(address).as_bytes()))
         .and_then(|()| ready.flush())
         .map_err(Error::internal)?;
-        let watching = views::watch(Arc::clone(&parts.engine), Arc::clone(&parts.catalog));
+        let (history, state) = (parts.history, parts.state);
+        let watching = views::watch(
+            Arc::clone(&parts.engine),
+            Arc::clone(&parts.catalog),
+            (Arc::clone(&history), state.clone()),
+            config.is_warmed,
+        );
         let guard = Arc::clone(&security.guard);
         let config = Arc::new(config.clone());
         let door = Door::new(listener, parts.engine, config, guard, Arc::clone(&audit));
@@ -107,6 +113,9 @@ fn serve_with(
             () = watching => {}
             () = security.watch() => {}
             () = security::reopen_audit(&audit, hangup) => {}
+        }
+        if let Err(error) = history.keep(&state, true).await {
+            tracing::warn!(%error, "what was asked is not kept");
         }
         Ok(())
     });

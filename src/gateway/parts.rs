@@ -12,7 +12,7 @@ use crate::functions::kept;
 use crate::functions::output::Style;
 use crate::sources::lake::LakeSource;
 use crate::sources::warehouse::{KeptValues, Surroundings, Warehouse};
-use crate::storage;
+use crate::storage::{self, Folder};
 use crate::types::oid;
 use crate::wire::code_of;
 
@@ -27,6 +27,9 @@ const NETWORK_THREADS: usize = 2;
 pub(super) struct Parts {
     pub(super) catalog: Arc<Catalog>,
     pub(super) engine: Arc<Engine>,
+    pub(super) history: Arc<History>,
+    /// The folder for what the gateway itself keeps.
+    pub(super) state: Folder,
 }
 
 impl Parts {
@@ -34,8 +37,13 @@ impl Parts {
     /// for.
     pub(super) async fn build(config: &LakeConfig, queries: Handle) -> Result<Self> {
         let lake = storage::open(&config.url, &config.store_options).await?;
-        let base = engine::base_state(config.memory_bytes_max)?;
-        let source = Arc::new(LakeSource::new(lake, base.clone()));
+        let memory = config.memory;
+        // Footers have one half of what is known of tables, and snapshots the other.
+        let footers_bytes_max = memory.metadata_bytes_max / 2;
+        let base = engine::base_state(memory.statements_bytes_max, footers_bytes_max)?;
+        let snapshots_bytes_max = memory.metadata_bytes_max - footers_bytes_max;
+        let source = LakeSource::with_budget(lake, base.clone(), snapshots_bytes_max);
+        let source = Arc::new(source);
         let warehouse = Arc::new(Warehouse::new(Surroundings {
             secrets: config.secrets.clone(),
             folder: storage::local_folder(&config.url)?,
@@ -44,22 +52,25 @@ impl Parts {
                 numeric: |digits| kept::from_text(digits, oid::NUMERIC, &Style::default()),
             },
         }));
+        let state = storage::folder(&config.state_url, &config.store_options)?;
         let folders = Folders {
             views: storage::folder(&config.views_url, &config.store_options)?,
-            state: storage::folder(&config.state_url, &config.store_options)?,
+            state: state.clone(),
         };
-        let results = Results::new(config.cache_bytes_max);
+        let results = Results::new(memory.answers_bytes_max);
         let history = History::new(code_of);
-        let system = vec![results.relation(), history.relation()];
+        let system = vec![results.relation(&source), history.relation()];
         let catalog = Catalog::new((source, warehouse), folders, engine::references_of, system);
         let catalog = Arc::new(catalog);
         let database = config.database.clone();
-        let kept = (results, history);
+        let kept = (results, Arc::clone(&history));
         let engine = Engine::new(Arc::clone(&catalog), base, queries, database, kept);
         engine.reload_views().await?;
         Ok(Self {
             catalog,
             engine: Arc::new(engine),
+            history,
+            state,
         })
     }
 }

@@ -96,6 +96,19 @@ pub enum Layout {
     File,
 }
 
+/// What a source keeps of what it learned of tables.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// What is kept.
+    pub name: &'static str,
+    /// How many there are.
+    pub n_entries: u64,
+    /// The memory that they take, about, and may take, in bytes.
+    pub n_bytes: u64,
+    /// See [`Self::n_bytes`].
+    pub bytes_max: u64,
+}
+
 /// How much a relation holds, as far as that is known without reading its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {

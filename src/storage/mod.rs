@@ -11,6 +11,7 @@ mod local;
 mod pinned;
 mod present;
 mod remote;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use document::fetch;
 pub use folder::{Change, Files, Folder};
 pub use pinned::pinned;
+pub use standing::{Noted, Standing};
 
 /// The scheme under which DataFusion and deltalake know our stores.
 pub const SCHEME: &str = "lake";

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
+use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::client::Client;
@@ -15,7 +16,7 @@ use super::failure::{Failure, Step};
 use super::rows::{Rows, Tag};
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::engine::{Column, Direction};
+use crate::engine::{Column, Direction, Form};
 use crate::error::{Error, ErrorKind, Limit};
 
 /// Bytes of rows that one scrollable cursor keeps to go back to. Beyond it the cursor fails: what a
@@ -134,6 +135,30 @@ impl Fetching {
         Ok(batch)
     }
 
+    /// Whether it gives all rows of its cursor, and those are kept.
+    pub(super) async fn is_all_kept(&self) -> bool {
+        let is_all = self.todo.is_forward && self.todo.n_left == u64::MAX;
+        is_all && self.cursor.lock().await.is_all_kept().await
+    }
+
+    /// All rows as they were written in a form, and how many they are: the cursor is behind them then. Only for what
+    /// [`Self::is_all_kept`].
+    pub(super) async fn take_written(&mut self, form: &Form) -> Option<(Bytes, u64)> {
+        let written = self.cursor.lock().await.take_written(form).await?;
+        self.todo = Todo::NOTHING;
+        Some(written)
+    }
+
+    /// Keeps how all rows were written in a form.
+    pub(super) async fn keep_written(&self, form: Form, bytes: &[u8]) {
+        self.cursor
+            .lock()
+            .await
+            .rows
+            .keep_written(form, bytes)
+            .await;
+    }
+
     /// Passes the rows without sending them; how many they were.
     ///
     /// # Errors
@@ -183,6 +208,22 @@ impl Cursor {
     /// Whether it stands on a row.
     pub(super) fn is_on_row(&self) -> bool {
         !self.at_start && !self.at_end
+    }
+
+    /// Whether it stands before all its rows and need not go back to them, and they are kept.
+    async fn is_all_kept(&self) -> bool {
+        let is_before = self.at_start && !self.at_end && self.kept.is_none();
+        is_before && self.rows.is_all_kept().await
+    }
+
+    /// All rows as they were written in a form, and how many they are; it stands behind them then.
+    async fn take_written(&mut self, form: &Form) -> Option<(Bytes, u64)> {
+        let (bytes, n_rows) = self.rows.take_written(form).await?;
+        self.position = n_rows;
+        self.at_start = n_rows == 0;
+        self.at_end = true;
+        self.is_moving = false;
+        Some((bytes, n_rows))
     }
 
     /// Refuses what it cannot do, before it is moved.

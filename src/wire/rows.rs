@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use bytes::Bytes;
 
 use super::client::{Client, OUTPUT_BYTES};
 use super::cursor::Fetching;
 use super::encode::{Format, Limit, RowEncoder};
 use super::failure::Step;
 use super::watch::Watch;
-use crate::engine::{Answer, Column, Statement, StatementKind};
+use crate::engine::{Answer, Column, Form, Statement, StatementKind};
 use crate::functions::output::Style;
 use crate::types::{Encoding, PgType, oid};
 
@@ -58,6 +59,10 @@ pub(super) struct Rows {
     rest: Option<RecordBatch>,
     /// The batch being sent; at most one is held here.
     batch: Option<RowEncoder>,
+    /// Whether rows were taken.
+    is_begun: bool,
+    /// All rows as they are to be sent, and how many they are.
+    written: Option<(Bytes, u64)>,
 }
 
 #[derive(Debug)]
@@ -105,6 +110,8 @@ impl Rows {
             source,
             rest: None,
             batch: None,
+            is_begun: false,
+            written: None,
         }
     }
 
@@ -118,7 +125,14 @@ impl Rows {
         watch: &Watch,
         presentation: &Presentation,
     ) -> Step<u64> {
+        self.look_for_written(presentation).await;
+        if let Some((bytes, n_rows)) = self.written.take() {
+            client.output.extend_from_slice(&bytes);
+            return Ok(n_rows);
+        }
         let mut n_rows = 0;
+        // What is sent in one piece of what is kept may be kept as it is sent.
+        let mut whole_from = self.is_all_kept().await.then_some(client.output.len());
         while let Some(encoder) = self.current(client, watch, presentation).await? {
             let limit = Limit {
                 n_rows_max: usize::MAX,
@@ -127,10 +141,54 @@ impl Rows {
             let n_encoded = encoder.encode(limit, &mut client.output)?;
             n_rows += n_encoded as u64;
             if client.output.len() >= OUTPUT_BYTES {
+                whole_from = None;
                 watch.flush(client).await?;
             }
         }
+        if let Some(start) = whole_from {
+            self.keep_written(presentation.form(), &client.output[start..])
+                .await;
+        }
         Ok(n_rows)
+    }
+
+    /// Looks whether it is kept how all rows are sent.
+    pub(super) async fn look_for_written(&mut self, presentation: &Presentation) {
+        if self.written.is_none() && self.is_all_kept().await {
+            self.written = self.take_written(&presentation.form()).await;
+        }
+    }
+
+    /// Whether all rows are to come, and are kept.
+    pub(super) async fn is_all_kept(&self) -> bool {
+        match &self.source {
+            Source::Answer(answer) => !self.is_begun && answer.is_kept(),
+            Source::Fetch(fetching) => !self.is_begun && Box::pin(fetching.is_all_kept()).await,
+            Source::Local(_) => false,
+        }
+    }
+
+    /// All rows as they were written in a form, and how many they are.
+    pub(super) async fn take_written(&mut self, form: &Form) -> Option<(Bytes, u64)> {
+        let written = match &mut self.source {
+            Source::Answer(answer) => {
+                let (bytes, n_rows) = answer.written(form)?;
+                (bytes, n_rows as u64)
+            }
+            Source::Fetch(fetching) => Box::pin(fetching.take_written(form)).await?,
+            Source::Local(_) => return None,
+        };
+        self.is_begun = true;
+        Some(written)
+    }
+
+    /// Keeps how all rows were written in a form.
+    pub(super) async fn keep_written(&self, form: Form, bytes: &[u8]) {
+        match &self.source {
+            Source::Answer(answer) => answer.keep_written(form, bytes),
+            Source::Fetch(fetching) => Box::pin(fetching.keep_written(form, bytes)).await,
+            Source::Local(_) => {}
+        }
     }
 
     /// The rows that are next to be sent; `None` after the last.
@@ -165,7 +223,7 @@ impl Rows {
     /// # Errors
     /// The statement failed or was stopped.
     pub(super) async fn prepare(&mut self, client: &mut Client, watch: &Watch) -> Step {
-        if self.rest.is_none() {
+        if self.rest.is_none() && self.written.is_none() {
             self.rest = self.next_batch(client, watch).await?;
         }
         Ok(())
@@ -181,6 +239,7 @@ impl Rows {
         watch: &Watch,
         n_max: u64,
     ) -> Step<Option<RecordBatch>> {
+        self.is_begun = true;
         let batch = match self.rest.take() {
             Some(batch) => batch,
             None => match self.next_batch(client, watch).await? {
@@ -222,6 +281,18 @@ pub(super) struct Presentation {
     pub(super) style: Style,
     /// The encoding of texts.
     pub(super) encoding: Encoding,
+}
+
+impl Presentation {
+    /// What decides about the bytes of rows.
+    fn form(&self) -> Form {
+        let formats = self.formats.iter();
+        Form {
+            are_binary: formats.map(|format| *format == Format::Binary).collect(),
+            style: self.style,
+            encoding: self.encoding,
+        }
+    }
 }
 
 /// A column of text.

@@ -1,7 +1,7 @@
 //! What a connection remembers: who it is, its transaction, its prepared statements and portals.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
@@ -162,6 +162,7 @@ impl Session {
             set_config: self.settings.set_config(),
             signals: self.signals.clone(),
             sessions: self.sessions.clone(),
+            told: OnceLock::new(),
         });
         self.facts = Some(Arc::clone(&facts));
         facts

@@ -52,6 +52,7 @@ impl Connection {
         };
         // What fails before its first row fails without a RowDescription, as in PostgreSQL, where
         // constants are folded first.
+        rows.look_for_written(&presentation).await;
         rows.prepare(&mut self.client, &watch).await?;
         let output = &mut self.client.output;
         respond::row_description(output, &rows.columns, &presentation.formats);

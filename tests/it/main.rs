@@ -8,6 +8,7 @@ mod login;
 mod wire;
 mod world;
 
+mod answers;
 mod apart;
 mod audit;
 mod auth;

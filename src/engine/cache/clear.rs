@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 };
 
 use super::Results;
-use super::relation::{DESCRIPTIONS, RESULTS};
+use super::relation::{DESCRIPTIONS, RESULTS, STATEMENTS};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Its name, without the schema that it is called with.
@@ -44,13 +44,17 @@ impl Clear {
         }
         let (results, descriptions) = (&self.results, &self.results.descriptions);
         let n_forgotten = match what {
-            None => results.clear() + descriptions.clear(),
+            None => results.clear() + descriptions.clear() + results.statements.clear(),
             Some(RESULTS) => results.clear(),
             Some(DESCRIPTIONS) => descriptions.clear(),
+            Some(STATEMENTS) => results.statements.clear(),
             Some(other) => {
                 let message = format!("unrecognized cache: \"{other}\"");
-                return Err(Error::new(ErrorKind::InvalidParameterValue, message)
-                    .with_hint(format!("Caches are {RESULTS}, {DESCRIPTIONS}.")));
+                return Err(
+                    Error::new(ErrorKind::InvalidParameterValue, message).with_hint(format!(
+                        "Caches are {RESULTS}, {DESCRIPTIONS}, {STATEMENTS}."
+                    )),
+                );
             }
         };
         Ok(i64::try_from(n_forgotten).unwrap_or(i64::MAX))

@@ -48,13 +48,18 @@ impl Descriptions {
 
     /// What is kept under a key.
     pub(in crate::engine) fn get(&self, key: &CacheKey) -> Option<Description> {
-        let known = self.known.get(key);
-        let counter = match known {
-            Some(_) => &self.n_hits,
-            None => &self.n_misses,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-        known.map(|known| known.as_ref().clone())
+        let known = self.kept(key);
+        if known.is_none() {
+            self.n_misses.fetch_add(1, Ordering::Relaxed);
+        }
+        known
+    }
+
+    /// As [`Self::get`], for who asks again if there is nothing.
+    pub(in crate::engine) fn kept(&self, key: &CacheKey) -> Option<Description> {
+        let known = self.known.get(key)?;
+        self.n_hits.fetch_add(1, Ordering::Relaxed);
+        Some(known.as_ref().clone())
     }
 
     /// Keeps a description.

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
 use super::Results;
+use super::beyond::Apart;
 use super::held::{Facts, Held, bytes_of, compact};
 use super::key::CacheKey;
 use super::reason::Reason;
@@ -33,6 +34,8 @@ pub(super) struct Filling {
     pub(super) number: u64,
     pub(super) shared: Arc<Shared>,
     pub(super) facts: Facts,
+    /// Where temporary files go.
+    pub(super) task: Arc<TaskContext>,
     /// When the statement started, that is to be spared.
     pub(super) started: Instant,
     /// Where rows go that are not held.
@@ -106,8 +109,14 @@ impl Filling {
                 Err(error) => return self.shared.finish(End::Failed(error)),
             }
             self.results.end(&self.key, self.number, None);
-            self.shared.finish(End::Alone);
-            return self.pass_on(batch, stream).await;
+            let mut apart = Apart::default();
+            let (task, schema) = (&self.task, &self.facts.schema);
+            self.shared
+                .goes_beyond(|number| apart.add(number, task, schema));
+            return match apart.is_empty() {
+                true => self.pass_on(batch, stream).await,
+                false => self.pass_apart(apart, batch, stream).await,
+            };
         }
         self.whole();
     }
@@ -133,7 +142,7 @@ impl Filling {
             Ok(held) => Arc::new(held),
             Err(error) => return self.shared.finish(End::Failed(error)),
         };
-        let kept = match is_worth_keeping(cost, held.n_bytes) {
+        let kept = match is_worth_keeping(cost, held.n_bytes()) {
             true => Some(&held),
             false => None,
         };
@@ -161,6 +170,35 @@ impl Filling {
             }
             next = stream.next().await;
         }
+    }
+}
+
+impl Filling {
+    /// Writes the rows that are not held for each of the readers, as long as there are any.
+    async fn pass_apart(
+        self,
+        mut apart: Apart,
+        first: RecordBatch,
+        mut stream: SendableRecordBatchStream,
+    ) {
+        let mut next = Some(Ok(first));
+        while let Some(batch) = next {
+            let passed = match batch {
+                Ok(batch) => apart.push(&batch, &self.shared),
+                Err(error) => {
+                    let error = failure::from_datafusion(&error);
+                    Err(self.past.explained(error).await)
+                }
+            };
+            if let Err(error) = passed {
+                return self.shared.finish(End::Failed(error));
+            }
+            if apart.is_empty() {
+                return;
+            }
+            next = stream.next().await;
+        }
+        self.shared.finish(End::Given);
     }
 }
 

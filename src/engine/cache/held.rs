@@ -1,15 +1,18 @@
 //! An answer that is kept: its rows, in no more memory than they need.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{DataType, SchemaRef};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 
+use super::given::Form;
 use crate::engine::answer::Column;
 use crate::error::{Error, Result};
 
@@ -19,14 +22,21 @@ const ROWS_IN_ONE_MAX: usize = 8192;
 /// What an entry takes beside its rows, in bytes: its key in two maps, its columns' names and types.
 const ENTRY_BYTES: usize = 1 << 10;
 
+/// Forms in which is kept how an answer was written; of more, the oldest goes. A dashboard's clients read alike.
+const FORMS_MAX: usize = 4;
+
 /// The whole answer of a statement.
 #[derive(Debug)]
 pub(in crate::engine) struct Held {
     pub(in crate::engine) columns: Vec<Column>,
     pub(in crate::engine) schema: SchemaRef,
     pub(in crate::engine) batches: Vec<RecordBatch>,
-    /// What it takes of memory.
-    pub(super) n_bytes: usize,
+    pub(super) n_rows: usize,
+    /// What its rows take of memory.
+    n_bytes_of_rows: usize,
+    /// How it was written, by the form. Changes only while the store is locked that counts the bytes.
+    written: Mutex<VecDeque<(Form, Bytes)>>,
+    n_bytes_written: AtomicUsize,
     /// How long it took to compute it.
     pub(super) cost: Duration,
     /// The bytes of the files that it was computed of; not told where rows of them are hidden.
@@ -60,7 +70,10 @@ impl Held {
             _ => batches,
         };
         Ok(Self {
-            n_bytes: ENTRY_BYTES + bytes_of(&batches),
+            n_rows,
+            n_bytes_of_rows: ENTRY_BYTES + bytes_of(&batches),
+            written: Mutex::default(),
+            n_bytes_written: AtomicUsize::new(0),
             columns: facts.columns,
             schema: facts.schema,
             scanned: facts.scanned,
@@ -69,6 +82,36 @@ impl Held {
             cost,
             n_hits: AtomicU64::new(0),
         })
+    }
+
+    /// What it takes of memory.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_bytes_of_rows + self.n_bytes_written.load(Ordering::Relaxed)
+    }
+
+    /// How it was written in a form.
+    pub(super) fn written(&self, form: &Form) -> Option<Bytes> {
+        let written = self.forms();
+        let mut written = written.iter();
+        let (_, bytes) = written.find(|(known, _)| known == form)?;
+        Some(bytes.clone())
+    }
+
+    /// Keeps how it was written; for the store, which counts the bytes.
+    pub(super) fn keep_written(&self, form: Form, bytes: Bytes) {
+        let mut written = self.forms();
+        if written.len() >= FORMS_MAX {
+            written.pop_front();
+        }
+        written.push_back((form, bytes));
+        let sizes = written
+            .iter()
+            .map(|(form, bytes)| written_bytes(form, bytes));
+        self.n_bytes_written.store(sizes.sum(), Ordering::Relaxed);
+    }
+
+    fn forms(&self) -> MutexGuard<'_, VecDeque<(Form, Bytes)>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is right at this moment.
@@ -84,9 +127,14 @@ impl Held {
     /// What it saves for the memory it takes, if it is given this often: nanoseconds a byte.
     pub(super) fn worth(&self, n_hits: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is only compared")]
-        let (times, bytes) = ((n_hits + 1) as f64, self.n_bytes as f64);
+        let (times, bytes) = ((n_hits + 1) as f64, self.n_bytes() as f64);
         self.cost.as_secs_f64() * 1e9 * times / bytes
     }
+}
+
+/// The bytes that it takes to keep how an answer was written.
+pub(super) fn written_bytes(form: &Form, bytes: &Bytes) -> usize {
+    size_of::<(Form, Bytes)>() + form.are_binary.len() + bytes.len()
 }
 
 /// The bytes that batches take together, each buffer counted once.

@@ -17,7 +17,7 @@ use crate::engine::Scene;
 use crate::engine::context::StatementContext;
 use crate::engine::parameters::Parameter;
 use crate::engine::pin::{PinnedRelation, PinnedTable, PinnedView, Relations};
-use crate::engine::protect::{SessionCall, session_calls, session_values};
+use crate::engine::protect::{SessionCall, session_values};
 use crate::sources::Version;
 
 /// The setting that says whether answers are kept and given.
@@ -226,8 +226,7 @@ impl Writing<'_> {
         for column in &view.columns {
             self.digest.part(column);
         }
-        let calls = session_calls(&pinned.query);
-        tell(self.session, &calls, self.scene.context);
+        tell(self.session, &pinned.session_calls, self.scene.context);
         self.relations(&pinned.relations);
     }
 }

@@ -5,11 +5,13 @@
 //! definitions of views, other policies are another key. Whoever asks while the answer is computed
 //! waits for it ([`run`]); what is kept is bounded by bytes ([`store`]).
 
+mod beyond;
 mod canonical;
 mod clear;
 mod descriptions;
 mod digest;
 mod fill;
+mod given;
 mod held;
 mod key;
 mod lasting;
@@ -17,6 +19,7 @@ mod reason;
 mod relation;
 mod run;
 mod seek;
+mod statements;
 mod store;
 mod turn;
 
@@ -30,7 +33,10 @@ use moka::sync::Cache;
 pub(super) use canonical::Canonical;
 pub(super) use clear::{NAME as CLEAR_CACHE, function as clear_cache};
 pub(super) use descriptions::Descriptions;
-pub(super) use held::{Facts, Held};
+pub use given::Form;
+pub(super) use given::Given;
+pub(super) use held::Facts;
+use held::Held;
 pub(super) use key::CacheKey;
 pub(super) use run::Reading;
 pub(super) use seek::Sought;
@@ -38,8 +44,10 @@ pub(super) use turn::{Started, Turn};
 
 use crate::catalog::SystemRelation;
 use crate::functions;
+use crate::sources::lake::LakeSource;
 use reason::Reason;
 use run::Run;
+use statements::Statements;
 use store::Store;
 
 /// Statements of which is remembered why their answers are not kept, some 100 bytes each. An entry never
@@ -63,6 +71,7 @@ pub struct Results {
     n_runs: AtomicU64,
     counts: Counts,
     pub(super) descriptions: Descriptions,
+    pub(super) statements: Statements,
 }
 
 #[derive(Debug)]
@@ -109,12 +118,16 @@ impl Results {
             n_runs: AtomicU64::new(0),
             counts: Counts::default(),
             descriptions: Descriptions::default(),
+            statements: Statements::new(bytes_max),
         })
     }
 
     /// `lakegate.cache`, for the catalog.
-    pub fn relation(self: &Arc<Self>) -> Arc<dyn SystemRelation> {
-        Arc::new(relation::CacheRelation(Arc::clone(self)))
+    pub fn relation(self: &Arc<Self>, lake: &Arc<LakeSource>) -> Arc<dyn SystemRelation> {
+        Arc::new(relation::CacheRelation {
+            results: Arc::clone(self),
+            lake: Arc::clone(lake),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -198,7 +211,8 @@ mod tests {
         let answer = Arc::new(held(10, 10));
         results.end(&key(1), first.number, Some(&answer));
         first.shared.finish(End::Whole(Arc::clone(&answer)));
-        assert!(matches!(waiting.end().await, End::Whole(got) if Arc::ptr_eq(&got, &answer)));
+        let end = waiting.begun().await;
+        assert!(matches!(end, Some(End::Whole(got)) if Arc::ptr_eq(&got, &answer)));
         assert!(matches!(results.find(&key(1)), Found::Held(_)));
         assert_eq!(results.clear(), 1);
         turn(&results);
@@ -211,7 +225,7 @@ mod tests {
         let waiting = running(&results);
         results.end(&key(1), first.number, None);
         first.shared.finish(End::Abandoned);
-        assert!(matches!(waiting.end().await, End::Abandoned));
+        assert!(matches!(waiting.begun().await, Some(End::Abandoned)));
         let second = turn(&results);
         // What the first still says does not end the second.
         results.end(&key(1), first.number, None);

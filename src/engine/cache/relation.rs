@@ -10,6 +10,8 @@ use super::Results;
 use crate::catalog::system::{LAKEGATE, columns};
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
+use crate::sources::Known;
+use crate::sources::lake::LakeSource;
 use crate::types::oid;
 
 /// The name of the cache of answers.
@@ -17,6 +19,9 @@ pub(super) const RESULTS: &str = "results";
 
 /// The name of the cache of what statements take and give.
 pub(super) const DESCRIPTIONS: &str = "descriptions";
+
+/// The name of the cache of what texts say and what the names in them mean.
+pub(super) const STATEMENTS: &str = "statements";
 
 /// The columns, as [`crate::catalog::system`] tells of them.
 const COLUMNS: &[(&str, u32)] = &[
@@ -32,7 +37,11 @@ const COLUMNS: &[(&str, u32)] = &[
 
 /// The relation.
 #[derive(Debug)]
-pub(super) struct CacheRelation(pub(super) Arc<Results>);
+pub(super) struct CacheRelation {
+    pub(super) results: Arc<Results>,
+    /// What is known of its tables.
+    pub(super) lake: Arc<LakeSource>,
+}
 
 impl SystemRelation for CacheRelation {
     fn schema_name(&self) -> &str {
@@ -60,7 +69,8 @@ impl SystemRelation for CacheRelation {
     }
 
     fn rows(&self, _: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {
-        let rows = [self.results(), self.descriptions()];
+        let mut rows = vec![self.results(), self.descriptions(), self.statements()];
+        rows.extend(self.lake.known().into_iter().map(Row::of_known));
         let number = |of: fn(&Row) -> Option<i64>| -> ArrayRef {
             Arc::new(Int64Array::from_iter(rows.iter().map(of)))
         };
@@ -71,9 +81,9 @@ impl SystemRelation for CacheRelation {
             number(|row| Some(row.entries)),
             number(|row| row.bytes),
             number(|row| row.max_bytes),
-            number(|row| Some(row.hits)),
+            number(|row| row.hits),
             number(|row| row.shared),
-            number(|row| Some(row.misses)),
+            number(|row| row.misses),
             Arc::new(Float64Array::from_iter(saved)),
         ];
         let whole = RecordBatch::try_new(self.columns(), arrays).map_err(Error::internal)?;
@@ -87,15 +97,31 @@ struct Row {
     entries: i64,
     bytes: Option<i64>,
     max_bytes: Option<i64>,
-    hits: i64,
+    hits: Option<i64>,
     shared: Option<i64>,
-    misses: i64,
+    misses: Option<i64>,
     saved_seconds: Option<f64>,
+}
+
+impl Row {
+    fn of_known(known: Known) -> Self {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Self {
+            cache: known.name,
+            entries: number(known.n_entries),
+            bytes: Some(number(known.n_bytes)),
+            max_bytes: Some(number(known.bytes_max)),
+            hits: None,
+            shared: None,
+            misses: None,
+            saved_seconds: None,
+        }
+    }
 }
 
 impl CacheRelation {
     fn results(&self) -> Row {
-        let results = &self.0;
+        let results = &self.results;
         let (n_entries, n_bytes) = results.lock().store.size();
         let filling = results.filling.load(Ordering::Relaxed);
         let counts = &results.counts;
@@ -109,23 +135,38 @@ impl CacheRelation {
             entries: size(n_entries),
             bytes: Some(size(n_bytes + filling)),
             max_bytes: Some(size(results.bytes_max)),
-            hits: counted(&counts.n_hits),
+            hits: Some(counted(&counts.n_hits)),
             shared: Some(counted(&counts.n_shared)),
-            misses: counted(&counts.n_misses),
+            misses: Some(counted(&counts.n_misses)),
             saved_seconds: Some(saved_seconds),
         }
     }
 
     fn descriptions(&self) -> Row {
-        let descriptions = &self.0.descriptions;
+        let descriptions = &self.results.descriptions;
         Row {
             cache: DESCRIPTIONS,
             entries: size(descriptions.n_entries()),
             bytes: None,
             max_bytes: None,
-            hits: counted(&descriptions.n_hits),
+            hits: Some(counted(&descriptions.n_hits)),
             shared: None,
-            misses: counted(&descriptions.n_misses),
+            misses: Some(counted(&descriptions.n_misses)),
+            saved_seconds: None,
+        }
+    }
+
+    fn statements(&self) -> Row {
+        let statements = &self.results.statements;
+        let (n_entries, n_bytes) = statements.size();
+        Row {
+            cache: STATEMENTS,
+            entries: size(n_entries),
+            bytes: Some(size(n_bytes)),
+            max_bytes: Some(size(statements.bytes_max)),
+            hits: Some(counted(&statements.n_hits)),
+            shared: None,
+            misses: Some(counted(&statements.n_misses)),
             saved_seconds: None,
         }
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use chrono::Utc;
 use datafusion::logical_expr::LogicalPlan;
 
-use super::held::Held;
+use super::given::Given;
 use super::key::{CacheKey, Keyed, is_wanted};
 use super::reason::Reason;
-use super::run::End;
+use super::run::{End, Reading, Run};
 use super::turn::{Turn, unlasting};
 use super::{Found, Results};
 use crate::engine::Scene;
@@ -21,7 +21,9 @@ use crate::engine::statement::Statement;
 #[derive(Debug)]
 pub(in crate::engine) enum Sought {
     /// The answer, and whence it came.
-    Held(Arc<Held>, Came),
+    Held(Given, Came),
+    /// It is being computed, and is read along.
+    Along(Box<Reading>),
     /// It is to be computed, and may be kept.
     Turn(Box<Turn>),
     /// It is to be computed.
@@ -40,6 +42,22 @@ impl Results {
         CacheKey::of(scene, statement.canonical(scene.query))
     }
 
+    /// The answer of a pinned statement, if it is kept.
+    pub(in crate::engine) fn kept(
+        self: &Arc<Self>,
+        statement: &Statement,
+        scene: &Scene<'_>,
+    ) -> Option<Given> {
+        let key = self.keyed(statement, scene).ok()?.key;
+        let held = self.lock().store.give(&key, Utc::now())?;
+        if is_too_much(held.scanned, scene) {
+            return None;
+        }
+        self.counts.n_hits.fetch_add(1, Ordering::Relaxed);
+        self.count_saved(&held);
+        Some(Given::new(self, key, held))
+    }
+
     /// Looks for the answer of a pinned statement; waits for it where it is being computed. Cancel
     /// safe.
     pub(in crate::engine) async fn seek(
@@ -50,10 +68,6 @@ impl Results {
         let Ok(Keyed { key, session }) = self.keyed(statement, scene) else {
             return Sought::Compute;
         };
-        let is_too_much = |held: &Held| {
-            let bytes_max = scene.context.limits.scan_bytes_max;
-            bytes_max.is_some_and(|bytes_max| held.scanned > bytes_max)
-        };
         while self.reasons.get(&key).is_none() {
             let (held, came, counter) = match self.find(&key) {
                 Found::Held(held) => (held, Came::Hit, &self.counts.n_hits),
@@ -62,22 +76,42 @@ impl Results {
                     let turn = Turn::new(self, key, run, session);
                     return Sought::Turn(Box::new(turn));
                 }
-                Found::Running(run) => match run.end().await {
-                    End::Whole(held) => (held, Came::Shared, &self.counts.n_shared),
-                    End::Abandoned => continue,
-                    End::Alone | End::Failed(_) => break,
+                Found::Running(run) => match run.begun().await {
+                    Some(End::Whole(held)) => (held, Came::Shared, &self.counts.n_shared),
+                    Some(End::Abandoned) => continue,
+                    Some(End::Alone | End::Given | End::Failed(_)) => break,
+                    None => match self.along(&run, scene) {
+                        Ok(Some(reading)) => return Sought::Along(Box::new(reading)),
+                        // It has ended meanwhile.
+                        Ok(None) => continue,
+                        Err(NotHis) => break,
+                    },
                 },
             };
             // What it reads is refused where it is planned.
-            if is_too_much(&held) {
+            if is_too_much(held.scanned, scene) || !held.is_right_at(Utc::now()) {
                 break;
             }
             counter.fetch_add(1, Ordering::Relaxed);
             self.count_saved(&held);
-            return Sought::Held(held, came);
+            return Sought::Held(Given::new(self, key, held), came);
         }
         self.counts.n_misses.fetch_add(1, Ordering::Relaxed);
         Sought::Compute
+    }
+
+    /// Reads along with a computation that runs; `None` if it has ended meanwhile.
+    fn along(&self, run: &Arc<Run>, scene: &Scene<'_>) -> Result<Option<Reading>, NotHis> {
+        let facts = run.facts().ok_or(NotHis)?;
+        let is_over = facts.until.is_some_and(|until| Utc::now() >= until);
+        if is_over || is_too_much(facts.scanned, scene) {
+            return Err(NotHis);
+        }
+        let reading = run.along(scene.context.cancel.clone());
+        if reading.is_some() {
+            self.counts.n_shared.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(reading)
     }
 
     /// What a statement of this plan would find, in the words of EXPLAIN.
@@ -106,3 +140,12 @@ impl Results {
         format!("miss ({})", reason.unwrap_or(Reason::NotKept))
     }
 }
+
+/// Whether an answer was made of more than the session may read.
+fn is_too_much(scanned: u64, scene: &Scene<'_>) -> bool {
+    let bytes_max = scene.context.limits.scan_bytes_max;
+    bytes_max.is_some_and(|bytes_max| scanned > bytes_max)
+}
+
+/// What is being computed is not what the asker may be given.
+struct NotHis;

@@ -7,9 +7,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::held::Held;
+use super::given::Form;
+use super::held::{Held, written_bytes};
 use super::key::CacheKey;
 
 /// The answers that are kept. An entry never goes stale: other versions are another key. One that is
@@ -83,30 +85,59 @@ impl Store {
     pub(super) fn keep(&mut self, key: CacheKey, held: &Arc<Held>) -> bool {
         self.remove(&key);
         let worth = Worth(self.floor + held.worth(0));
-        let mut going = Vec::new();
-        let mut n_left = self.n_bytes;
-        for (other, key) in &self.order {
-            if n_left + held.n_bytes <= self.bytes_max || *other > worth {
-                break;
-            }
-            n_left -= self.entries[key].held.n_bytes;
-            going.push(*key);
-        }
-        if n_left + held.n_bytes > self.bytes_max {
+        if !self.make_room(held.n_bytes(), worth, &key) {
             // What is kept grows old by what is turned away: else nothing new would ever come in.
             #[expect(clippy::cast_precision_loss, reason = "it is only compared")]
-            let share = held.n_bytes as f64 / self.bytes_max.max(1) as f64;
+            let share = held.n_bytes() as f64 / self.bytes_max.max(1) as f64;
             self.floor += held.worth(0) * share.min(1.0);
+            return false;
+        }
+        let held = Arc::clone(held);
+        self.n_bytes += held.n_bytes();
+        self.order.insert((worth, key));
+        self.entries.insert(key, Entry { held, worth });
+        true
+    }
+
+    /// Keeps how an answer was written in a form, if it is still kept itself, and what has to go for it is worth less.
+    pub(super) fn keep_written(
+        &mut self,
+        key: &CacheKey,
+        held: &Arc<Held>,
+        form: Form,
+        bytes: Bytes,
+    ) {
+        let entry = self.entries.get(key);
+        let Some(entry) = entry.filter(|entry| Arc::ptr_eq(&entry.held, held)) else {
+            return;
+        };
+        let worth = entry.worth;
+        if self.make_room(written_bytes(&form, &bytes), worth, key) {
+            self.n_bytes -= held.n_bytes();
+            held.keep_written(form, bytes);
+            self.n_bytes += held.n_bytes();
+        }
+    }
+
+    /// Lets go what is worth less than this, others than `own`, until there is room for so many bytes more; whether there
+    /// is. If not, all stays.
+    fn make_room(&mut self, n_bytes: usize, worth: Worth, own: &CacheKey) -> bool {
+        let mut going = Vec::new();
+        let mut n_left = self.n_bytes;
+        for (other, key) in self.order.iter().filter(|(_, key)| key != own) {
+            if n_left + n_bytes <= self.bytes_max || *other > worth {
+                break;
+            }
+            n_left -= self.entries[key].held.n_bytes();
+            going.push(*key);
+        }
+        if n_left + n_bytes > self.bytes_max {
             return false;
         }
         for key in going {
             let gone = self.remove(&key);
             self.floor = gone.map_or(self.floor, |worth| worth.0);
         }
-        let held = Arc::clone(held);
-        self.n_bytes += held.n_bytes;
-        self.order.insert((worth, key));
-        self.entries.insert(key, Entry { held, worth });
         true
     }
 
@@ -125,7 +156,7 @@ impl Store {
     fn remove(&mut self, key: &CacheKey) -> Option<Worth> {
         let entry = self.entries.remove(key)?;
         self.order.remove(&(entry.worth, *key));
-        self.n_bytes -= entry.held.n_bytes;
+        self.n_bytes -= entry.held.n_bytes();
         Some(entry.worth)
     }
 }
@@ -135,6 +166,8 @@ mod tests {
     use super::super::held::tests::held;
     use super::super::key::tests::key;
     use super::*;
+    use crate::functions::output::Style;
+    use crate::types::Encoding;
 
     /// Bytes of an answer of a thousand numbers, and some.
     const ONE: usize = 10 << 10;
@@ -186,6 +219,40 @@ mod tests {
         assert_eq!(has(&store, &[0]), [0_u8; 0]);
     }
 
+    fn form(are_binary: bool) -> Form {
+        Form {
+            are_binary: [are_binary].into(),
+            style: Style::default(),
+            encoding: Encoding::Utf8,
+        }
+    }
+
+    #[test]
+    fn what_was_written_counts_and_goes_with_its_answer() {
+        let mut store = Store::new(3 * ONE);
+        let one = Arc::new(held(1000, 10));
+        assert!(store.keep(key(1), &one));
+        assert!(store.keep(key(2), &Arc::new(held(1000, 1))));
+        let (_, before) = store.size();
+        let bytes = Bytes::from(vec![0; ONE / 2]);
+        store.keep_written(&key(1), &one, form(false), bytes.clone());
+        assert!(one.written(&form(false)).is_some() && one.written(&form(true)).is_none());
+        let (_, after) = store.size();
+        assert!(after >= before + ONE / 2);
+        // For more the answer that is worth less goes; for too much nothing does.
+        store.keep_written(&key(1), &one, form(true), Bytes::from(vec![0; ONE]));
+        assert_eq!(has(&store, &[1, 2]), [1]);
+        store.keep_written(&key(1), &one, form(true), Bytes::from(vec![0; 4 * ONE]));
+        assert_eq!(has(&store, &[1, 2]), [1]);
+        assert!(store.size().1 <= 3 * ONE);
+        // What is no longer kept has nothing counted for it.
+        let other = Arc::new(held(1000, 10));
+        store.keep_written(&key(1), &other, form(false), bytes);
+        assert!(other.written(&form(false)).is_none());
+        store.remove(&key(1));
+        assert_eq!(store.size(), (0, 0));
+    }
+
     #[test]
     fn nothing_goes_for_what_has_no_room_at_all() {
         let mut store = Store::new(2 * ONE);
@@ -200,10 +267,8 @@ mod tests {
     fn what_is_right_for_a_day_goes_with_it() {
         let mut store = Store::new(2 * ONE);
         let until = Some(DateTime::from_timestamp(1_000, 0).expect("it is in range"));
-        let held = Held {
-            until,
-            ..held(10, 10)
-        };
+        let mut held = held(10, 10);
+        held.until = until;
         assert!(store.keep(key(1), &Arc::new(held)));
         let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("it is in range");
         assert!(store.give(&key(1), at(999)).is_some());

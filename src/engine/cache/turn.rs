@@ -19,7 +19,7 @@ use super::held::Facts;
 use super::key::{CacheKey, of_catalog};
 use super::lasting::Lasts;
 use super::reason::Reason;
-use super::run::{End, Reading, Run};
+use super::run::{End, FIRST, Reading, Run};
 use crate::engine::Scene;
 use crate::engine::answer::Column;
 use crate::engine::execute::BATCHES_AHEAD;
@@ -97,7 +97,7 @@ impl Turn {
     pub(in crate::engine) fn start(mut self, started: Started) -> Result<Reading> {
         let stop = CancellationToken::new();
         let physical = stoppable(started.physical, &stop)?;
-        let stream = execute_stream(physical, started.task)
+        let stream = execute_stream(physical, Arc::clone(&started.task))
             .map_err(|error| failure::from_datafusion(&error))?;
         let (rest, receiver) = mpsc::channel(BATCHES_AHEAD);
         let filling = Filling {
@@ -106,16 +106,19 @@ impl Turn {
             key: self.key,
             number: self.run.number,
             shared: Arc::clone(&self.run.shared),
-            facts: started.facts,
+            facts: started.facts.clone(),
+            task: started.task,
             started: started.at,
             rest,
             past: started.past,
         };
         let task = Handle::current().spawn(filling.run(stream));
         self.is_used = true;
-        self.run.runs(AbortOnDropHandle::new(task), stop);
         let run = Arc::clone(&self.run);
-        Ok(Reading::new(run, receiver, started.cancel))
+        let reading = Reading::new(run, FIRST, receiver, started.cancel);
+        let task = AbortOnDropHandle::new(task);
+        self.run.runs(started.facts, task, stop);
+        Ok(reading)
     }
 
     fn decline(&mut self, reason: Reason) {

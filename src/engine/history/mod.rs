@@ -1,12 +1,15 @@
 //! What was asked lately: who asked what, how long it took, what it read, and how it ended.
 
+mod kept;
 mod relation;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Answer;
@@ -31,10 +34,15 @@ pub type CodeOf = fn(Option<ErrorKind>) -> &'static str;
 pub struct History {
     asked: Mutex<VecDeque<Arc<Asked>>>,
     code_of: CodeOf,
+    /// A name that no other gateway has, and how many queries it has told of.
+    gateway: Arc<str>,
+    n_told: AtomicU64,
+    /// What of it is in the state folder.
+    last: tokio::sync::Mutex<kept::Last>,
 }
 
 /// What a query's rows were made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Came {
     /// Of what was kept.
     Hit,
@@ -47,6 +55,9 @@ pub(super) enum Came {
 /// A query that was asked.
 #[derive(Clone, Debug)]
 struct Asked {
+    /// Which gateway was asked, and its number there.
+    gateway: Arc<str>,
+    number: u64,
     at: DateTime<Utc>,
     took: Duration,
     pid: i32,
@@ -59,7 +70,14 @@ struct Asked {
     n_bytes: Option<u64>,
     versions: String,
     came: Option<Came>,
-    failure: Option<ErrorKind>,
+    sqlstate: String,
+}
+
+impl Asked {
+    /// No other query has it.
+    fn id(&self) -> (Arc<str>, u64) {
+        (Arc::clone(&self.gateway), self.number)
+    }
 }
 
 /// A query that is being answered: it is remembered once that ends, however it ends.
@@ -67,6 +85,7 @@ struct Asked {
 pub(super) struct Asking {
     history: Arc<History>,
     asked: Asked,
+    failure: Option<ErrorKind>,
     started: Instant,
     cancel: CancellationToken,
     /// Whether it was told of, or is not to be.
@@ -85,6 +104,9 @@ impl History {
         Arc::new(Self {
             asked: Mutex::default(),
             code_of,
+            gateway: kept::gateway_name(),
+            n_told: AtomicU64::new(0),
+            last: tokio::sync::Mutex::default(),
         })
     }
 
@@ -104,6 +126,8 @@ impl History {
         Asking {
             history: Arc::clone(self),
             asked: Asked {
+                gateway: Arc::clone(&self.gateway),
+                number: 0,
                 at: Utc::now(),
                 took: Duration::ZERO,
                 pid: facts.backend_pid,
@@ -115,12 +139,36 @@ impl History {
                 n_bytes: None,
                 versions: String::new(),
                 came: None,
-                failure: None,
+                sqlstate: String::new(),
             },
+            failure: None,
             started: Instant::now(),
             cancel: context.cancel.clone(),
             is_told: statement.text.is_empty(),
         }
+    }
+
+    /// The tables that queries read, as their versions name them: `schema.name`.
+    pub(super) fn tables_read(&self) -> BTreeSet<String> {
+        let asked = self.lock();
+        let versions = asked.iter().flat_map(|asked| asked.versions.split(", "));
+        let tables = versions.filter_map(|version| version.rsplit_once(' '));
+        tables.map(|(table, _)| table.to_owned()).collect()
+    }
+
+    /// Remembers a query that has ended.
+    fn remember(&self, mut asked: Asked) {
+        let mut all = self.lock();
+        asked.number = self.n_told.fetch_add(1, Ordering::Relaxed);
+        if all.len() >= QUERIES_MAX {
+            all.pop_front();
+        }
+        all.push_back(Arc::new(asked));
+    }
+
+    /// How many queries this gateway has told of.
+    fn n_told(&self) -> u64 {
+        self.n_told.load(Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Asked>>> {
@@ -155,7 +203,7 @@ impl Asking {
 
     /// It failed.
     pub(super) fn failed(&mut self, error: &Error) {
-        self.asked.failure = Some(error.kind());
+        self.failure = Some(error.kind());
         // It is told of, whatever it reads.
         self.is_told = self.asked.text.is_empty();
         self.tell();
@@ -167,11 +215,8 @@ impl Asking {
             return;
         }
         self.asked.took = self.started.elapsed();
-        let mut asked = self.history.lock();
-        if asked.len() >= QUERIES_MAX {
-            asked.pop_front();
-        }
-        asked.push_back(Arc::new(self.asked.clone()));
+        self.asked.sqlstate = (self.history.code_of)(self.failure).to_owned();
+        self.history.remember(self.asked.clone());
     }
 
     /// Follows an answer to its end.
@@ -185,7 +230,7 @@ impl Drop for Asking {
     /// Its rows were not wanted to the end.
     fn drop(&mut self) {
         if self.cancel.is_cancelled() {
-            self.asked.failure.get_or_insert(ErrorKind::QueryCanceled);
+            self.failure.get_or_insert(ErrorKind::QueryCanceled);
         }
         self.tell();
     }

@@ -96,7 +96,6 @@ impl QueriesRelation {
             is_seen.then_some(milliseconds)
         });
         let pids = rows.iter().map(|(asked, _)| asked.pid);
-        let code_of = self.0.code_of;
         vec![
             Arc::new(TimestampMicrosecondArray::from_iter_values(started).with_timezone("UTC")),
             Arc::new(Float64Array::from_iter(took)),
@@ -117,7 +116,7 @@ impl QueriesRelation {
                 let came = asked.came.filter(|_| is_seen)?;
                 Some(named(came).to_owned())
             }),
-            text(&|asked, is_seen| is_seen.then(|| code_of(asked.failure).to_owned())),
+            text(&|asked, is_seen| is_seen.then(|| asked.sqlstate.clone())),
         ]
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Utc};
 use datafusion::common::{DFSchema, ParamValues, ScalarValue};
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr as PlannedExpr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
@@ -21,6 +20,7 @@ use crate::engine::context::StatementContext;
 use crate::engine::parameters::Parameter;
 use crate::engine::plan::{self, Plan};
 use crate::engine::planner_names::Names;
+use crate::engine::session_state::StatementState;
 use crate::engine::walk::walk;
 use crate::engine::{execute, failure, typed_literals};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,7 +41,7 @@ const NOW: &str = "now";
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Clock<'a> {
     pub(in crate::engine) catalog: &'a Catalog,
-    pub(in crate::engine) state: &'a SessionState,
+    pub(in crate::engine) state: &'a StatementState<'a>,
     pub(in crate::engine) context: &'a StatementContext,
     /// The values of `$1`, `$2` ...; none where the statement is only described.
     pub(in crate::engine) values: &'a [Parameter],

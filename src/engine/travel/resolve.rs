@@ -27,6 +27,9 @@ impl Resolver<'_> {
             true => self.clock.of_session(self.snapshot)?,
             false => Point::Latest,
         };
+        if point != Point::Latest {
+            self.says_moment.set(true);
+        }
         Ok(self.of_session.get_or_init(|| point).clone())
     }
 
@@ -61,6 +64,7 @@ impl Resolver<'_> {
             let message = format!("relation \"{}\" is read at two moments", name.table());
             return Err(Error::new(ErrorKind::SyntaxError, message));
         }
+        self.says_moment.set(true);
         let point = self.clock.of_name(said, self.snapshot)?;
         Ok((found, Some(point)))
     }

@@ -11,9 +11,12 @@ use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use object_store::path::Path;
 
-use super::{At, LakeTable, Layout, PinnedTable, Told};
+use super::{At, Known, LakeTable, Layout, PinnedTable, Told};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Lake;
+
+/// Memory for snapshots where nothing else is said, in bytes.
+const SNAPSHOTS_BYTES_MAX: usize = 256 << 20;
 
 /// Pins tables of one lake. Keeps what it learned of them (Delta snapshots, schemas of files),
 /// each entry valid only while the table's files or log are what they were.
@@ -29,6 +32,11 @@ impl LakeSource {
     /// `session` gives the readers their configuration, caches and runtime; the lake's store is
     /// registered with its runtime here.
     pub fn new(lake: Lake, session: SessionState) -> Self {
+        Self::with_budget(lake, session, SNAPSHOTS_BYTES_MAX)
+    }
+
+    /// As [`Self::new`], with so many bytes for snapshots.
+    pub fn with_budget(lake: Lake, session: SessionState, snapshots_bytes_max: usize) -> Self {
         let runtime = session.runtime_env();
         // What `session` reads by URL is the lake and nothing else: a log or a plan that names a
         // local file finds no store for it. Being absent already is as good.
@@ -36,7 +44,7 @@ impl LakeSource {
             drop(runtime.deregister_object_store(&local));
         }
         runtime.register_object_store(&lake.url, std::sync::Arc::clone(&lake.store));
-        let delta = delta::DeltaTables::new(lake.clone());
+        let delta = delta::DeltaTables::new(lake.clone(), snapshots_bytes_max);
         let files = files::FileTables::new(lake.clone(), std::sync::Arc::clone(runtime));
         Self {
             lake,
@@ -44,6 +52,24 @@ impl LakeSource {
             delta,
             files,
         }
+    }
+
+    /// What is kept of what was learned.
+    pub fn known(&self) -> Vec<Known> {
+        let footers = self
+            .session
+            .runtime_env()
+            .cache_manager
+            .get_file_metadata_cache();
+        let entries = footers.list_entries();
+        let n_bytes: usize = entries.values().map(|entry| entry.size_bytes).sum();
+        let footers = Known {
+            name: "footers",
+            n_entries: entries.len() as u64,
+            n_bytes: n_bytes as u64,
+            bytes_max: footers.cache_limit() as u64,
+        };
+        vec![footers, self.delta.known()]
     }
 
     /// The lake that is read.
@@ -109,6 +135,15 @@ impl LakeSource {
                 let what = format!("time travel of the files at \"{}\"", table.path);
                 Err(Error::unsupported(what))
             }
+        }
+    }
+
+    /// As [`Self::pin`] at the latest version, where it is known without waiting that the table is what it was when it
+    /// was last pinned; `None` where it is not.
+    pub fn pin_at_once(&self, table: &LakeTable) -> Option<PinnedTable> {
+        match table.layout {
+            Layout::Delta => self.delta.pin_at_once(&table.path),
+            Layout::Folder | Layout::File => self.files.pin_at_once(table),
         }
     }
 

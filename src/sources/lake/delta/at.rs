@@ -37,10 +37,9 @@ pub(super) struct Past {
 
 impl Past {
     /// How many files it has, and one for itself: what it costs to keep it.
-    pub(super) fn n_files(&self) -> u32 {
+    pub(super) fn n_files(&self) -> usize {
         let snapshot = self.table.snapshot();
-        let n_files = snapshot.map_or(0, |snapshot| snapshot.log_data().num_files());
-        u32::try_from(n_files).unwrap_or(u32::MAX).saturating_add(1)
+        snapshot.map_or(0, |snapshot| snapshot.log_data().num_files())
     }
 }
 

@@ -33,7 +33,7 @@ impl Listing {
         path: &str,
         version: u64,
     ) -> Result<Self> {
-        let log = Path::from_iter(path.split('/').chain(["_delta_log"]));
+        let log = folder(path);
         // Sorts before every file of this version, and after every file of the one before.
         let offset = log.clone().join(format!("{version:020}"));
         let objects: Vec<_> = store
@@ -59,6 +59,11 @@ impl Listing {
             .collect();
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { entries })
+    }
+
+    /// The names of the files it lists.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.entries.iter().map(|it| it.name.as_str()).collect()
     }
 
     /// Whether it lists nothing.
@@ -116,6 +121,11 @@ impl Listing {
                 .iter()
                 .all(|entry| self.entries.contains(entry))
     }
+}
+
+/// The folder of a table's log.
+pub(super) fn folder(path: &str) -> Path {
+    Path::from_iter(path.split('/').chain(["_delta_log"]))
 }
 
 /// What a file of a log is.

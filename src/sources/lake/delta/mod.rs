@@ -9,32 +9,35 @@ mod provider;
 mod stats;
 mod told;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::catalog::TableProvider;
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
 use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::FutureExt;
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use url::Url;
 
 use self::at::{Log, Past};
 use self::log::Listing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::{PinnedTable, Size, Version};
-use crate::storage::{Lake, SCHEME};
+use crate::sources::{Known, PinnedTable, Size, Version};
+use crate::storage::{Lake, Noted, SCHEME, Standing};
 
-/// How many tables' snapshots are kept. A snapshot holds each file's entry and statistics, about
-/// 1 KiB a file.
+/// How many tables' logs are kept that were read at a moment, some KiB each.
 const TABLES_MAX: u64 = 1_000;
+
+/// What a snapshot takes beside its files, and for each of them its entry and statistics, about: in bytes.
+const SNAPSHOT_BYTES: usize = 16 << 10;
+const FILE_BYTES: usize = 1 << 10;
 
 /// How many loads are shared at a time. Only concurrent statements need the same entry.
 const LOADS_MAX: u64 = 64;
-
-/// How many files the versions that are kept have together, about 1 KiB each.
-const PAST_FILES_MAX: u64 = 200_000;
 
 /// How many times of commits are kept, about 100 bytes each.
 const OWN_TIMES_MAX: u64 = 100_000;
@@ -46,6 +49,7 @@ const ATTEMPTS_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct DeltaTables {
     lake: Lake,
+    bytes_max: u64,
     /// The last snapshot of each table, by path. An entry is right while the log lists as it did
     /// when the entry was made; each statement compares.
     latest: Cache<String, Arc<Loaded>>,
@@ -70,23 +74,71 @@ struct Loaded {
     version: u64,
     listing: Listing,
     size: Size,
+    n_files: usize,
     digest: [u8; 32],
+    /// Reads it, for every statement.
+    provider: Arc<dyn TableProvider>,
+    /// What lay on disk when it was listed so; `None` where that is not told.
+    standing: Mutex<Option<Arc<Standing>>>,
+}
+
+impl Loaded {
+    fn standing(&self) -> Option<Arc<Standing>> {
+        let standing = self.standing.lock();
+        standing.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn stands_as(&self, noted: Option<Standing>) {
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        *standing = noted.map(Arc::new);
+    }
+
+    fn pinned(&self) -> PinnedTable {
+        PinnedTable {
+            version: Version::Delta(self.version),
+            digest: Some(self.digest),
+            changed: self.listing.changed(self.version),
+            size: self.size,
+            provider: Arc::clone(&self.provider),
+        }
+    }
 }
 
 impl DeltaTables {
-    pub(super) fn new(lake: Lake) -> Self {
+    /// Snapshots take so many bytes: three quarters those of the latest versions, the others of older ones.
+    pub(super) fn new(lake: Lake, bytes_max: usize) -> Self {
         register_log_stores();
+        let past_bytes_max = bytes_max / 4;
+        let latest_bytes_max = bytes_max - past_bytes_max;
         Self {
             lake,
-            latest: Cache::new(TABLES_MAX),
+            bytes_max: bytes_max as u64,
+            latest: Cache::builder()
+                // What is read is kept, one table alone also where it is larger: it would else be loaded for each statement.
+                .weigher(move |_, loaded: &Arc<Loaded>| {
+                    weight(loaded.n_files).min(u32::try_from(latest_bytes_max).unwrap_or(u32::MAX))
+                })
+                .eviction_policy(EvictionPolicy::lru())
+                .max_capacity(latest_bytes_max as u64)
+                .build(),
             loads: Cache::new(LOADS_MAX),
             logs: Cache::new(TABLES_MAX),
             past: Cache::builder()
-                .weigher(|_, past: &Arc<Past>| past.n_files())
-                .max_capacity(PAST_FILES_MAX)
+                .weigher(|_, past: &Arc<Past>| weight(past.n_files()))
+                .max_capacity(past_bytes_max as u64)
                 .build(),
             own_times: Cache::new(OWN_TIMES_MAX),
             generations: AtomicU64::new(0),
+        }
+    }
+
+    /// How much is kept.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            name: "snapshots",
+            n_entries: self.latest.entry_count() + self.past.entry_count(),
+            n_bytes: self.latest.weighted_size() + self.past.weighted_size(),
+            bytes_max: self.bytes_max,
         }
     }
 
@@ -97,19 +149,24 @@ impl DeltaTables {
             .try_get_with(path.to_owned(), self.load(path, None))
             .await
             .map_err(|error| Error::clone(&error))?;
+        let log = log::folder(path);
+        // Before it is listed: what comes in between is then another log than was noted.
+        let noted = self.lake.note(Noted::Folder(&log, known.listing.names()));
+        let noted = noted.await;
         let listing = Listing::read(&self.lake.store, path, known.version).await?;
-        let loaded = if listing == known.listing {
-            known
-        } else {
-            self.reload(path, known, listing).await?
-        };
-        Ok(PinnedTable {
-            version: Version::Delta(loaded.version),
-            digest: Some(loaded.digest),
-            changed: loaded.listing.changed(loaded.version),
-            size: loaded.size,
-            provider: Arc::new(provider_of(path, &loaded.table)?),
-        })
+        if listing == known.listing {
+            known.stands_as(noted);
+            return Ok(known.pinned());
+        }
+        let loaded = self.reload(path, known, listing).await?;
+        Ok(loaded.pinned())
+    }
+
+    /// As [`Self::pin`], where the table is on a disk that tells that it has not changed: without waiting for
+    /// anything. `None` where that is not known.
+    pub(super) fn pin_at_once(&self, path: &str) -> Option<PinnedTable> {
+        let known = self.latest.get(path).now_or_never().flatten()?;
+        known.standing()?.stands().then(|| known.pinned())
     }
 
     async fn reload(
@@ -156,7 +213,10 @@ impl DeltaTables {
                 guard::check(path, &table)?;
                 return Ok(Arc::new(Loaded {
                     size: size(path, &table)?,
+                    n_files: n_files(path, &table)?,
                     digest: digest(path, &table, version, &listing)?,
+                    provider: Arc::new(provider_of(path, &table)?),
+                    standing: Mutex::default(),
                     table,
                     version,
                     listing,
@@ -192,6 +252,19 @@ fn digest(path: &str, table: &DeltaTable, version: u64, listing: &Listing) -> Re
     hasher.update(&version.to_le_bytes());
     listing.tell_apart(version, &mut hasher);
     Ok(*hasher.finalize().as_bytes())
+}
+
+/// The memory that a snapshot of so many files takes, about: in bytes.
+fn weight(n_files: usize) -> u32 {
+    let bytes = n_files
+        .saturating_mul(FILE_BYTES)
+        .saturating_add(SNAPSHOT_BYTES);
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn n_files(path: &str, table: &DeltaTable) -> Result<usize> {
+    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+    Ok(state.log_data().num_files())
 }
 
 /// What the log says of the table's files. Rows that deletion vectors mark are no longer there.

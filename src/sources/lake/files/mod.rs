@@ -19,17 +19,20 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
 use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::catalog::TableProvider;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::scalar::ScalarValue;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use moka::future::Cache;
+use moka::sync::Cache as SyncCache;
+use object_store::path::Path;
 
 use self::listing::{DataFile, Listing};
 use super::format::Format;
 use crate::error::{Error, Result};
-use crate::sources::{LakeTable, PinnedTable, Size, Version};
-use crate::storage::Lake;
+use crate::sources::{LakeTable, Layout, PinnedTable, Size, Version};
+use crate::storage::{Lake, Noted, Standing};
 use crate::types::lake_type;
 
 /// How many tables' merged schemas are kept, a few KiB each.
@@ -54,6 +57,31 @@ pub(super) struct FileTables {
     shapes: Cache<(String, [u8; 32]), Arc<Shape>>,
     /// By path, size and tag. Never stale: another file is another key.
     files: Cache<(String, u64, String), Arc<FileShape>>,
+    /// What tables were when they were last listed. Right as long as what was noted down stands; each statement
+    /// looks.
+    last: SyncCache<LakeTable, Arc<Last>>,
+}
+
+/// A table as it was last listed.
+#[derive(Debug)]
+struct Last {
+    standing: Standing,
+    digest: [u8; 32],
+    changed: Option<DateTime<Utc>>,
+    shape: Arc<Shape>,
+    provider: Arc<dyn TableProvider>,
+}
+
+impl Last {
+    fn pinned(&self, path: &str) -> PinnedTable {
+        PinnedTable {
+            version: Version::Files(self.digest),
+            digest: settled(path, &self.digest, self.changed),
+            changed: self.changed,
+            size: self.shape.size(),
+            provider: Arc::clone(&self.provider),
+        }
+    }
 }
 
 /// What is known of one file.
@@ -98,7 +126,26 @@ impl FileTables {
             runtime,
             shapes: Cache::new(TABLES_MAX),
             files: Cache::new(FILES_MAX),
+            last: SyncCache::new(TABLES_MAX),
         }
+    }
+
+    /// As [`Self::pin`], where the table is on a disk that tells that it has not changed: without waiting for
+    /// anything. `None` where that is not known.
+    pub(super) fn pin_at_once(&self, table: &LakeTable) -> Option<PinnedTable> {
+        let last = self.last.get(table)?;
+        let stands = last.standing.stands();
+        stands.then(|| last.pinned(&table.path))
+    }
+
+    /// Notes down what lies there, before it is listed.
+    async fn note(&self, table: &LakeTable) -> Option<Standing> {
+        let path = Path::parse(&table.path).ok()?;
+        let noted = match table.layout {
+            Layout::File => Noted::File(&path),
+            Layout::Folder | Layout::Delta => Noted::Tree(&path),
+        };
+        self.lake.note(noted).await
     }
 
     /// Pins the files as they are now: one listing, and the schemas of files not seen before.
@@ -107,6 +154,7 @@ impl FileTables {
         table: &LakeTable,
         session: &SessionState,
     ) -> Result<PinnedTable> {
+        let standing = self.note(table).await;
         let listing = Listing::read(&self.lake.store, table).await?;
         let digest = listing.digest();
         let changed = listing.changed();
@@ -117,13 +165,24 @@ impl FileTables {
             .await
             .map_err(|error| Error::clone(&error))?;
         let size = shape.size();
-        let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, shape);
+        let provider = scan::FileTable::new(self.lake.clone(), &self.runtime, Arc::clone(&shape));
+        let provider: Arc<dyn TableProvider> = Arc::new(provider);
+        if let Some(standing) = standing {
+            let last = Last {
+                standing,
+                digest,
+                changed,
+                shape,
+                provider: Arc::clone(&provider),
+            };
+            self.last.insert(table.clone(), Arc::new(last));
+        }
         Ok(PinnedTable {
             version: Version::Files(digest),
             digest: settled,
             changed,
             size,
-            provider: Arc::new(provider),
+            provider,
         })
     }
 
