@@ -55,6 +55,7 @@ mod session_style;
 mod spelled;
 mod statement;
 mod stoppable;
+mod stored;
 mod system_columns;
 mod system_table;
 mod table_arguments;
@@ -94,6 +95,7 @@ use crate::auth::Authority;
 use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
+use crate::materialize::Materialized;
 use access::{Access, Checks};
 use cache::Descriptions;
 use constant::{Constants, TEXT_BYTES_MAX};
@@ -121,6 +123,7 @@ struct Inner {
     constants: Constants,
     results: Arc<Results>,
     history: Arc<History>,
+    materialized: Arc<Materialized>,
 }
 
 /// The statements of a message.
@@ -131,13 +134,14 @@ const PARSED_MAX: u64 = 1_000;
 
 impl Engine {
     /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
-    /// `database` is the catalog's name; `results` keeps answers, and `history` what was asked.
+    /// `database` is the catalog's name; `results` keeps answers, `history` what was asked, and
+    /// `materialized` the rows of views.
     pub fn new(
         catalog: Arc<Catalog>,
         base: SessionState,
         runtime: Handle,
         database: String,
-        (results, history): (Arc<Results>, Arc<History>),
+        (results, history, materialized): (Arc<Results>, Arc<History>, Arc<Materialized>),
     ) -> Self {
         let inner = Inner {
             catalog,
@@ -149,6 +153,7 @@ impl Engine {
             constants: Constants::default(),
             results,
             history,
+            materialized,
         };
         Self {
             inner: Arc::new(inner),
@@ -294,12 +299,16 @@ impl Inner {
         let context = clock.context;
         let access = Access::of(&self.catalog, context, checks);
         let resolved = references::resolve(&self.catalog, query, lines, clock, &access).await?;
+        if resolved.tells_of_stored_views() {
+            self.look_at_views().await;
+        }
         let inventory = self.inventory_for(&resolved, clock).await?;
         let unknown = inventory::unknown(&resolved, inventory.as_deref());
         let named = resolved.references.clone();
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
         let mut pinned = pinned.map_err(|failed| failed.in_query(query, &named, lines))?;
         pinned.notices.extend(unknown);
+        self.choose_stored(&mut pinned, context).await;
         let authority = &pinned.snapshot.views.authority;
         let may_everything = authority.may_everything(&context.facts.actor);
         let clear_cache = cache::clear_cache(&self.results, may_everything);

@@ -24,6 +24,7 @@ use super::moment::Moment;
 use super::protect;
 use super::resolved::{Derived, Limits, Meaning, Resolved, TableKey, Target, ViewKey};
 use super::scope::reference;
+use super::stored::Stored;
 use super::system_table::SystemTable;
 use super::travel;
 use crate::catalog::sql::Lines;
@@ -65,6 +66,8 @@ pub(super) struct Pinned {
     pub(super) tables: Vec<Arc<PinnedTable>>,
     /// The functions of the engine itself.
     pub(super) own_functions: Vec<Arc<ScalarUDF>>,
+    /// The rows that are stored of views, for those that are not read from what is below them.
+    pub(super) stored: Stored,
     /// What the client is to know of that.
     pub(super) notices: Vec<String>,
     /// The relations without history that are read as they are, though a moment was asked for.
@@ -110,6 +113,8 @@ pub(super) struct PinnedTable {
     pub(super) version: Version,
     /// Tells its rows from all others; `None` where nothing made of them may be kept.
     pub(super) digest: Option<[u8; 32]>,
+    /// The same in every process; `None` where nothing made of them may be stored.
+    pub(super) identity: Option<[u8; 32]>,
     /// The moment that was asked for; `None` for the latest.
     pub(super) at: Option<At>,
     /// When its rows were last changed, by the store's clock.
@@ -188,6 +193,7 @@ pub(super) async fn pin(
         inventory,
         tables: tables.into_values().collect(),
         own_functions: Vec::new(),
+        stored: Stored::new(),
         notices: Vec::new(),
         as_they_are: resolved.as_they_are,
     };
@@ -354,6 +360,7 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
     let PinnedRows {
         version,
         digest,
+        identity,
         changed,
         provider,
         size: _,
@@ -364,6 +371,7 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
         name: key.name.clone(),
         version,
         digest,
+        identity,
         at: key.at,
         changed,
         provider,
@@ -382,6 +390,7 @@ fn of_gateway(provider: Arc<dyn TableProvider>) -> PinnedRows {
     PinnedRows {
         version: Version::None,
         digest: None,
+        identity: None,
         changed: None,
         size: Size::default(),
         provider,

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use super::access::{Limit, Policies};
 use super::travel::Point;
 use crate::catalog::sql::Lines;
+use crate::catalog::system::LAKEGATE;
 use crate::catalog::views::View;
 use crate::catalog::{Needs, Snapshot, SystemRelation};
 use crate::sources::warehouse::ForeignTable;
@@ -119,6 +120,12 @@ impl Resolved {
             Target::Lake(_) | Target::Foreign(_) | Target::Told(..) => Needs::Snapshot,
         });
         tables.fold(self.functions_need, Needs::max)
+    }
+
+    /// Whether it is asked what is stored of materialized views.
+    pub(super) fn tells_of_stored_views(&self) -> bool {
+        let mut keys = self.tables.keys();
+        keys.any(|key| key.schema == LAKEGATE && key.name == "matviews")
     }
 
     /// Whether a system relation is read.

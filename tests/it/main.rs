@@ -21,6 +21,7 @@ mod garbage;
 mod hidden_rows;
 mod history;
 mod limits;
+mod materialized;
 mod policies;
 mod rights;
 mod roles;

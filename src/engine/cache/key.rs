@@ -209,6 +209,12 @@ impl Writing<'_> {
         for column in &view.columns {
             self.digest.part(column);
         }
+        let stored = self.scene.pinned.stored.get(&pinned.key);
+        if let Some(stale) = stored.and_then(|stored| stored.stale) {
+            // Older rows than those of the tables below.
+            self.digest.part("stored");
+            self.digest.part(stale);
+        }
         let calls = session_calls(&pinned.query);
         tell(self.session, &calls, self.scene.context);
         self.relations(&pinned.relations);

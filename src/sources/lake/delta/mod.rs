@@ -12,6 +12,7 @@ mod told;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chrono::{DateTime, Utc};
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
@@ -103,10 +104,12 @@ impl DeltaTables {
         } else {
             self.reload(path, known, listing).await?
         };
+        let changed = loaded.listing.changed(loaded.version);
         Ok(PinnedTable {
             version: Version::Delta(loaded.version),
             digest: Some(loaded.digest),
-            changed: loaded.listing.changed(loaded.version),
+            identity: identity(path, &loaded.table, loaded.version, changed)?,
+            changed,
             size: loaded.size,
             provider: Arc::new(provider_of(path, &loaded.table)?),
         })
@@ -192,6 +195,28 @@ fn digest(path: &str, table: &DeltaTable, version: u64, listing: &Listing) -> Re
     hasher.update(&version.to_le_bytes());
     listing.tell_apart(version, &mut hasher);
     Ok(*hasher.finalize().as_bytes())
+}
+
+/// What tells a version of the table from all other rows in every process: where it lies, the identifier
+/// in its log, which no table that is made anew has, the number, and when it was committed to the store.
+fn identity(
+    path: &str,
+    table: &DeltaTable,
+    version: u64,
+    changed: Option<DateTime<Utc>>,
+) -> Result<Option<[u8; 32]>> {
+    let Some(changed) = changed else {
+        return Ok(None);
+    };
+    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let mut hasher = blake3::Hasher::new();
+    for text in ["delta", path, state.metadata().id()] {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.update(&version.to_le_bytes());
+    hasher.update(&changed.timestamp_millis().to_le_bytes());
+    Ok(Some(*hasher.finalize().as_bytes()))
 }
 
 /// What the log says of the table's files. Rows that deletion vectors mark are no longer there.

@@ -121,6 +121,7 @@ impl FileTables {
         Ok(PinnedTable {
             version: Version::Files(digest),
             digest: settled,
+            identity: settled,
             changed,
             size,
             provider: Arc::new(provider),
