@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
 
 use super::{Lake, confined, local, remote, remote_url, synthetic_url, without_secrets};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,9 +24,10 @@ pub struct Place {
 pub fn place(url: &str, options: &BTreeMap<String, String>, makes: bool) -> Result<Option<Place>> {
     let name = synthetic_url(url, options)?;
     if let Some(parsed) = remote_url(url)? {
-        let writable = remote::store(&parsed, options)?;
+        let store = remote::store(&parsed, options)?;
+        let writable = confined::writable_remote(Arc::clone(&store));
         let lake = Lake {
-            store: confined::remote(Arc::clone(&writable)),
+            store: confined::remote(store),
             url: name,
             shown: without_secrets(&parsed),
             root: None,
@@ -46,18 +46,12 @@ pub fn place(url: &str, options: &BTreeMap<String, String>, makes: bool) -> Resu
         return Ok(None);
     }
     let root = local::root(url)?;
-    let writable = LocalFileSystem::new_with_prefix(&root).map_err(|cause| {
-        let message = format!("could not open the folder \"{}\"", root.display());
-        Error::new(ErrorKind::IoError, message).with_cause(cause)
-    })?;
+    let writable = confined::writable_local(&root)?;
     let lake = Lake {
         store: confined::local(&root)?,
         url: name,
         shown: root.display().to_string(),
         root: Some(root),
     };
-    Ok(Some(Place {
-        lake,
-        writable: Arc::new(writable),
-    }))
+    Ok(Some(Place { lake, writable }))
 }

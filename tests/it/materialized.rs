@@ -109,7 +109,8 @@ fn a_commit_is_followed_by_a_refresh() {
     let gateway = serve(lake.path(), &["--poll", "1"]);
     let mut wire = gateway.connect();
     let of = |column: &str, view: &str| {
-        format!("select {column} from lakegate.matviews where view_name = '{view}'")
+        let value = format!("coalesce(({column})::text, 'none')");
+        format!("select {value} from lakegate.matviews where view_name = '{view}'")
     };
     wait_for(&mut wire, &of("version", "counted"), "0");
     assert_eq!(
@@ -134,14 +135,20 @@ fn a_commit_is_followed_by_a_refresh() {
     assert_eq!(wire.value(past), "10");
     assert_eq!(stored(&mut wire, past), "m.counted (at version 0)");
     // What is refreshed by hand is not, and what cannot be is answered all the same.
-    assert_eq!(wire.value(&of("populated", "by_hand")), "f");
+    assert_eq!(wire.value(&of("populated", "by_hand")), "false");
     assert_eq!(wire.value("select n from m.by_hand"), "30");
     assert_eq!(wire.value("select count(at) from m.broken"), "30");
     let message = "a materialized view cannot depend on the session or the clock";
     wait_for(&mut wire, &of("last_error", "broken"), message);
-    let told = "select string_agg(distinct view_name || ' ' || kind || ' ' || sqlstate, ', ' \
-                order by view_name || ' ' || kind || ' ' || sqlstate) from lakegate.refreshes";
-    assert_eq!(wire.value(told), "broken failed 42P17, counted full 00000");
+    let told = "select distinct view_name || ' ' || kind || ' ' || sqlstate as told \
+                from lakegate.refreshes order by told";
+    let told = wire.query(told).expect("it is told");
+    let told: Vec<_> = told[0]
+        .rows
+        .iter()
+        .filter_map(|row| row[0].clone())
+        .collect();
+    assert_eq!(told, ["broken failed 42P17", "counted full 00000"]);
 }
 
 /// A session of a role.
