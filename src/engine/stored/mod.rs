@@ -122,13 +122,11 @@ impl Inner {
         if made.state == state.state && fits(&made, context) {
             return Ok(exact(&name, &latest)?.map(|rows| (rows, None)));
         }
-        if !is_latest {
-            let Some(version) = made.version_of(&state.state) else {
-                return Ok(None);
-            };
+        // Of the past, or of what a transaction or this statement saw before the latest refresh.
+        if let Some(version) = made.version_of(&state.state) {
             return self.earlier(&name, version, &state, context).await;
         }
-        let is_permitted = made.definition == state.definition && fits(&made, context);
+        let is_permitted = is_latest && made.definition == state.definition && fits(&made, context);
         match staleness(view, context).filter(|_| is_permitted) {
             Some(longest) => stale(&name, &latest, &made, longest),
             None => Ok(None),
