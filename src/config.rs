@@ -45,6 +45,8 @@ pub enum Command {
     Query(QueryArguments),
     /// Plan every view and open every table; exit status 1 if one is broken
     Check(CheckArguments),
+    /// Refresh materialized views once; exit status 1 if one cannot be
+    Refresh(RefreshArguments),
 }
 
 /// Which lake.
@@ -82,6 +84,15 @@ pub struct EngineArguments {
     /// How much memory.
     #[command(flatten)]
     pub memory: MemoryArguments,
+
+    /// Seconds between looks at what materialized views are made of; 0 never refreshes them
+    #[arg(
+        long,
+        env = "LAKEGATE_POLL",
+        default_value_t = 5,
+        value_name = "SECONDS"
+    )]
+    pub poll: u64,
 
     /// Where secrets are found.
     #[command(flatten)]
@@ -251,6 +262,18 @@ pub struct CheckArguments {
     pub strict: bool,
 }
 
+/// What to refresh.
+#[derive(Debug, Args)]
+pub struct RefreshArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeArguments,
+
+    /// The views, with their schemas; all of them if none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
 /// How rows are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -273,8 +296,12 @@ pub struct LakeConfig {
     pub views_url: String,
     /// The state folder: a path or URL.
     pub state_url: String,
+    /// The folder of the rows of materialized views: a path or URL.
+    pub materialized_url: String,
     /// The database's name.
     pub database: String,
+    /// How often it is looked whether materialized views are to be refreshed; zero for never.
+    pub poll: Duration,
     /// How much memory for what.
     pub memory: MemoryConfig,
     /// Credentials and endpoints of object stores: `AWS_*`, `AZURE_*`, `GOOGLE_*`.
@@ -347,6 +374,8 @@ impl EngineArguments {
         let views_url = views_url.unwrap_or_else(|| below(&state_url, "views"));
         Ok(LakeConfig {
             url: lake.to_owned(),
+            materialized_url: below(&state_url, "materialized"),
+            poll: Duration::from_secs(self.poll),
             views_url,
             state_url,
             database: self.database.clone(),
@@ -429,40 +458,4 @@ fn store_options() -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) fn check(arguments: &[&str]) -> Result<Config, String> {
-        let words = ["lakegate", "serve"].iter().chain(arguments);
-        match CommandLine::try_parse_from(words)
-            .expect("the flags exist")
-            .command
-        {
-            Command::Serve(arguments) => arguments.check(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn beyond_loopback_only_encrypted_or_if_told() {
-        let beyond = ["--listen", "0.0.0.0:5433"];
-        let with = |more: &[&str]| check(&[&beyond[..], more].concat());
-        assert!(with(&[]).is_err());
-        assert!(with(&["--insecure"]).is_ok());
-        let pair = ["--tls-cert", "a.crt", "--tls-key", "a.key"];
-        assert!(with(&pair).is_ok());
-        assert!(with(&[&pair[..], &["--tls", "off"]].concat()).is_err());
-        assert!(check(&["--listen", "[::1]:0"]).is_ok());
-    }
-
-    #[test]
-    fn limits_are_checked() {
-        assert!(check(&["--connections", "0"]).is_err());
-        assert!(check(&["--memory-mib", "0"]).is_err());
-        assert!(check(&["--login-seconds", "0"]).is_err());
-        let config = check(&["--memory-mib", "64"]).expect("64 MiB is enough");
-        assert_eq!(config.lake.memory.statements_bytes_max, 64 << 20);
-        let config = check(&["--cache-mib", "0"]).expect("nothing is kept then");
-        assert_eq!(config.lake.memory.answers_bytes_max, 0);
-    }
-}
+mod tests;

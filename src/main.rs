@@ -46,6 +46,16 @@ fn run(command: &Command) -> Result<ExitCode, String> {
                 .map_err(|error| error.to_string())?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Refresh(arguments) => {
+            observe::log_to_stderr(&arguments.lake.engine.log);
+            let config = arguments.lake.check()?;
+            let all_right = gateway::refresh(&config, &arguments.names, &mut out)
+                .map_err(|error| error.to_string())?;
+            Ok(match all_right {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
         Command::Check(arguments) => {
             observe::log_to_stderr(&arguments.lake.engine.log);
             let config = arguments.lake.check()?;

@@ -35,6 +35,7 @@ mod nearest;
 mod numerals;
 mod ordinals;
 mod output_name;
+mod own_rows;
 mod parameters;
 mod parse;
 mod pin;
@@ -56,6 +57,7 @@ mod session_style;
 mod spelled;
 mod statement;
 mod stoppable;
+mod stored;
 mod system_columns;
 mod system_table;
 mod table_arguments;
@@ -96,6 +98,7 @@ use crate::auth::Authority;
 use crate::catalog::Catalog;
 use crate::catalog::sql::Lines;
 use crate::error::{Error, ErrorKind, Result};
+use crate::materialize::Materialized;
 use access::{Access, Checks};
 use cache::Descriptions;
 use constant::Constants;
@@ -122,6 +125,7 @@ struct Inner {
     constants: Constants,
     results: Arc<Results>,
     history: Arc<History>,
+    materialized: Arc<Materialized>,
 }
 
 /// The statements of a message.
@@ -129,13 +133,14 @@ pub type Parsed = Arc<[Arc<Statement>]>;
 
 impl Engine {
     /// An engine over a catalog. `base` is from [`base_state`]; `runtime` is for queries alone;
-    /// `database` is the catalog's name; `results` keeps answers, and `history` what was asked.
+    /// `database` is the catalog's name; `results` keeps answers, `history` what was asked, and
+    /// `materialized` the rows of views.
     pub fn new(
         catalog: Arc<Catalog>,
         base: SessionState,
         runtime: Handle,
         database: String,
-        (results, history): (Arc<Results>, Arc<History>),
+        (results, history, materialized): (Arc<Results>, Arc<History>, Arc<Materialized>),
     ) -> Self {
         let inner = Inner {
             catalog,
@@ -146,6 +151,7 @@ impl Engine {
             constants: Constants::default(),
             results,
             history,
+            materialized,
         };
         Self {
             inner: Arc::new(inner),
@@ -334,12 +340,16 @@ impl Inner {
         clock: Clock<'_>,
     ) -> Result<Pinned> {
         let context = clock.context;
+        if resolved.tells_of_stored_views() {
+            self.look_at_views().await;
+        }
         let inventory = self.inventory_for(resolved, clock).await?;
         let unknown = inventory::unknown(resolved, inventory.as_deref());
         let pinned = pin::pin(&self.catalog, resolved, inventory, context).await;
         let named = &resolved.references;
         let mut pinned = pinned.map_err(|failed| failed.in_query(query, named, lines))?;
         pinned.notices.extend(unknown);
+        self.choose_stored(&mut pinned, context).await;
         let authority = &pinned.snapshot.views.authority;
         let may_everything = authority.may_everything(&context.facts.actor);
         let clear_cache = cache::clear_cache(&self.results, may_everything);

@@ -7,34 +7,31 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
-use datafusion::datasource::MemTable;
-use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visitor};
 use futures::future::try_join_all;
 
 use super::access::Policies;
 use super::context::StatementContext;
-use super::failure;
 use super::moment::Moment;
+use super::own_rows::{System, digest_of, rows_of, rows_once};
 use super::protect::{self, SessionCall};
 use super::resolved::{Derived, Limits, Meaning, Resolved, TableKey, Target, ViewKey};
 use super::scope::reference;
-use super::system_table::SystemTable;
+use super::stored::Stored;
 use super::travel;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::{Builtin, is_system_schema};
 use crate::catalog::views::View;
-use crate::catalog::{Catalog, Inventory, Snapshot, SystemRelation, SystemView, Wanted};
+use crate::catalog::{Catalog, Inventory, Snapshot, SystemView};
 use crate::engine::walk::walk;
 use crate::error::{Error, Result};
 use crate::functions::{self, SessionFacts};
 use crate::sources::warehouse::Reading;
-use crate::sources::{At, PinnedTable as PinnedRows, Size, Version};
+use crate::sources::{At, PinnedTable as PinnedRows, Version};
 
 /// The setting that has servers judge conditions.
 const REMOTE_PUSHDOWN: &str = "lakegate.remote_pushdown";
@@ -65,6 +62,8 @@ pub(super) struct Pinned {
     pub(super) tables: Vec<Arc<PinnedTable>>,
     /// The functions of the engine itself.
     pub(super) own_functions: Vec<Arc<ScalarUDF>>,
+    /// The rows that are stored of views, for those that are not read from what is below them.
+    pub(super) stored: Stored,
     /// What the client is to know of that.
     pub(super) notices: Vec<String>,
     /// The relations without history that are read as they are, though a moment was asked for.
@@ -126,6 +125,8 @@ pub(super) struct PinnedTable {
     pub(super) version: Version,
     /// Tells its rows from all others; `None` where nothing made of them may be kept.
     pub(super) digest: Option<[u8; 32]>,
+    /// The same in every process; `None` where nothing made of them may be stored.
+    pub(super) identity: Option<[u8; 32]>,
     /// The moment that was asked for; `None` for the latest.
     pub(super) at: Option<At>,
     /// When its rows were last changed, by the store's clock.
@@ -246,6 +247,7 @@ fn put_together(
         inventory,
         tables: tables.to_vec(),
         own_functions: Vec::new(),
+        stored: Stored::new(),
         notices: Vec::new(),
         as_they_are: resolved.as_they_are.clone(),
     }
@@ -411,6 +413,7 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
     let PinnedRows {
         version,
         digest,
+        identity,
         changed,
         provider,
         size: _,
@@ -421,58 +424,10 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
         name: key.name.clone(),
         version,
         digest,
+        identity,
         at: key.at,
         changed,
         provider,
-    }))
-}
-
-/// What relations of the catalog are made of.
-struct System {
-    view: Arc<SystemView>,
-    /// Tells it from all else that it was; `None` where it is of a moment, or not told.
-    digest: Option<[u8; 32]>,
-}
-
-/// What tells the catalog of now apart, as a session sees it. Names are looked up along its search path.
-fn digest_of(view: &SystemView, context: &StatementContext) -> Option<[u8; 32]> {
-    let looks_back = travel::looks_back(context);
-    let identity = view.identity().filter(|_| !looks_back)?;
-    let told = format!("{identity} {:?}", context.facts.search_path);
-    Some(*blake3::hash(told.as_bytes()).as_bytes())
-}
-
-fn rows_of(relation: &Arc<dyn SystemRelation>, system: &System) -> Result<PinnedRows> {
-    let view = &system.view;
-    let rows = match relation.always_has_rows() {
-        true => of_gateway(Arc::new(SystemTable::new(relation, view))),
-        false => rows_once(relation.rows(view, &Wanted::default())?)?,
-    };
-    Ok(PinnedRows {
-        digest: system.digest.filter(|_| relation.is_of_catalog()),
-        ..rows
-    })
-}
-
-/// What the gateway itself has rows of.
-fn of_gateway(provider: Arc<dyn TableProvider>) -> PinnedRows {
-    PinnedRows {
-        version: Version::None,
-        digest: None,
-        changed: None,
-        size: Size::default(),
-        provider,
-    }
-}
-
-/// Rows that are made before planning, which knows then if there are none.
-fn rows_once(rows: RecordBatch) -> Result<PinnedRows> {
-    Ok(of_gateway(match rows.num_rows() {
-        0 => Arc::new(EmptyTable::new(rows.schema())),
-        _ => {
-            let table = MemTable::try_new(rows.schema(), vec![vec![rows]]);
-            Arc::new(table.map_err(|error| failure::from_datafusion(&error))?)
-        }
     }))
 }
 

@@ -31,6 +31,7 @@ use super::protected::Protected;
 use super::references::in_view;
 use super::resolved::{Limits, ViewKey};
 use super::rules::{json_uses, kept_casts, kept_uses, ordered_subqueries, untyped_arrays};
+use super::stored::Stored;
 use super::{Parameter, Scene, execute, protect, travel, typed_literals};
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
@@ -77,6 +78,23 @@ pub(super) fn columns_of_view(
         }
         None => Ok(Arc::new(Schema::empty())),
     }
+}
+
+/// The query of the one view that was pinned for itself, with the columns that its definition names.
+pub(super) fn logical_of_view(
+    pinned: &Pinned,
+    state: &SessionState,
+    context: &StatementContext,
+) -> Result<LogicalPlan> {
+    let mut relations = pinned.relations.values();
+    let view = relations.find_map(|relation| match relation {
+        PinnedRelation::View(view) => Some(view),
+        PinnedRelation::Table(_) | PinnedRelation::Protected(_) => None,
+    });
+    let mut planning = Planning::new(pinned, state, context);
+    let planned = view.map(|view| planning.plan_view(view)).transpose()?;
+    let plan = planned.and_then(|planned| Some(planned.get_logical_plan()?.into_owned()));
+    plan.ok_or_else(|| Error::new(ErrorKind::InternalError, "a view was not pinned"))
 }
 
 /// Plans the one protection that was pinned for itself.
@@ -128,12 +146,14 @@ struct Planning<'a> {
     /// Those of the statement's parameters, where they are known.
     values: &'a [Parameter],
     views: HashMap<ViewKey, Arc<dyn TableProvider>>,
+    /// Those that are read in place of views.
+    stored: &'a Stored,
     /// By number.
     protections: HashMap<usize, Arc<dyn TableProvider>>,
 }
 
 impl<'a> Planning<'a> {
-    fn new(pinned: &Pinned, state: &'a SessionState, context: &'a StatementContext) -> Self {
+    fn new(pinned: &'a Pinned, state: &'a SessionState, context: &'a StatementContext) -> Self {
         let functions = pinned.functions(&context.facts).into_iter();
         Self {
             state,
@@ -143,6 +163,7 @@ impl<'a> Planning<'a> {
                 .collect(),
             values: &[],
             views: HashMap::new(),
+            stored: &pinned.stored,
             protections: HashMap::new(),
         }
     }
@@ -250,6 +271,10 @@ impl<'a> Planning<'a> {
             PinnedRelation::View(view) => {
                 if let Some(planned) = self.views.get(&view.key) {
                     return Ok(Arc::clone(planned));
+                }
+                if let Some(stored) = self.stored.get(&view.key) {
+                    return in_session_zone(&stored.provider, &self.context.time_zone)
+                        .map_err(|error| failure::from_datafusion(&error));
                 }
                 let planned = self.plan_view(view);
                 let planned = planned.map_err(|error| in_view(error, &view.view))?;

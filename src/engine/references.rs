@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
         let (schema, name) = (relation.schema.as_str(), relation.name.as_str());
         let readable = self.access.readable(reader, schema, name);
         let kind = match (relation.view(), relation.foreign()) {
-            (Some(_), _) => "view",
+            (Some(view), _) => view.kind().word(),
             (_, Some(_)) => "foreign table",
             (None, None) => "table",
         };

@@ -10,6 +10,7 @@ use super::access::{Limit, Policies};
 use super::protect::SessionCall;
 use super::travel::Point;
 use crate::catalog::sql::Lines;
+use crate::catalog::system::LAKEGATE;
 use crate::catalog::views::View;
 use crate::catalog::{Needs, Snapshot, SystemRelation};
 use crate::sources::warehouse::ForeignTable;
@@ -142,6 +143,12 @@ impl Resolved {
             && self.functions_need == Needs::Snapshot
             && !self.policies.session.contains_key(BACKEND_PID)
             && tables.all(is_plain)
+    }
+
+    /// Whether it is asked what is stored of materialized views.
+    pub(super) fn tells_of_stored_views(&self) -> bool {
+        let mut keys = self.tables.keys();
+        keys.any(|key| key.schema == LAKEGATE && key.name == "matviews")
     }
 
     /// Whether a system relation is read.

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast;
 use super::cache::Canonical;
 use super::copy::Copy;
 use super::explain::ExplainOptions;
-use crate::catalog::sql::{Definition, Lines};
+use crate::catalog::sql::{Definition, Lines, Refresh};
 use crate::error::Error;
 
 /// One statement of a message.
@@ -92,6 +92,8 @@ pub enum StatementKind {
     /// A change of the views folder. The door collects those of a transaction, and gives them to
     /// [`super::Engine::define`].
     Definition(Definition),
+    /// REFRESH MATERIALIZED VIEW. The door hands it to [`super::Engine::refresh`].
+    Refresh(Refresh),
     /// What is known and not run: an error when it would be, and what was sent before it is run.
     Refused(Error),
     /// A statement kept under a name.

@@ -27,6 +27,8 @@ pub struct Defined {
     pub notices: Vec<String>,
     /// What it is warned of.
     pub warnings: Vec<String>,
+    /// The materialized view that is to have its rows once this is committed.
+    pub to_refresh: Option<FullName>,
 }
 
 impl Engine {
@@ -118,10 +120,8 @@ impl Inner {
             }
         };
         let references_of = self.catalog.references_of();
-        let may_know_all = self
-            .catalog
-            .authority()
-            .may_everything(&context.facts.actor);
+        let authority = self.catalog.authority();
+        let may_know_all = authority.may_everything(&context.facts.actor);
         let in_query = |error: Error| match may_know_all {
             true => error,
             false => error.without_hint(),
@@ -161,7 +161,7 @@ impl Inner {
             && let Some(view) = draft.views.view(created)
         {
             let after = self.catalog.snapshot_with(&draft.views).await?;
-            self.judge(view, &after).await.map_err(in_query)?;
+            self.judge_new(view, &after).await.map_err(in_query)?;
             self.keep_readers(&draft, created, &before, &after).await?;
         }
         self.catalog.require_listed(&before, &draft.views).await?;
@@ -173,7 +173,17 @@ impl Inner {
             draft,
             notices: edited.notices,
             warnings: edited.warnings,
+            to_refresh: edited.created.filter(|_| definition.wants_rows()),
         })
+    }
+
+    /// Refuses a view that cannot be planned, or whose rows are to be stored and cannot be.
+    async fn judge_new(&self, view: &Arc<View>, snapshot: &Arc<Snapshot>) -> Result<()> {
+        self.judge(view, snapshot).await?;
+        match view.materialized {
+            Some(_) => self.check_materialized(view, snapshot).await,
+            None => Ok(()),
+        }
     }
 
     /// A transaction defines by the rights that it began with; if others changed them meanwhile, it

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, DemoArguments, Format, LakeConfig};
 use crate::demo::{self, DemoLake, Progress};
 use crate::error::{Error, ErrorKind, Result};
+use crate::maintain;
 use crate::wire::Door;
 use parts::{Parts, Runtimes};
 use security::Security;
@@ -97,6 +98,7 @@ fn serve_with(
             (Arc::clone(&history), state.clone()),
             config.is_warmed,
         );
+        let maintaining = maintain::run(Arc::clone(&parts.engine), config.lake.poll);
         let guard = Arc::clone(&security.guard);
         let config = Arc::new(config.clone());
         let door = Door::new(listener, parts.engine, config, guard, Arc::clone(&audit));
@@ -111,6 +113,7 @@ fn serve_with(
         tokio::select! {
             ((), ()) = async { tokio::join!(serving, stopping) } => {}
             () = watching => {}
+            () = maintaining => {}
             () = security.watch() => {}
             () = security::reopen_audit(&audit, hangup) => {}
         }
@@ -136,6 +139,18 @@ pub fn query(
     on_runtimes(async |queries| {
         let parts = Parts::build(config, queries).await?;
         query::query(&parts, config, sql, format, out).await
+    })
+}
+
+/// Refreshes materialized views, those of `names` or all, and writes to `out` what became of each. Whether
+/// all of them are as they should be.
+///
+/// # Errors
+/// The lake cannot be opened or listed; a name is that of no materialized view.
+pub fn refresh(config: &LakeConfig, names: &[String], out: &mut dyn Write) -> Result<bool> {
+    on_runtimes(async |queries| {
+        let parts = Parts::build(config, queries).await?;
+        maintain::refresh(&parts.engine, names, out).await
     })
 }
 

@@ -10,6 +10,7 @@ use crate::engine::{self, Engine, History, Results};
 use crate::error::{Error, Result};
 use crate::functions::kept;
 use crate::functions::output::Style;
+use crate::materialize::Materialized;
 use crate::sources::lake::LakeSource;
 use crate::sources::warehouse::{KeptValues, Surroundings, Warehouse};
 use crate::storage::{self, Folder};
@@ -59,11 +60,18 @@ impl Parts {
         };
         let results = Results::new(memory.answers_bytes_max);
         let history = History::new(code_of);
-        let system = vec![results.relation(&source), history.relation()];
+        let materialized = Materialized::new(
+            config.materialized_url.clone(),
+            config.store_options.clone(),
+            base.clone(),
+            code_of,
+        );
+        let mut system = vec![results.relation(&source), history.relation()];
+        system.extend(materialized.relations());
         let catalog = Catalog::new((source, warehouse), folders, engine::references_of, system);
         let catalog = Arc::new(catalog);
         let database = config.database.clone();
-        let kept = (results, Arc::clone(&history));
+        let kept = (results, Arc::clone(&history), materialized);
         let engine = Engine::new(Arc::clone(&catalog), base, queries, database, kept);
         engine.reload_views().await?;
         Ok(Self {

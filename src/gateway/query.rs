@@ -26,6 +26,13 @@ pub(super) async fn query(
             StatementKind::Definition(definition) => {
                 let defined = parts.engine.define(definition, &context).await?;
                 parts.engine.commit(&defined.draft).await?;
+                if let Some(name) = &defined.to_refresh {
+                    parts.engine.refresh_view(name).await?;
+                }
+                continue;
+            }
+            StatementKind::Refresh(refresh) => {
+                parts.engine.refresh(refresh, &context).await?;
                 continue;
             }
             StatementKind::Query(_) | StatementKind::Explain { .. } => {}

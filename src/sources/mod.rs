@@ -144,6 +144,9 @@ pub struct PinnedTable {
     /// a table was dropped and made anew and counts its versions from 0 again. `None` where that is
     /// not known, or not yet: then nothing that is made of the rows may be kept.
     pub digest: Option<[u8; 32]>,
+    /// As the digest, but the same in every process and at every moment that the rows are read at, so that
+    /// what is made of them can be kept where others find it. `None` where that is not known.
+    pub identity: Option<[u8; 32]>,
     /// When these rows were last changed, by the store's clock; `None` if there are none.
     pub changed: Option<DateTime<Utc>>,
     /// How much that is.

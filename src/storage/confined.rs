@@ -1,4 +1,5 @@
-//! A store that only reads, and on local disk only what lies below its root, through links too.
+//! A store of what lies below its root, on local disk through links too: it only reads, unless it is one for
+//! tables of our own, to which files are added. Nothing is replaced by renaming, and nothing is deleted.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,6 +23,15 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A read-only store of the local folder `root`, which is canonical.
 pub(super) fn local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
+    of_disk(root, false)
+}
+
+/// A store of the local folder `root`, which is canonical, that files are added to.
+pub(super) fn writable_local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
+    of_disk(root, true)
+}
+
+fn of_disk(root: &LocalPath, is_writable: bool) -> Result<Arc<dyn ObjectStore>> {
     let disk = LocalFileSystem::new_with_prefix(root).map_err(|cause| {
         Error::new(
             ErrorKind::IoError,
@@ -36,18 +46,33 @@ pub(super) fn local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
             root: root.to_owned(),
             disk,
         }),
+        is_writable,
     }))
 }
 
 /// A read-only view of a remote store. It has no links, so nothing leads out of its root.
 pub(super) fn remote(inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-    Arc::new(Confined { inner, disk: None })
+    of_store(inner, false)
+}
+
+/// The same, that files are added to.
+pub(super) fn writable_remote(inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+    of_store(inner, true)
+}
+
+fn of_store(inner: Arc<dyn ObjectStore>, is_writable: bool) -> Arc<dyn ObjectStore> {
+    Arc::new(Confined {
+        inner,
+        disk: None,
+        is_writable,
+    })
 }
 
 #[derive(Debug)]
 struct Confined {
     inner: Arc<dyn ObjectStore>,
     disk: Option<Disk>,
+    is_writable: bool,
 }
 
 /// What is needed to see where a path of the local store really lies.
@@ -128,6 +153,19 @@ impl Confined {
         }
     }
 
+    /// Refuses to write where nothing is written, or a folder on the way is a link that leads outside.
+    fn check_write(&self, location: &Path) -> StoreResult<()> {
+        if !self.is_writable {
+            return Err(read_only("put"));
+        }
+        let mut way = Path::default();
+        for part in location.parts() {
+            way = way.join(part);
+            self.check(&way)?;
+        }
+        Ok(())
+    }
+
     /// Refuses a listing in which a link leads outside. A disk lists in no order, but readers of
     /// stores rely on the order of paths, deltalake's log above all: so it is sorted here.
     fn checked(
@@ -153,22 +191,30 @@ impl Confined {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReadOnly({})", self.inner)
+        let what = if self.is_writable { "Own" } else { "ReadOnly" };
+        write!(f, "{what}({})", self.inner)
     }
 }
 
 #[async_trait]
 impl ObjectStore for Confined {
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> StoreResult<PutResult> {
-        Err(read_only("put"))
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> StoreResult<PutResult> {
+        self.check_write(location)?;
+        self.inner.put_opts(location, payload, options).await
     }
 
     async fn put_multipart_opts(
         &self,
-        _: &Path,
-        _: PutMultipartOptions,
+        location: &Path,
+        options: PutMultipartOptions,
     ) -> StoreResult<Box<dyn MultipartUpload>> {
-        Err(read_only("put"))
+        self.check_write(location)?;
+        self.inner.put_multipart_opts(location, options).await
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
@@ -252,5 +298,28 @@ mod tests {
         assert!(store.delete(&path).await.is_err());
         assert!(store.copy(&path, &Path::from("copy.csv")).await.is_err());
         assert!(lake.path().join("plain.csv").exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_ours_is_added_to_and_nowhere_else() {
+        let outside = tempfile::tempdir().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("folder")).unwrap();
+        let store = writable_local(&root).unwrap();
+        for name in ["b", "c", "a"] {
+            let path = Path::from(format!("s/t/{name}"));
+            store.put(&path, "x".into()).await.unwrap();
+        }
+        let listed: Vec<ObjectMeta> = store.list(None).try_collect().await.unwrap_or_default();
+        assert!(listed.is_empty(), "a link leads outside");
+        let folder = Path::from("s");
+        let listed: Vec<ObjectMeta> = store.list(Some(&folder)).try_collect().await.unwrap();
+        let names: Vec<&str> = listed.iter().map(|it| it.location.as_ref()).collect();
+        assert_eq!(names, ["s/t/a", "s/t/b", "s/t/c"]);
+        let refused = store.put(&Path::from("folder/x"), "x".into()).await;
+        assert!(refused.is_err());
+        assert!(std::fs::read_dir(outside.path()).unwrap().next().is_none());
+        assert!(store.delete(&Path::from("s/t/a")).await.is_err());
     }
 }

@@ -9,6 +9,7 @@ mod document;
 mod folder;
 mod local;
 mod pinned;
+mod place;
 mod present;
 mod remote;
 mod standing;
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use document::fetch;
 pub use folder::{Change, Files, Folder};
 pub use pinned::pinned;
+pub use place::{Place, place};
 pub use standing::{Noted, Standing};
 
 /// The scheme under which DataFusion and deltalake know our stores.

@@ -169,6 +169,7 @@ fn command(statement: &Statement) -> &'static str {
         StatementKind::Explain { .. } | StatementKind::ExplainExecute { .. } => "EXPLAIN",
         StatementKind::Copy(_) => "COPY",
         StatementKind::Lock(_) => "LOCK TABLE",
+        StatementKind::Refresh(_) => "REFRESH MATERIALIZED VIEW",
         StatementKind::Definition(definition) => definition.tag(),
         StatementKind::Prepare(_) => "PREPARE",
         StatementKind::Execute(_) => "EXECUTE",

@@ -1,13 +1,17 @@
 //! Statements that define something: kept in the session until its transaction commits.
 
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
 use super::audit::Defined;
 use super::connection::Connection;
-use super::failure::{Failure, Step};
+use super::failure::{Failure, Step, Stop};
 use super::respond;
 use super::sqlstate::WireCondition;
 use super::watch::Watch;
-use crate::catalog::sql::{Definition, SettingChange};
-use crate::catalog::views::Draft;
+use crate::catalog::sql::{Definition, Refresh, SettingChange};
+use crate::catalog::views::{Draft, FullName};
 use crate::error::{Error, ErrorKind};
 
 impl Connection {
@@ -39,12 +43,50 @@ impl Connection {
             self.notify(&Failure::warning(WireCondition::Warning, warning));
         }
         let told = self.told_as(definition);
-        self.session.definitions.set(defined.draft, told);
+        let definitions = &mut self.session.definitions;
+        definitions.set(defined.draft, told);
+        definitions.to_refresh.extend(defined.to_refresh);
         if is_alone && !self.session.transaction.in_block() {
             self.commit_definitions().await?;
         }
         respond::command_complete(&mut self.client.output, definition.tag());
         Ok(())
+    }
+
+    /// REFRESH MATERIALIZED VIEW. Its rows are no part of the transaction: they are read only where
+    /// they are what the view's query gives.
+    pub(super) async fn refresh(&mut self, refresh: &Refresh, watch: &Watch) -> Step {
+        if self.session.settings.is_read_only() {
+            let message = "cannot execute REFRESH MATERIALIZED VIEW in a read-only transaction";
+            return Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message).into());
+        }
+        self.session.transaction.read();
+        let context = self.context(&watch.cancel);
+        let engine = Arc::clone(&self.shared.engine);
+        let refreshed = engine.refresh(refresh, &context);
+        watch.over(&mut self.client, refreshed).await?;
+        respond::command_complete(&mut self.client.output, "REFRESH MATERIALIZED VIEW");
+        Ok(())
+    }
+
+    /// Has the rows made of materialized views that were just committed. Without them they can be read
+    /// as well, so that a failure is only told.
+    async fn refresh_new(&mut self, names: Vec<FullName>) {
+        let watch = self.watch(&CancellationToken::new());
+        for name in names {
+            let engine = Arc::clone(&self.shared.engine);
+            let (schema, view) = (name.0.clone(), name.1.clone());
+            let refreshed = async { Ok::<_, Error>(engine.refresh_view(&name).await.err()) };
+            let why = match watch.over(&mut self.client, refreshed).await {
+                Ok(None) => continue,
+                Ok(Some(error)) => error.message().to_owned(),
+                Err(Stop::Failed(failure)) => failure.message,
+                // Whoever reads from the client next finds that out.
+                Err(Stop::End(_)) => return,
+            };
+            let message = format!("materialized view \"{schema}.{view}\" has no rows yet: {why}");
+            self.notify(&Failure::warning(WireCondition::Warning, message));
+        }
     }
 
     /// Whoever came in while everybody was trusted has proved nothing.
@@ -87,6 +129,8 @@ impl Connection {
         }
         let told = self.session.definitions.take_told();
         self.tell_defined(told);
+        let names = std::mem::take(&mut self.session.definitions.to_refresh);
+        self.refresh_new(names).await;
         Ok(())
     }
 }
@@ -97,6 +141,9 @@ pub(super) struct Definitions {
     draft: Option<Draft>,
     /// What the audit is told of it.
     told: Vec<Defined>,
+    /// The materialized views that are to have rows once they are committed. One that is rolled back has
+    /// none to have, and is passed over.
+    to_refresh: Vec<FullName>,
     /// Both as they were when the transaction, and then each savepoint, began: of what is told, how
     /// much.
     saved: Vec<(Option<Draft>, usize)>,
@@ -144,6 +191,7 @@ impl Definitions {
     pub(super) fn clear(&mut self) {
         self.draft = None;
         self.told.clear();
+        self.to_refresh.clear();
         self.saved.clear();
     }
 }

@@ -88,6 +88,7 @@ impl Connection {
             StatementKind::Definition(_)
             | StatementKind::Prepare(_)
             | StatementKind::Lock(_)
+            | StatementKind::Refresh(_)
             | StatementKind::Refused(_) => Vec::new(),
             // As `UtilityTupleDescriptor` in utility.c: what does not exist has no columns.
             StatementKind::Execute(execute) => {

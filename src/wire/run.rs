@@ -67,6 +67,10 @@ impl Connection {
                 self.lock(&binding, watch).await?;
                 Ok(None)
             }
+            StatementKind::Refresh(refresh) => {
+                self.refresh(refresh, watch).await?;
+                Ok(None)
+            }
             StatementKind::Refused(error) => Err(error.clone().into()),
             StatementKind::Prepare(prepare) => {
                 self.prepare_named(prepare, &binding.statement.text, watch)

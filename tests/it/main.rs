@@ -22,6 +22,7 @@ mod garbage;
 mod hidden_rows;
 mod history;
 mod limits;
+mod materialized;
 mod policies;
 mod rights;
 mod roles;

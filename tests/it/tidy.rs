@@ -9,12 +9,14 @@ use std::process::Command;
 use regex::Regex;
 
 /// The rooms from the top down. A room may name only rooms after it.
-const ROOMS: [&str; 10] = [
+const ROOMS: [&str; 12] = [
     "gateway",
     "demo",
+    "maintain",
     "wire",
     "engine",
     "functions",
+    "materialize",
     "catalog",
     "sources",
     "storage",

@@ -1,5 +1,5 @@
 -- Page views by HTTP method, in windows of five minutes.
-create view gold.pageviews_per_method as
+create materialized view gold.pageviews_per_method as
 select date_bin('5 minutes', viewed_at, timestamptz '2026-01-01 00:00:00+00') as window_start,
        http_method,
        count(*) as n_views,

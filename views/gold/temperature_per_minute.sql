@@ -1,5 +1,5 @@
 -- The average temperature of each device in each minute.
-create view gold.temperature_per_minute as
+create materialized view gold.temperature_per_minute as
 select device,
        date_trunc('minute', measured_at) as minute,
        count(*) as n_readings,

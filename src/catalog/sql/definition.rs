@@ -11,6 +11,9 @@ use super::grant::{
     reassign_owned,
 };
 use super::key::{AlterKeys, AlteredKind, alter_keys};
+use super::materialized::{
+    AlterMaterialized, CreateMaterialized, alter_materialized, create_materialized,
+};
 use super::names::{list, name, of_path, path};
 use super::policy::{
     AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, alter_policy, create_policy,
@@ -22,7 +25,7 @@ use super::role::{
 };
 use super::snapshot::{CreateSnapshot, create_snapshot, drop_snapshot};
 use super::table::{alter_table, is_definition_of_table};
-use super::view::{alter_view, create_view, drop_view};
+use super::view::{alter_view, create_view, drop_materialized, drop_view};
 use super::{Cursor, Lines};
 use crate::auth::RoleChange;
 use crate::error::{Error, Result};
@@ -58,6 +61,8 @@ pub struct CreateView {
     pub query: SelectText,
     /// Whether a view of this name gives way.
     pub or_replace: bool,
+    /// CREATE MATERIALIZED VIEW, and what it says beside.
+    pub materialized: Option<CreateMaterialized>,
 }
 
 /// What ALTER ... OWNER TO gives to another owner.
@@ -65,6 +70,8 @@ pub struct CreateView {
 pub enum Owned {
     /// ALTER VIEW, and whether one that is not there is passed over.
     View(Name, bool),
+    /// ALTER MATERIALIZED VIEW, the same.
+    Materialized(Name, bool),
     /// ALTER TABLE, the same.
     Table(Name, bool),
     /// ALTER SCHEMA.
@@ -76,8 +83,10 @@ pub enum Owned {
 pub enum Definition {
     /// CREATE VIEW.
     CreateView(CreateView),
-    /// DROP VIEW.
+    /// DROP VIEW, and DROP MATERIALIZED VIEW.
     DropView {
+        /// As what they are named.
+        kind: AlteredKind,
         /// The views.
         names: Vec<Name>,
         /// Whether one that is not there is passed over.
@@ -98,6 +107,8 @@ pub enum Definition {
     },
     /// ALTER VIEW ... SET SCHEMA.
     MoveView {
+        /// As what it is named.
+        kind: AlteredKind,
         /// The view.
         name: Name,
         /// Whether it is passed over if it is not there.
@@ -164,6 +175,8 @@ pub enum Definition {
         /// Its new owner.
         to: RoleSpec,
     },
+    /// ALTER MATERIALIZED VIEW ... SET and RESET.
+    AlterMaterialized(AlterMaterialized),
     /// ALTER ... ADD and DROP CONSTRAINT.
     AlterKeys(AlterKeys),
     /// DROP OWNED.
@@ -224,6 +237,8 @@ pub enum Commented {
     Schema(String),
     /// COMMENT ON VIEW.
     View(Name),
+    /// COMMENT ON MATERIALIZED VIEW.
+    Materialized(Name),
     /// COMMENT ON TABLE.
     Table(Name),
     /// COMMENT ON COLUMN.
@@ -234,13 +249,15 @@ impl Definition {
     /// PostgreSQL's command tag.
     pub fn tag(&self) -> &'static str {
         match self {
+            Self::CreateView(view) if view.materialized.is_some() => "CREATE MATERIALIZED VIEW",
             Self::CreateView(_) => "CREATE VIEW",
-            Self::DropView { .. } => "DROP VIEW",
-            Self::RenameView {
-                kind: AlteredKind::Table,
+            Self::DropView {
+                kind: AlteredKind::Materialized,
                 ..
-            } => "ALTER TABLE",
-            Self::RenameView { .. } | Self::MoveView { .. } => "ALTER VIEW",
+            } => "DROP MATERIALIZED VIEW",
+            Self::DropView { .. } => "DROP VIEW",
+            Self::RenameView { kind, .. } | Self::MoveView { kind, .. } => kind.altered(),
+            Self::AlterMaterialized(_) => AlteredKind::Materialized.altered(),
             Self::CreateSchema { .. } => "CREATE SCHEMA",
             Self::DropSchema { .. } => "DROP SCHEMA",
             Self::CreateRole(_) => "CREATE ROLE",
@@ -259,13 +276,11 @@ impl Definition {
             Self::AlterDefaults(_) => "ALTER DEFAULT PRIVILEGES",
             Self::AlterOwner { on, .. } => match on {
                 Owned::View(..) => "ALTER VIEW",
+                Owned::Materialized(..) => AlteredKind::Materialized.altered(),
                 Owned::Table(..) => "ALTER TABLE",
                 Owned::Schema(_) => "ALTER SCHEMA",
             },
-            Self::AlterKeys(alter) => match alter.kind {
-                AlteredKind::Table => "ALTER TABLE",
-                AlteredKind::View => "ALTER VIEW",
-            },
+            Self::AlterKeys(alter) => alter.kind.altered(),
             Self::DropOwned { .. } => "DROP OWNED",
             Self::ReassignOwned { .. } => "REASSIGN OWNED",
             Self::CreatePolicy(_) => "CREATE POLICY",
@@ -278,6 +293,17 @@ impl Definition {
             Self::DropSnapshot { .. } => "DROP SNAPSHOT",
             Self::Foreign(definition) => definition.tag(),
             Self::Comment { .. } => "COMMENT",
+        }
+    }
+
+    /// Whether it makes a materialized view that is to have its rows at once.
+    pub fn wants_rows(&self) -> bool {
+        match self {
+            Self::CreateView(view) => {
+                let said = view.materialized.as_ref();
+                said.is_some_and(|said| said.with_data)
+            }
+            _ => false,
         }
     }
 
@@ -321,6 +347,9 @@ pub fn definition(
     if is_replacing || cursor.skip_all(&["CREATE", "VIEW"]) {
         return Some(create_view(text, lines, cursor, is_replacing));
     }
+    if cursor.skip_all(&["CREATE", "MATERIALIZED", "VIEW"]) {
+        return Some(create_materialized(text, lines, cursor));
+    }
     if let Some(parsed) = alter_keys(&mut cursor) {
         return Some(parsed);
     }
@@ -335,6 +364,8 @@ pub fn definition(
     }
     let parse = match () {
         () if cursor.skip_all(&["DROP", "VIEW"]) => drop_view,
+        () if cursor.skip_all(&["DROP", "MATERIALIZED", "VIEW"]) => drop_materialized,
+        () if cursor.skip_all(&["ALTER", "MATERIALIZED", "VIEW"]) => alter_materialized,
         () if cursor.skip_all(&["DROP", "OWNED"]) => drop_owned,
         () if cursor.skip_all(&["REASSIGN", "OWNED"]) => reassign_owned,
         () if cursor.skip_all(&["ALTER", "DEFAULT", "PRIVILEGES"]) => alter_defaults,
@@ -418,6 +449,10 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
     let on = match kind.as_str() {
         "SCHEMA" => Commented::Schema(cursor.name()?),
         "VIEW" => Commented::View(name(cursor)?),
+        "MATERIALIZED" => {
+            cursor.expect("VIEW")?;
+            Commented::Materialized(name(cursor)?)
+        }
         "TABLE" => Commented::Table(name(cursor)?),
         "COLUMN" => {
             let mut path = path(cursor)?;

@@ -56,6 +56,28 @@ pub enum AlteredKind {
     Table,
     /// ALTER VIEW.
     View,
+    /// ALTER MATERIALIZED VIEW.
+    Materialized,
+}
+
+impl AlteredKind {
+    /// As a message or a statement names it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::View => "view",
+            Self::Materialized => "materialized view",
+        }
+    }
+
+    /// The tag of ALTER.
+    pub fn altered(self) -> &'static str {
+        match self {
+            Self::Table => "ALTER TABLE",
+            Self::View => "ALTER VIEW",
+            Self::Materialized => "ALTER MATERIALIZED VIEW",
+        }
+    }
 }
 
 /// ALTER ... ADD and DROP CONSTRAINT.
@@ -77,6 +99,7 @@ pub(super) fn alter_keys(cursor: &mut Cursor<'_>) -> Option<Result<Definition>> 
     let kind = match () {
         () if cursor.skip_all(&["ALTER", "TABLE"]) => AlteredKind::Table,
         () if cursor.skip_all(&["ALTER", "VIEW"]) => AlteredKind::View,
+        () if cursor.skip_all(&["ALTER", "MATERIALIZED", "VIEW"]) => AlteredKind::Materialized,
         () => return None,
     };
     let if_exists = cursor.skip_all(&["IF", "EXISTS"]);

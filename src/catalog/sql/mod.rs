@@ -8,6 +8,7 @@ mod foreign_text;
 mod grant;
 mod key;
 mod lines;
+mod materialized;
 mod names;
 mod policy;
 mod quote;
@@ -15,6 +16,7 @@ mod role;
 mod secrets;
 mod setting;
 mod snapshot;
+mod span;
 mod subject;
 mod table;
 mod view;
@@ -34,6 +36,9 @@ pub use grant::{
 };
 pub use key::{AlterKeys, AlteredKind, KeyAction, KeyKindSpec, KeySpec};
 pub use lines::Lines;
+pub use materialized::{
+    AlterMaterialized, CreateMaterialized, MaterializedOptions, Refresh, RefreshWhen, refresh,
+};
 pub use policy::{
     AlterPolicy, AlterRowSecurity, CreatePolicy, LabelColumn, MaskLabel, PolicyChange,
     RowSecurityChange,
@@ -43,6 +48,7 @@ pub use role::{CreateRole, RoleSpec, SettingChange, SettingsOf};
 pub use secrets::{shown, without_secrets};
 pub use setting::{setting_assignment, setting_name, setting_value};
 pub use snapshot::CreateSnapshot;
+pub use span::span;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -26,6 +26,7 @@ impl Definition {
             | Self::ReassignOwned { roles, .. } => listed(roles, role),
             Self::GrantRole(grant) => listed(&grant.roles, role),
             Self::GrantPrivilege(grant) => granted(&grant.on),
+            Self::AlterMaterialized(alter) => relation(&alter.name),
             Self::AlterKeys(alter) => relation(&alter.on),
             Self::CreatePolicy(create) => format!("{} on {}", create.name, relation(&create.on)),
             Self::AlterPolicy(alter) => format!("{} on {}", alter.name, relation(&alter.on)),
@@ -34,7 +35,9 @@ impl Definition {
             Self::LabelColumn(label) => format!("{}.{}", relation(&label.on), label.column),
             Self::AlterDefaults(_) => "default privileges".to_owned(),
             Self::AlterOwner { on, .. } => match on {
-                Owned::View(name, _) | Owned::Table(name, _) => relation(name),
+                Owned::View(name, _) | Owned::Materialized(name, _) | Owned::Table(name, _) => {
+                    relation(name)
+                }
                 Owned::Schema(name) => name.clone(),
             },
             Self::CreateSnapshot(create) => create.name.clone(),
@@ -42,7 +45,9 @@ impl Definition {
             Self::Foreign(definition) => foreign(definition),
             Self::Comment { on, .. } => match on {
                 Commented::Schema(name) => name.clone(),
-                Commented::View(name) | Commented::Table(name) => relation(name),
+                Commented::View(name) | Commented::Materialized(name) | Commented::Table(name) => {
+                    relation(name)
+                }
                 Commented::Column(name, column) => format!("{}.{column}", relation(name)),
             },
         }

@@ -33,11 +33,13 @@ fn definitions_are_read_as_written() {
             },
             or_replace: true,
             security_invoker: false,
+            materialized: None,
         }),
     );
     check(
         "drop view if exists A, b.C cascade",
         &Definition::DropView {
+            kind: AlteredKind::View,
             names: vec![name(None, "a"), name(Some("b"), "c")],
             if_exists: true,
             cascade: true,
@@ -55,6 +57,7 @@ fn definitions_are_read_as_written() {
     check(
         "alter view if exists b set schema c",
         &Definition::MoveView {
+            kind: AlteredKind::View,
             name: name(None, "b"),
             if_exists: true,
             to: "c".into(),
@@ -138,8 +141,53 @@ fn other_statements_are_none() {
         "create table a (b int)",
         "select 1",
         "drop table a",
-        "create materialized view a as select 1",
+        "refresh materialized view a",
     ] {
         assert!(parsed(text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn materialized_views_are_read_as_written() {
+    let lines = |text: &str| parsed(text).expect("it defines something");
+    let created = |text: &str| match lines(text) {
+        Ok(Definition::CreateView(view)) => view,
+        other => panic!("{text}: {other:?}"),
+    };
+    let view = created(
+        "create materialized view if not exists a.b (n) with (refresh = 'every 5 minutes', \
+         max_staleness = '1 hour') as select 1 with no data",
+    );
+    let said = view.materialized.expect("it is materialized");
+    assert!(said.if_not_exists && !said.with_data);
+    assert_eq!(view.query.text, "select 1");
+    assert_eq!(
+        said.options.text().as_deref(),
+        Some("(refresh = 'every 5 minutes', max_staleness = '1 hour')")
+    );
+    let plain = created("create materialized view b as table a with data");
+    let said = plain.materialized.expect("it is materialized");
+    assert!(said.with_data && said.options == MaterializedOptions::default());
+    assert_eq!(plain.query.text, "table a");
+    for (text, message) in [
+        (
+            "create materialized view a with (refresh = 'sometimes') as select 1",
+            "invalid value for parameter \"refresh\": \"sometimes\"",
+        ),
+        (
+            "create materialized view a with (refresh = 'every 0s') as select 1",
+            "invalid value for parameter \"refresh\": \"every 0s\"",
+        ),
+        (
+            "create materialized view a with (security_invoker = true) as select 1",
+            "unrecognized parameter \"security_invoker\"",
+        ),
+        (
+            "create materialized view a as with data",
+            "syntax error at end of input",
+        ),
+    ] {
+        let error = lines(text).expect_err(text);
+        assert_eq!(error.message(), message, "{text}");
     }
 }

@@ -121,6 +121,12 @@ const PROJECTIONS: &[Made] = &[
     ("pg_catalog", "pg_group", Needs::Snapshot, roles::pg_group),
     (
         "pg_catalog",
+        "pg_matviews",
+        Needs::Snapshot,
+        relations::pg_matviews,
+    ),
+    (
+        "pg_catalog",
         "pg_namespace",
         Needs::Snapshot,
         relations::pg_namespace,

@@ -32,9 +32,10 @@ pub(super) fn lake_relations(view: &SystemView) -> impl Iterator<Item = (u32, &R
     })
 }
 
-/// `relkind`: an ordinary table, a foreign one, or a view.
+/// `relkind`: an ordinary table, a foreign one, or a view of either kind.
 fn kind_of(relation: &Relation) -> &'static str {
     match (relation.view(), relation.foreign()) {
+        (Some(view), _) if view.materialized.is_some() => "m",
         (Some(_), _) => "v",
         (_, Some(_)) => "f",
         (None, None) => "r",
@@ -103,7 +104,7 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 n_columns: columns.map_or(0, |columns| columns.fields().len()),
                 // As heap_create has it: of rows that are elsewhere nobody asks which they are.
                 identity: match kind_of(relation) {
-                    "r" => "d",
+                    "r" | "m" => "d",
                     _ => "n",
                 },
                 owner: owner(view, &object).0,
@@ -199,7 +200,7 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
             "relnatts",
             i16::try_from(class.n_columns).unwrap_or(i16::MAX).into(),
         ),
-        ("relhasrules", (class.kind == "v").into()),
+        ("relhasrules", matches!(class.kind, "v" | "m").into()),
         ("relhastriggers", class.keys.1.into()),
         ("relrowsecurity", class.has_row_security.into()),
         ("relforcerowsecurity", class.forces_row_security.into()),
@@ -249,7 +250,8 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
         ])?;
     }
     for (_, relation) in lake_relations(view) {
-        let Some(definition) = relation.view() else {
+        let definition = relation.view();
+        let Some(definition) = definition.filter(|view| view.materialized.is_none()) else {
             continue;
         };
         table.push(&[
@@ -261,6 +263,27 @@ pub(super) fn pg_views(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                     .1
                     .into(),
             ),
+            ("definition", definition.text().as_str().into()),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The materialized views of the views folder. All of them can be read at any time: one whose rows
+/// are not there, or not those of now, is answered by its query.
+pub(super) fn pg_matviews(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for (_, relation) in lake_relations(view) {
+        let definition = relation.view();
+        let Some(definition) = definition.filter(|view| view.materialized.is_some()) else {
+            continue;
+        };
+        let owned = Object::relation(&relation.schema, &relation.name);
+        table.push(&[
+            ("schemaname", relation.schema.as_str().into()),
+            ("matviewname", relation.name.as_str().into()),
+            ("matviewowner", owner(view, &owned).1.into()),
+            ("hasindexes", view.snapshot.key_facts(relation).0.into()),
+            ("ispopulated", true.into()),
             ("definition", definition.text().as_str().into()),
         ])?;
     }

@@ -2,8 +2,8 @@
 
 use super::edit::Editor;
 use super::look_up::Found;
-use super::names::{file_name, no_relation, not_a_view, shown, with_schema, written};
-use crate::catalog::sql::{Commented, Definition, identifier, literal};
+use super::names::{file_name, no_relation, not_a, shown, with_schema, written};
+use crate::catalog::sql::{AlteredKind, Commented, Definition, Name, identifier, literal};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Editor<'_> {
@@ -16,19 +16,10 @@ impl Editor<'_> {
                 let path = format!("{}.sql", file_name(name));
                 (on.clone(), path, format!("schema {}", identifier(name)))
             }
-            Commented::View(name) => match self.look_up(name)? {
-                Some(Found::View(name)) => {
-                    self.require_owns("view", &name)?;
-                    let subject = format!("view {}", shown(&name));
-                    (
-                        Commented::View(written(&name)),
-                        self.path_for(&name),
-                        subject,
-                    )
-                }
-                Some(Found::Other(name)) => return Err(not_a_view(&name.1)),
-                None => return Err(no_relation(name)),
-            },
+            Commented::View(name) => self.commented_view(AlteredKind::View, name)?,
+            Commented::Materialized(name) => {
+                self.commented_view(AlteredKind::Materialized, name)?
+            }
             Commented::Table(name) => match self.look_up(name)? {
                 Some(Found::Other(name)) => {
                     self.require_owns("table", &name)?;
@@ -71,6 +62,28 @@ impl Editor<'_> {
             self.append(&path, &statement(text));
         }
         Ok(())
+    }
+
+    /// A view whose description is set: how it is named, the file, and how the statement names it.
+    fn commented_view(
+        &mut self,
+        kind: AlteredKind,
+        name: &Name,
+    ) -> Result<(Commented, String, String)> {
+        match self.look_up(name)? {
+            Some(Found::View(name)) => {
+                self.require_kind(kind, &name)?;
+                self.require_owns(kind.word(), &name)?;
+                let subject = format!("{} {}", kind.word(), shown(&name));
+                let key = match kind {
+                    AlteredKind::Materialized => Commented::Materialized(written(&name)),
+                    AlteredKind::View | AlteredKind::Table => Commented::View(written(&name)),
+                };
+                Ok((key, self.path_for(&name), subject))
+            }
+            Some(Found::Other(name)) => Err(not_a(kind, &name.1)),
+            None => Err(no_relation(name)),
+        }
     }
 
     /// Writes each COMMENT ON anew whose subject `subject` names, or takes it out if that is empty.

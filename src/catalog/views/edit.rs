@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use super::file::{Piece, pieces};
 use super::look_up::Found;
-use super::names::{create_statement, file_name, no_view, not_a_view, path_of, shown, written};
+use super::names::{
+    create_statement, file_name, no_such, no_view, not_a, not_a_view, path_of, shown, written,
+};
 use super::read::{full, schema_of};
 use super::{FullName, Renamed, Views};
 use crate::auth::{Actor, Fact, Object};
-use crate::catalog::sql::{Commented, CreateView, Definition, Name, identifier};
+use crate::catalog::sql::{AlteredKind, Commented, CreateView, Definition, Name, identifier};
 use crate::catalog::{Kind, PUBLIC, Snapshot, system};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Files;
@@ -70,10 +72,11 @@ pub(super) fn edit(
     match definition {
         Definition::CreateView(view) => editor.create_view(view)?,
         Definition::DropView {
+            kind,
             names,
             if_exists,
             cascade,
-        } => editor.drop_views(names, *if_exists, *cascade)?,
+        } => editor.drop_views(*kind, names, *if_exists, *cascade)?,
         Definition::RenameView {
             kind,
             name,
@@ -81,16 +84,18 @@ pub(super) fn edit(
             to,
         } => {
             editor.require_no_table(*kind, name)?;
-            editor.rename_view(name, *if_exists, |old| (old.0.clone(), to.clone()))?;
+            editor.rename_view(*kind, (name, *if_exists), |old| (old.0.clone(), to.clone()))?;
         }
         Definition::MoveView {
+            kind,
             name,
             if_exists,
             to,
         } => {
             editor.require_schema(to)?;
-            editor.rename_view(name, *if_exists, |old| (to.clone(), old.1.clone()))?;
+            editor.rename_view(*kind, (name, *if_exists), |old| (to.clone(), old.1.clone()))?;
         }
+        Definition::AlterMaterialized(alter) => editor.alter_materialized(alter)?,
         Definition::CreateSchema {
             name,
             if_not_exists,
@@ -166,8 +171,18 @@ impl Editor<'_> {
         let name = (schema, view.name.name.clone());
         let statement = create_statement(&name, view);
         let shown = &name.1;
+        if let Some(said) = &view.materialized
+            && said.if_not_exists
+            && self.find(&name.0, &name.1)?.is_some()
+        {
+            let notice = format!("relation \"{shown}\" already exists, skipping");
+            self.edited.notices.push(notice);
+            return Ok(());
+        }
         if self.views.views.contains_key(&name) {
-            if !or_replace {
+            if or_replace {
+                self.require_kind(AlteredKind::View, &name)?;
+            } else {
                 let message = format!("relation \"{shown}\" already exists");
                 return Err(Error::new(ErrorKind::DuplicateTable, message));
             }
@@ -192,17 +207,29 @@ impl Editor<'_> {
         Ok(())
     }
 
-    fn drop_views(&mut self, names: &[Name], if_exists: bool, cascade: bool) -> Result<()> {
+    fn drop_views(
+        &mut self,
+        kind: AlteredKind,
+        names: &[Name],
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<()> {
         let mut dropped = BTreeSet::new();
         for name in names {
             match self.look_up(name)? {
                 Some(Found::View(name)) => {
+                    if let Err(error) = self.require_kind(kind, &name) {
+                        // As DropErrorMsgWrongType in tablecmds.c.
+                        let word = self.views.kind_of(&name).word();
+                        let hint = format!("Use DROP {} to remove a {word}.", word.to_uppercase());
+                        return Err(error.with_hint(hint));
+                    }
                     self.require_may_drop(&name)?;
                     dropped.insert(name);
                 }
-                Some(Found::Other(name)) => return Err(not_a_view(&name.1)),
-                None if if_exists => self.skip("view", name),
-                None => return Err(no_view(name)),
+                Some(Found::Other(name)) => return Err(not_a(kind, &name.1)),
+                None if if_exists => self.skip(kind.word(), name),
+                None => return Err(no_such(kind.word(), name)),
             }
         }
         self.remove_views(dropped, cascade)
@@ -223,10 +250,12 @@ impl Editor<'_> {
                 }
                 if !cascade {
                     let (what, by) = (shown(&name), shown(&reader));
+                    let kind = self.views.kind_of(&name).word();
                     let message =
-                        format!("cannot drop view {what} because other objects depend on it");
+                        format!("cannot drop {kind} {what} because other objects depend on it");
+                    let reading = self.views.kind_of(&reader).word();
                     return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
-                        .with_detail(format!("view {by} depends on view {what}"))
+                        .with_detail(format!("{reading} {by} depends on {kind} {what}"))
                         .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
                 }
                 dropped.insert(reader.clone());
@@ -235,7 +264,8 @@ impl Editor<'_> {
         }
         for name in &dropped {
             if !named.contains(name) {
-                let notice = format!("drop cascades to view {}", shown(name));
+                let kind = self.views.kind_of(name).word();
+                let notice = format!("drop cascades to {kind} {}", shown(name));
                 self.edited.notices.push(notice);
             }
             self.remove_view(name)?;
@@ -247,9 +277,10 @@ impl Editor<'_> {
         let (path, piece) = self.piece_of(name)?;
         self.replace(&path, piece.with_comment, "");
         self.each_comment(|on, schema| match on {
-            Commented::View(of) | Commented::Table(of) | Commented::Column(of, _) => {
-                (full(of, schema) == *name).then(String::new)
-            }
+            Commented::View(of)
+            | Commented::Materialized(of)
+            | Commented::Table(of)
+            | Commented::Column(of, _) => (full(of, schema) == *name).then(String::new),
             Commented::Schema(_) => None,
         });
         self.remove_keys_of(name);
@@ -301,11 +332,16 @@ impl Editor<'_> {
         {
             let message = format!("cannot drop schema {name} because other objects depend on it");
             return Err(Error::new(ErrorKind::DependentObjectsStillExist, message)
-                .with_detail(format!("view {} depends on schema {name}", shown(first)))
+                .with_detail(format!(
+                    "{} {} depends on schema {name}",
+                    self.views.kind_of(first).word(),
+                    shown(first)
+                ))
                 .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
         }
         for view in &inside {
-            let notice = format!("drop cascades to view {}", shown(view));
+            let kind = self.views.kind_of(view).word();
+            let notice = format!("drop cascades to {kind} {}", shown(view));
             self.edited.notices.push(notice);
         }
         self.drop_foreign_in(name, cascade)?;

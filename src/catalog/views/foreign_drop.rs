@@ -149,9 +149,10 @@ impl Editor<'_> {
         self.remove_views(readers, cascade)?;
         for name in tables {
             self.each_comment(|on, schema| match on {
-                Commented::View(of) | Commented::Table(of) | Commented::Column(of, _) => {
-                    (full(of, schema) == *name).then(String::new)
-                }
+                Commented::View(of)
+                | Commented::Materialized(of)
+                | Commented::Table(of)
+                | Commented::Column(of, _) => (full(of, schema) == *name).then(String::new),
                 Commented::Schema(_) => None,
             });
             self.remove_keys_of(name);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{FullName, Place, ReferencesOf, View};
+use crate::catalog::sql::MaterializedOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Change, Folder};
 
@@ -29,6 +30,9 @@ struct Kept {
     #[serde(default)]
     security_invoker: bool,
     query: String,
+    /// The options of a materialized view, with their values.
+    #[serde(default)]
+    materialized: Option<Vec<(String, String)>>,
     path: String,
     line: usize,
     column: usize,
@@ -68,6 +72,7 @@ impl Good {
                 query: kept.query,
                 place,
                 description: kept.description,
+                materialized: kept.materialized.map(options_of),
             };
             ((view.schema.clone(), view.name.clone()), Arc::new(view))
         });
@@ -111,6 +116,7 @@ impl Good {
                 columns: view.columns.clone(),
                 security_invoker: view.security_invoker,
                 query: view.query.clone(),
+                materialized: view.materialized.as_ref().map(said_options),
                 path: view.place.path.clone(),
                 line: view.place.start.0,
                 column: view.place.start.1,
@@ -138,4 +144,23 @@ impl Good {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The options of a materialized view as they are kept.
+fn said_options(options: &MaterializedOptions) -> Vec<(String, String)> {
+    let staleness = options.max_staleness.as_ref();
+    let staleness = staleness.map(|span| ("max_staleness".to_owned(), span.text.clone()));
+    let refresh = ("refresh".to_owned(), options.refresh.text());
+    [refresh].into_iter().chain(staleness).collect()
+}
+
+/// What is kept of options; one that is not understood is as if it were not said.
+fn options_of(said: Vec<(String, String)>) -> MaterializedOptions {
+    let mut options = MaterializedOptions::default();
+    for (name, value) in said {
+        if let Err(error) = options.set(&name, Some(&value)) {
+            tracing::warn!(%error, "the last good definitions of views are damaged");
+        }
+    }
+    options
 }

@@ -195,11 +195,7 @@ impl Editor<'_> {
             Object::Schema(name) => ("schema", name.clone()),
             Object::Relation(schema, name) => {
                 let full = (schema.clone(), name.clone());
-                let kind = match self.views.views.contains_key(&full) {
-                    true => "view",
-                    false => "table",
-                };
-                (kind, name.clone())
+                (self.views.kind_of(&full).word(), name.clone())
             }
             Object::Column(_, relation, column) => {
                 ("column", format!("\"{column}\" of relation \"{relation}\""))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::edit::Editor;
 use super::look_up::Found;
-use super::names::{no_relation, not_a_view, shown, written};
+use super::names::{no_relation, not_a, shown, written};
 use super::owners::permission_denied;
 use super::read::full;
 use super::{FullName, Views};
@@ -256,19 +256,19 @@ impl Editor<'_> {
     /// ALTER ... ADD and DROP CONSTRAINT.
     pub(super) fn alter_keys(&mut self, alter: &AlterKeys) -> Result<()> {
         let on = match (self.look_up(&alter.on)?, alter.kind) {
-            (Some(Found::View(on)), _) => on,
+            (Some(Found::View(on)), kind) => {
+                self.require_kind(kind, &on)?;
+                on
+            }
             (Some(Found::Other(on)), AlteredKind::Table) => on,
-            (Some(Found::Other(on)), AlteredKind::View) => return Err(not_a_view(&on.1)),
+            (Some(Found::Other(on)), kind) => return Err(not_a(kind, &on.1)),
             (None, _) if alter.if_exists => {
                 self.skip("relation", &alter.on);
                 return Ok(());
             }
             (None, _) => return Err(no_relation(&alter.on)),
         };
-        let kind = match self.views.views.contains_key(&on) {
-            true => "view",
-            false => "table",
-        };
+        let kind = self.views.kind_of(&on).word();
         self.require_owns(kind, &on)?;
         let mut keys = self.views.keys.clone();
         for action in &alter.actions {
@@ -371,10 +371,7 @@ impl Editor<'_> {
             _ => None,
         });
         for (on, own) in keys.iter().filter(|(on, _)| which(on)) {
-            let kind = match self.views.views.contains_key(on) {
-                true => "view",
-                false => "table",
-            };
+            let kind = self.views.kind_of(on).word();
             let path = self.path_for(on);
             for key in own {
                 self.append(&path, &statement(kind, on, &[key.spec()], &on.0));
@@ -424,10 +421,7 @@ impl Editor<'_> {
                 }
                 keys.push(key);
             }
-            let kind = match alter.kind {
-                AlteredKind::Table => "table",
-                AlteredKind::View => "view",
-            };
+            let kind = alter.kind.word();
             let on = full(on.as_ref().unwrap_or(&alter.on), schema);
             has_changed.then(|| (piece.bytes.clone(), statement(kind, &on, &keys, schema)))
         });

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::FullName;
 use super::edit::Editor;
+use super::names::not_a;
 use crate::auth::{Object, Privilege};
-use crate::catalog::sql::Name;
+use crate::catalog::sql::{AlteredKind, Name};
 use crate::catalog::{Relation, system};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -77,6 +78,15 @@ impl Editor<'_> {
             }));
         }
         Ok(None)
+    }
+
+    /// Refuses a view that the statement names as of another kind. ALTER TABLE takes all of them.
+    pub(super) fn require_kind(&self, kind: AlteredKind, name: &FullName) -> Result<()> {
+        let found = self.views.kind_of(name);
+        match kind == AlteredKind::Table || found == kind {
+            true => Ok(()),
+            false => Err(not_a(kind, &name.1)),
+        }
     }
 
     /// Tells that something was not there.

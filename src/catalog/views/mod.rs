@@ -45,6 +45,7 @@ pub use policies::label_of;
 pub use read::read;
 pub use snapshots::{SavedSnapshot, written_instant};
 
+use super::sql::{AlteredKind, MaterializedOptions};
 use crate::auth::Authority;
 use crate::error::{Error, Result};
 use crate::storage::Files;
@@ -84,6 +85,8 @@ pub struct View {
     pub reads: Vec<Reference>,
     /// COMMENT ON VIEW, else the comment before the definition.
     pub description: Option<String>,
+    /// How its rows are kept, if they are.
+    pub materialized: Option<MaterializedOptions>,
 }
 
 impl View {
@@ -99,6 +102,15 @@ impl View {
             query,
             reads: Vec::new(),
             description: None,
+            materialized: None,
+        }
+    }
+
+    /// As what a message names it.
+    pub fn kind(&self) -> AlteredKind {
+        match self.materialized {
+            Some(_) => AlteredKind::Materialized,
+            None => AlteredKind::View,
         }
     }
 
@@ -107,6 +119,7 @@ impl View {
         self.query == other.query
             && self.columns == other.columns
             && self.security_invoker == other.security_invoker
+            && self.materialized == other.materialized
     }
 
     /// The query as `pg_get_viewdef` shows it, with a semicolon.
@@ -226,6 +239,15 @@ impl Views {
     /// The view of this name, if it is defined once.
     pub fn view(&self, name: &FullName) -> Option<&Arc<View>> {
         self.views.get(name)?.as_ref().ok()
+    }
+
+    /// What a message calls a relation of this name.
+    pub fn kind_of(&self, name: &FullName) -> AlteredKind {
+        match self.views.get(name) {
+            Some(Ok(view)) => view.kind(),
+            Some(Err(_)) => AlteredKind::View,
+            None => AlteredKind::Table,
+        }
     }
 
     /// Every view that is defined once.

@@ -2,7 +2,7 @@
 
 use super::FullName;
 use super::read::full as full_name;
-use crate::catalog::sql::{Commented, CreateView, Name, identifier};
+use crate::catalog::sql::{AlteredKind, Commented, CreateView, Name, identifier};
 use crate::error::{Error, ErrorKind};
 
 /// The statement that creates a view.
@@ -11,6 +11,7 @@ pub(super) fn create_statement(name: &FullName, view: &CreateView) -> String {
         columns,
         security_invoker,
         query,
+        materialized,
         ..
     } = view;
     let query = &query.text;
@@ -24,13 +25,23 @@ pub(super) fn create_statement(name: &FullName, view: &CreateView) -> String {
         Some(line) if line.contains("--") => "\n;",
         _ => ";",
     };
-    let options = match security_invoker {
-        true => " with (security_invoker = true)",
-        false => "",
+    let options = match (security_invoker, materialized) {
+        (_, Some(said)) => said
+            .options
+            .text()
+            .map(|options| format!(" with {options}")),
+        (true, None) => Some(" with (security_invoker = true)".to_owned()),
+        (false, None) => None,
+    };
+    let kind = match materialized {
+        Some(_) => AlteredKind::Materialized,
+        None => AlteredKind::View,
     };
     format!(
-        "create view {}{columns}{options} as\n{query}{end}",
-        shown(name)
+        "create {} {}{columns}{} as\n{query}{end}",
+        kind.word(),
+        shown(name),
+        options.unwrap_or_default()
     )
 }
 
@@ -53,6 +64,7 @@ pub(super) fn with_schema(on: &Commented, schema: &str) -> Commented {
     match on {
         Commented::Schema(name) => Commented::Schema(name.clone()),
         Commented::View(name) => Commented::View(full(name)),
+        Commented::Materialized(name) => Commented::Materialized(full(name)),
         Commented::Table(name) => Commented::Table(full(name)),
         Commented::Column(name, column) => Commented::Column(full(name), column.clone()),
     }
@@ -81,10 +93,13 @@ pub(super) fn file_name(name: &str) -> String {
 }
 
 pub(super) fn not_a_view(name: &str) -> Error {
-    Error::new(
-        ErrorKind::WrongObjectType,
-        format!("\"{name}\" is not a view"),
-    )
+    not_a(AlteredKind::View, name)
+}
+
+/// The error of a relation that is of another kind than the statement is for.
+pub(super) fn not_a(kind: AlteredKind, name: &str) -> Error {
+    let message = format!("\"{name}\" is not a {}", kind.word());
+    Error::new(ErrorKind::WrongObjectType, message)
 }
 
 pub(super) fn no_view(name: &Name) -> Error {

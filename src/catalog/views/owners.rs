@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use super::FullName;
 use super::edit::Editor;
-use super::names::not_a_view;
 use super::policies::without_roles;
 use super::roles::denied;
 use crate::auth::{Fact, Grant, OWNER, Object, Privilege, Rights, Standing};
-use crate::catalog::sql::{Owned, RoleSpec};
+use crate::catalog::sql::{AlteredKind, Owned, RoleSpec};
 use crate::error::{Error, ErrorKind, Result};
 
 /// PostgreSQL's words for an object that may not be used so (`aclcheck_error`).
@@ -86,7 +85,7 @@ impl Editor<'_> {
     pub(super) fn require_may_drop(&self, name: &FullName) -> Result<()> {
         match self.rights().own(&Object::schema(&name.0)) {
             true => Ok(()),
-            false => self.require_owns("view", name),
+            false => self.require_owns(self.views.kind_of(name).word(), name),
         }
     }
 
@@ -150,15 +149,21 @@ impl Editor<'_> {
     pub(super) fn alter_owner(&mut self, on: &Owned, to: &RoleSpec) -> Result<()> {
         self.require_roles()?;
         let object = match on {
-            Owned::View(name, if_exists) | Owned::Table(name, if_exists) => {
-                let is_view = matches!(on, Owned::View(..));
+            Owned::View(name, if_exists)
+            | Owned::Materialized(name, if_exists)
+            | Owned::Table(name, if_exists) => {
+                let kind = match on {
+                    Owned::Table(..) => AlteredKind::Table,
+                    Owned::Materialized(..) => AlteredKind::Materialized,
+                    Owned::View(..) | Owned::Schema(_) => AlteredKind::View,
+                };
                 if *if_exists && self.look_up(name)?.is_none() {
                     self.skip("relation", name);
                     return Ok(());
                 }
                 let (found_view, object) = self.relation_named(name)?;
-                if is_view && !found_view {
-                    return Err(not_a_view(&name.name));
+                if let Object::Relation(schema, name) = &object {
+                    self.require_kind(kind, &(schema.clone(), name.clone()))?;
                 }
                 if !found_view {
                     let what = "another owner of a table of the lake";
@@ -173,7 +178,8 @@ impl Editor<'_> {
         };
         match &object {
             Object::Relation(schema, name) => {
-                self.require_owns("view", &(schema.clone(), name.clone()))?;
+                let name = (schema.clone(), name.clone());
+                self.require_owns(self.views.kind_of(&name).word(), &name)?;
             }
             Object::Schema(name) => self.require_owns_schema(name)?,
             _ => {}

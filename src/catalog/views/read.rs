@@ -187,6 +187,7 @@ impl Reading {
             query: query.text,
             reads,
             description,
+            materialized: view.materialized.map(|said| said.options),
         };
         self.views.schemas.entry(name.0.clone()).or_default();
         self.defined.entry(name).or_default().push(view);
@@ -324,7 +325,7 @@ impl Reading {
             Commented::Schema(name) => {
                 *self.views.schemas.entry(name).or_default() = text;
             }
-            Commented::View(name) | Commented::Table(name) => {
+            Commented::View(name) | Commented::Materialized(name) | Commented::Table(name) => {
                 self.comments.insert(full(&name, schema), text);
             }
             Commented::Column(name, column) => {

@@ -3,11 +3,13 @@
 
 use super::edit::Editor;
 use super::look_up::Found;
-use super::names::{create_statement, no_relation, no_view, not_a_view, shown};
+use super::names::{create_statement, no_relation, no_view, not_a, shown};
 use super::read::full;
 use super::{FullName, Reference};
 use crate::auth::Object;
-use crate::catalog::sql::{AlteredKind, Commented, Definition, Name, identifier};
+use crate::catalog::sql::{
+    AlterMaterialized, AlteredKind, Commented, Definition, Name, identifier,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Editor<'_> {
@@ -24,20 +26,21 @@ impl Editor<'_> {
 
     pub(super) fn rename_view(
         &mut self,
-        name: &Name,
-        if_exists: bool,
+        kind: AlteredKind,
+        (name, if_exists): (&Name, bool),
         renamed: impl FnOnce(&FullName) -> FullName,
     ) -> Result<()> {
         let old = match self.look_up(name)? {
             Some(Found::View(old)) => old,
-            Some(Found::Other(other)) => return Err(not_a_view(&other.1)),
+            Some(Found::Other(other)) => return Err(not_a(kind, &other.1)),
             None if if_exists => {
                 self.skip("relation", name);
                 return Ok(());
             }
             None => return Err(no_relation(name)),
         };
-        self.require_owns("view", &old)?;
+        self.require_kind(kind, &old)?;
+        self.require_owns(self.views.kind_of(&old).word(), &old)?;
         let new = renamed(&old);
         self.require_may_create_in(&new.0)?;
         if self.find(&new.0, &new.1)?.is_some() {
@@ -53,6 +56,9 @@ impl Editor<'_> {
         self.each_comment(|on, schema| {
             let on = match on {
                 Commented::View(of) if full(of, schema) == old => "view ".to_owned(),
+                Commented::Materialized(of) if full(of, schema) == old => {
+                    "materialized view ".to_owned()
+                }
                 Commented::Table(of) if full(of, schema) == old => "table ".to_owned(),
                 Commented::Column(of, column) if full(of, schema) == old => {
                     return Some(format!("column {}.{}", shown(&new), identifier(column)));
@@ -78,6 +84,34 @@ impl Editor<'_> {
                 self.edited.notices.push(notice);
             }
         }
+        Ok(())
+    }
+
+    /// ALTER MATERIALIZED VIEW ... SET and RESET.
+    pub(super) fn alter_materialized(&mut self, alter: &AlterMaterialized) -> Result<()> {
+        let kind = AlteredKind::Materialized;
+        let name = match self.look_up(&alter.name)? {
+            Some(Found::View(name)) => name,
+            Some(Found::Other(other)) => return Err(not_a(kind, &other.1)),
+            None if alter.if_exists => {
+                self.skip("relation", &alter.name);
+                return Ok(());
+            }
+            None => return Err(no_relation(&alter.name)),
+        };
+        self.require_kind(kind, &name)?;
+        self.require_owns(kind.word(), &name)?;
+        let (path, piece) = self.piece_of(&name)?;
+        let Ok(Definition::CreateView(mut view)) = piece.definition else {
+            return Err(no_view(&alter.name));
+        };
+        if let Some(said) = &mut view.materialized {
+            for (option, value) in &alter.changes {
+                said.options.set(option, value.as_deref())?;
+            }
+        }
+        let statement = create_statement(&name, &view);
+        self.replace(&path, piece.bytes, &statement);
         Ok(())
     }
 

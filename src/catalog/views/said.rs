@@ -186,7 +186,7 @@ pub(super) fn defaults(alter: &AlterDefaults) -> Result<Vec<Fact>> {
 
 pub(super) fn owner(on: &Owned, to: &RoleSpec) -> Result<Vec<Fact>> {
     let object = match on {
-        Owned::View(name, _) => relation(name),
+        Owned::View(name, _) | Owned::Materialized(name, _) => relation(name),
         Owned::Table(..) => return Err(Error::unsupported("ALTER TABLE in the views folder")),
         Owned::Schema(name) => Object::schema(name),
     };

@@ -226,6 +226,12 @@ impl Writing<'_> {
         for column in &view.columns {
             self.digest.part(column);
         }
+        let stored = self.scene.pinned.stored.get(&pinned.key);
+        if let Some(stale) = stored.and_then(|stored| stored.stale) {
+            // Older rows than those of the tables below.
+            self.digest.part("stored");
+            self.digest.part(stale);
+        }
         tell(self.session, &pinned.session_calls, self.scene.context);
         self.relations(&pinned.relations);
     }

@@ -32,7 +32,7 @@ const TOLD: &[&str] = &[
 ];
 
 /// Gives the day in the session's zone, which ends.
-const CURRENT_DATE: &str = "current_date";
+pub(super) const CURRENT_DATE: &str = "current_date";
 
 /// How long the rows of a plan stay right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

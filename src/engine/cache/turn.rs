@@ -17,7 +17,7 @@ use super::Results;
 use super::fill::{Filling, Reserved};
 use super::held::Facts;
 use super::key::{CacheKey, of_catalog};
-use super::lasting::Lasts;
+use super::lasting::{CURRENT_DATE, Lasts};
 use super::reason::Reason;
 use super::run::{End, FIRST, Reading, Run};
 use crate::engine::Scene;
@@ -135,6 +135,35 @@ impl Drop for Turn {
             self.results.end(&self.key, self.run.number, None);
             self.run.shared.finish(End::Abandoned);
         }
+    }
+}
+
+impl Results {
+    /// Whether the rows of a plan are the same whenever, and for whomever, it is run.
+    ///
+    /// # Errors
+    /// Why they may be others.
+    pub(in crate::engine) fn never_changes(
+        &self,
+        plan: &LogicalPlan,
+        columns: &[Column],
+        context: &StatementContext,
+    ) -> Result<(), Reason> {
+        let lasts = Lasts {
+            of_style: &self.of_style,
+            session: &BTreeMap::new(),
+            context,
+            started: Utc::now(),
+        };
+        match lasts.of(plan, columns)?.until {
+            Some(_) => Err(Reason::Changes(CURRENT_DATE.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a function depends on the session's zone or its styles of output.
+    pub(in crate::engine) fn is_of_style(&self, name: &str) -> bool {
+        self.of_style.contains(name)
     }
 }
 

@@ -7,7 +7,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
-use super::{ExplainOptions, Explained, milliseconds, versions};
+use super::{ExplainOptions, Explained, milliseconds, stored, versions};
 
 /// Counters of buffers, none of which are used.
 const BUFFERS: &[&str] = &[
@@ -45,6 +45,13 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
         let versions = versions.into_iter();
         let versions = versions.map(|(name, version)| (name, Json::Text(version)));
         members.push(("Relation Versions", Json::Named(versions.collect())));
+    }
+    let stored = stored(explained.pinned);
+    if !stored.is_empty() {
+        let stored = stored.into_iter();
+        let stored =
+            stored.map(|(name, version)| (name.to_owned(), Json::Bare(version.to_string())));
+        members.push(("Materialized Views", Json::Named(stored.collect())));
     }
     if let Some(cache) = &explained.cache {
         members.push(("Cache", Json::Text(cache.clone())));

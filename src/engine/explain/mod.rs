@@ -92,6 +92,16 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
     versions
 }
 
+/// The materialized views whose stored rows are read, each with the version of its table.
+fn stored(pinned: &Pinned) -> Vec<(&str, u64)> {
+    let stored = pinned.stored.values();
+    let mut stored: Vec<_> = stored
+        .map(|view| (view.name.as_str(), view.version))
+        .collect();
+    stored.sort_unstable();
+    stored
+}
+
 /// Milliseconds with three digits of a fraction, as PostgreSQL writes times.
 fn milliseconds(duration: Duration) -> String {
     format!("{:.3}", duration.as_secs_f64() * 1e3)

@@ -2,7 +2,7 @@
 
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 
-use super::{Explained, milliseconds, versions};
+use super::{Explained, milliseconds, stored, versions};
 
 /// The lines of a plan, in PostgreSQL's one column.
 pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
@@ -14,6 +14,9 @@ pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for (name, version) in versions(explained.pinned) {
         lines.push(format!("Version: {name} {version}"));
+    }
+    for (name, version) in stored(explained.pinned) {
+        lines.push(format!("Materialized View: {name} (at version {version})"));
     }
     if let Some(cache) = &explained.cache {
         lines.push(format!("Cache: {cache}"));

@@ -167,6 +167,7 @@ impl Warehouse {
         Ok(PinnedTable {
             version: Version::None,
             digest: None,
+            identity: None,
             changed: None,
             size: relation.size,
             provider: Arc::new(Foreign::new(

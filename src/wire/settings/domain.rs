@@ -23,6 +23,8 @@ pub(in crate::wire) enum Domain {
     Float,
     /// Milliseconds, or with a unit; 0 for none.
     Duration,
+    /// The same, or nothing.
+    DurationOrNothing,
     /// A whole number; 0 for the default.
     Probes { n_max: i64, default: &'static str },
     /// A time in this unit, shown without it; 0 for the default.
@@ -88,6 +90,8 @@ impl Domain {
             Self::Integer(min, max) => return integer(setting, value, *min, *max),
             Self::Float => float(value),
             Self::Duration => shown(value, &DURATION, "ms"),
+            Self::DurationOrNothing if value.trim().is_empty() => Some(String::new()),
+            Self::DurationOrNothing => shown(value, &DURATION, "ms"),
             Self::Probes { n_max, default } => {
                 integer(setting, value, 0, *n_max).map(|number| unless_zero(number, default))?
             }

@@ -48,8 +48,8 @@ const fn reported(
 }
 
 use Domain::{
-    ApplicationName, Bool, Bytes, ClientEncoding, DateStyle, Duration, Fixed, Float, Integer,
-    Kilobytes, KilobytesOrAny, Moment, OneOf, Only, SearchPath, Text, TimeZone,
+    ApplicationName, Bool, Bytes, ClientEncoding, DateStyle, Duration, DurationOrNothing, Fixed,
+    Float, Integer, Kilobytes, KilobytesOrAny, Moment, OneOf, Only, SearchPath, Text, TimeZone,
 };
 
 const INT_MAX: i64 = i32::MAX as i64;
@@ -118,6 +118,7 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("lakegate.as_of", "", Moment, "The instant or the snapshot at which tables are read; empty for now."),
     setting("lakegate.as_of_mode", "strict", OneOf(&["strict", "mixed"]), "What becomes of relations without history at an instant: an error, or as they are."),
     setting("lakegate.max_scan_bytes", "0", Bytes, "The most bytes of files that a statement may read."),
+    setting("lakegate.max_staleness", "", DurationOrNothing, "How old stored rows of materialized views may be; empty for what each view says, 0 for not at all."),
     setting("lakegate.remote_pushdown", "on", Bool, "Has the servers of foreign tables judge the conditions that they judge alike."),
     setting("lakegate.result_cache", "on", Bool, "Gives answers that were kept of the same statement over the same versions."),
     setting("lakegate.statement_memory", "0", Kilobytes, "The most memory that a statement may hold in sorts, joins and aggregates."),

@@ -70,6 +70,7 @@ impl DeltaTables {
         Ok(PinnedTable {
             version: Version::Delta(version),
             digest: Some(digest(path, &log, version)),
+            identity: super::identity(path, &past.table, version, past.changed)?,
             changed: past.changed,
             size: super::size(path, &past.table)?,
             provider: Arc::new(super::provider_of(path, &past.table)?),

@@ -12,6 +12,7 @@ mod told;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::logstore::{
@@ -76,6 +77,8 @@ struct Loaded {
     size: Size,
     n_files: usize,
     digest: [u8; 32],
+    /// As [`identity`] has it.
+    identity: Option<[u8; 32]>,
     /// Reads it, for every statement.
     provider: Arc<dyn TableProvider>,
     /// What lay on disk when it was listed so; `None` where that is not told.
@@ -97,6 +100,7 @@ impl Loaded {
         PinnedTable {
             version: Version::Delta(self.version),
             digest: Some(self.digest),
+            identity: self.identity,
             changed: self.listing.changed(self.version),
             size: self.size,
             provider: Arc::clone(&self.provider),
@@ -215,6 +219,7 @@ impl DeltaTables {
                     size: size(path, &table)?,
                     n_files: n_files(path, &table)?,
                     digest: digest(path, &table, version, &listing)?,
+                    identity: identity(path, &table, version, listing.changed(version))?,
                     provider: Arc::new(provider_of(path, &table)?),
                     standing: Mutex::default(),
                     table,
@@ -265,6 +270,28 @@ fn weight(n_files: usize) -> u32 {
 fn n_files(path: &str, table: &DeltaTable) -> Result<usize> {
     let state = table.snapshot().map_err(|cause| refused(path, cause))?;
     Ok(state.log_data().num_files())
+}
+
+/// What tells a version of the table from all other rows in every process: where it lies, the identifier
+/// in its log, which no table that is made anew has, the number, and when it was committed to the store.
+fn identity(
+    path: &str,
+    table: &DeltaTable,
+    version: u64,
+    changed: Option<DateTime<Utc>>,
+) -> Result<Option<[u8; 32]>> {
+    let Some(changed) = changed else {
+        return Ok(None);
+    };
+    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let mut hasher = blake3::Hasher::new();
+    for text in ["delta", path, state.metadata().id()] {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    hasher.update(&version.to_le_bytes());
+    hasher.update(&changed.timestamp_millis().to_le_bytes());
+    Ok(Some(*hasher.finalize().as_bytes()))
 }
 
 /// What the log says of the table's files. Rows that deletion vectors mark are no longer there.

@@ -180,6 +180,7 @@ impl FileTables {
         Ok(PinnedTable {
             version: Version::Files(digest),
             digest: settled,
+            identity: settled,
             changed,
             size,
             provider,

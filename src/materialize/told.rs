@@ -1,0 +1,125 @@
+//! What this process knows of materialized views: how each was seen last, and the last refreshes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::made::Made;
+use crate::catalog::views::FullName;
+use crate::error::{Error, ErrorKind};
+use crate::sources::Size;
+
+/// How many refreshes are remembered, some 300 bytes each.
+const REFRESHES_MAX: usize = 1_000;
+
+/// Gives the code that clients are told of a failure, or of none.
+pub type CodeOf = fn(Option<ErrorKind>) -> &'static str;
+
+/// What was seen of a view.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The version of its table, of what its rows were made, and how much they are; `None` if there
+    /// are none.
+    pub stored: Option<(u64, Arc<Made>, Size)>,
+    /// Whether the rows are what its query would give.
+    pub is_current: bool,
+}
+
+/// How a refresh ended.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// The view.
+    pub name: FullName,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended.
+    pub ended: DateTime<Utc>,
+    /// Whether rows were stored, or those that are there were found to be right.
+    pub is_stored: bool,
+    /// The version of its table, and how many rows were stored.
+    pub version: Option<u64>,
+    /// So many rows.
+    pub n_rows: Option<u64>,
+    /// The inputs with their versions.
+    pub inputs: String,
+    /// Why it failed, if it did.
+    pub error: Option<Error>,
+}
+
+impl Refreshed {
+    /// What it did, in a word.
+    pub fn kind(&self) -> &'static str {
+        match (&self.error, self.is_stored) {
+            (Some(_), _) => "failed",
+            (None, true) => "full",
+            (None, false) => "none",
+        }
+    }
+}
+
+/// How a view's refreshes go.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// What was seen of it last.
+    pub look: Option<Look>,
+    /// When a refresh failed last, and why; `None` if one went well since.
+    pub failure: Option<(DateTime<Utc>, Error)>,
+    /// How many failed one after the other.
+    pub n_failures: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    views: BTreeMap<FullName, Standing>,
+    /// The latest at the end.
+    refreshes: VecDeque<Arc<Refreshed>>,
+}
+
+impl Told {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn saw(&self, name: &FullName, look: Look) {
+        let mut inner = self.lock();
+        inner.views.entry(name.clone()).or_default().look = Some(look);
+    }
+
+    pub(super) fn refreshed(&self, refreshed: Refreshed) {
+        let mut inner = self.lock();
+        let standing = inner.views.entry(refreshed.name.clone()).or_default();
+        match &refreshed.error {
+            Some(error) => {
+                standing.failure = Some((refreshed.ended, error.clone()));
+                standing.n_failures = standing.n_failures.saturating_add(1);
+            }
+            None => {
+                standing.failure = None;
+                standing.n_failures = 0;
+            }
+        }
+        // What changed nothing is not worth a row.
+        if refreshed.is_stored || refreshed.error.is_some() {
+            if inner.refreshes.len() == REFRESHES_MAX {
+                inner.refreshes.pop_front();
+            }
+            inner.refreshes.push_back(Arc::new(refreshed));
+        }
+    }
+
+    pub(super) fn standing(&self, name: &FullName) -> Standing {
+        self.lock().views.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn refreshes(&self) -> Vec<Arc<Refreshed>> {
+        self.lock().refreshes.iter().map(Arc::clone).collect()
+    }
+}
