@@ -24,6 +24,9 @@ const SMALL: usize = 256;
 /// How long a larger one rests from a listing at least: what a tool asks in one go is answered by one.
 const LARGE_RESTS: Duration = Duration::from_secs(1);
 
+/// How old a listing of a larger one may be that is not waited for.
+const LARGE_AGE_MAX: Duration = Duration::from_secs(5);
+
 /// The listing under way, so that concurrent ones are one, and what is known of the last.
 #[derive(Debug, Default)]
 pub(super) struct Listings(Mutex<LastListing>);
@@ -67,7 +70,8 @@ impl Catalog {
     }
 
     /// What exists now, as far as the lake can be listed in [`LISTING_WAIT`]. If that takes longer,
-    /// it is listed in the background, and this is what was found last; so is it while the lake rests from a listing.
+    /// it is listed in the background, and this is what was found last; so is it while the lake rests from a listing, and
+    /// where it is large and was listed a few seconds ago.
     ///
     /// # Errors
     /// The lake cannot be listed.
@@ -85,7 +89,11 @@ impl Catalog {
         if rests {
             return Ok(known);
         }
-        match tokio::time::timeout(LISTING_WAIT, self.listing().0).await {
+        let (listing, _) = self.listing();
+        if is_large && last.is_some_and(|(began, _)| began.elapsed() < LARGE_AGE_MAX) {
+            return Ok(known);
+        }
+        match tokio::time::timeout(LISTING_WAIT, listing).await {
             Ok(listed) => listed,
             Err(_) => Ok(known),
         }
