@@ -1,6 +1,6 @@
 //! The turn of the one who asked first: he computes, and the others wait for him.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +22,7 @@ use super::reason::Reason;
 use super::run::{End, FIRST, Reading, Run};
 use crate::engine::Scene;
 use crate::engine::answer::Column;
+use crate::engine::context::StatementContext;
 use crate::engine::execute::BATCHES_AHEAD;
 use crate::engine::failure;
 use crate::engine::stoppable::stoppable;
@@ -151,6 +152,7 @@ impl Results {
     ) -> Result<(), Reason> {
         let lasts = Lasts {
             of_style: &self.of_style,
+            of_catalog: BTreeSet::new(),
             session: &BTreeMap::new(),
             context,
             started: Utc::now(),

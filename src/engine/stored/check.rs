@@ -41,7 +41,7 @@ impl Inner {
         let state = session_state::of_statement(&self.base, &context);
         let clock = self.clock(&state, &context, &[]);
         let resolved = references::resolve_view(snapshot, view, clock, &Access::open())?;
-        let pinned = pin::pin(&self.catalog, resolved, None, &context).await?;
+        let pinned = pin::pin(&self.catalog, &resolved, None, &context).await?;
         let mut tables = pinned.tables.iter();
         if let Some(table) = tables.find(|table| is_system_schema(&table.schema)) {
             let what = format!(

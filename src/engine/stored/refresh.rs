@@ -307,7 +307,7 @@ impl Inner {
         let clock = self.clock(&state, context, &[]);
         let access = Access::of(&self.catalog, context, Checks::Reading);
         let resolved = references::resolve_view(&snapshot, &view, clock, &access)?;
-        Ok(pin::pin(&self.catalog, resolved, None, context).await?)
+        Ok(pin::pin(&self.catalog, &resolved, None, context).await?)
     }
 
     /// Looks at every materialized view, so that what is told of them is of now.

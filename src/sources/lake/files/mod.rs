@@ -74,9 +74,11 @@ struct Last {
 
 impl Last {
     fn pinned(&self, path: &str) -> PinnedTable {
+        let settled = settled(path, &self.digest, self.changed);
         PinnedTable {
             version: Version::Files(self.digest),
-            digest: settled(path, &self.digest, self.changed),
+            digest: settled,
+            identity: settled,
             changed: self.changed,
             size: self.shape.size(),
             provider: Arc::clone(&self.provider),
