@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn history() -> Arc<History> {
-        History::new(|_| "00000")
+        History::new(|_| "a code")
     }
 
     fn ask(history: &History, text: &str) {
@@ -231,7 +231,7 @@ mod tests {
             n_bytes: None,
             versions: "s.t v1".to_owned(),
             came: Some(Came::Hit),
-            sqlstate: "00000".to_owned(),
+            sqlstate: "a code".to_owned(),
         });
     }
 
