@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn history() -> Arc<History> {
-        History::new(|_| "00000")
+        History::new(|_| "a code")
     }
 
     fn ask(history: &History, text: &str) {
@@ -231,7 +231,7 @@ mod tests {
             n_bytes: None,
             versions: "s.t v1".to_owned(),
             came: Some(Came::Hit),
-            sqlstate: "00000".to_owned(),
+            sqlstate: "a code".to_owned(),
         });
     }
 
@@ -290,7 +290,8 @@ mod tests {
         keep(&one, &state).await;
         ask(&other, "other more");
         keep(&other, &state).await;
-        let mut all = texts(&*begun(&state).await);
+        let last = begun(&state).await;
+        let mut all = texts(&last);
         all.sort_unstable();
         assert_eq!(all, ["one", "one more", "other", "other more"]);
     }
@@ -303,7 +304,8 @@ mod tests {
         keep(&history, &state).await;
         let path = folder.path().join("queries/other.jsonl");
         std::fs::write(path, "{\n\u{1}\n").expect("it can be written");
-        assert_eq!(texts(&*begun(&state).await), ["good"]);
+        let last = begun(&state).await;
+        assert_eq!(texts(&last), ["good"]);
     }
 
     #[tokio::test]
@@ -314,7 +316,8 @@ mod tests {
             ask(&history, &number.to_string());
         }
         keep(&history, &state).await;
-        let recalled = texts(&*begun(&state).await);
+        let last = begun(&state).await;
+        let recalled = texts(&last);
         assert_eq!(recalled.len(), QUERIES_MAX);
         assert_eq!(recalled[0], "5");
     }
