@@ -311,8 +311,6 @@ mod tests {
             let path = Path::from(format!("s/t/{name}"));
             store.put(&path, "x".into()).await.unwrap();
         }
-        let listed: Vec<ObjectMeta> = store.list(None).try_collect().await.unwrap_or_default();
-        assert!(listed.is_empty(), "a link leads outside");
         let folder = Path::from("s");
         let listed: Vec<ObjectMeta> = store.list(Some(&folder)).try_collect().await.unwrap();
         let names: Vec<&str> = listed.iter().map(|it| it.location.as_ref()).collect();
