@@ -174,7 +174,7 @@ impl PgType {
 
     /// The modifier of `numeric(precision, scale)`, as `numerictypmodin` in numeric.c makes it.
     /// 38 digits are what DataFusion computes with: unconstrained numeric, which has none.
-    fn numeric(precision: u8, scale: i8) -> Self {
+    pub fn numeric(precision: u8, scale: i8) -> Self {
         if precision == 38 {
             return Self::of(oid::NUMERIC);
         }

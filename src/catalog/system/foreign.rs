@@ -148,7 +148,7 @@ fn table_options(table: &ForeignTable) -> Options {
             .entry(name.to_owned())
             .or_insert_with(|| value.to_owned());
     };
-    if table.server.wrapper == Wrapper::Postgres {
+    if table.server.wrapper != Wrapper::Sqlite {
         say("schema_name", &table.remote.schema);
     }
     say("table_name", &table.remote.table);

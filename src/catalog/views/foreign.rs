@@ -173,7 +173,9 @@ impl Foreign {
         let option = |option: &str| create.options.get(option).cloned();
         let schema = match server.wrapper {
             Wrapper::Sqlite => "main".to_owned(),
-            Wrapper::Postgres => option("schema_name").unwrap_or_else(|| name.0.clone()),
+            Wrapper::Mysql | Wrapper::Postgres => {
+                option("schema_name").unwrap_or_else(|| name.0.clone())
+            }
         };
         Ok(ForeignTable {
             server: Arc::clone(server),

@@ -7,6 +7,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::error::{Error, ErrorKind, Remote, Result};
 
+/// Characters of a value that a message shows.
+const SHOWN_MAX: usize = 60;
+
 /// A batch of columns, of which there may be none.
 ///
 /// # Errors
@@ -27,4 +30,24 @@ pub(super) fn of_columns(
     let options = RecordBatchOptions::new().with_row_count(Some(n_rows));
     RecordBatch::try_new_with_options(Arc::<Schema>::clone(schema), columns, &options)
         .map_err(Error::internal)
+}
+
+/// A text in the words of a message.
+pub(super) fn quoted(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let start: String = text.chars().take(SHOWN_MAX).collect();
+    let end = if start.len() < text.len() { "..." } else { "" };
+    format!("the text \"{start}{end}\"")
+}
+
+/// A value that is not of its column's type: how it is shown, the column and its type, and the row,
+/// counted from 1, of which table.
+pub(super) fn not_of_type(
+    shown: &str,
+    (column, type_name): (&str, &str),
+    (row, table): (u64, &str),
+) -> Error {
+    let message = format!("{shown} of column \"{column}\" is not of type {type_name}");
+    let detail = format!("It is in row {row} that was read of table \"{table}\".");
+    Error::new(ErrorKind::InvalidRowData, message).with_detail(detail)
 }

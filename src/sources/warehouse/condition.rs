@@ -4,12 +4,10 @@
 //! Operators, types and casts stand in lists here, and what is in none is not pushed. Text is
 //! compared as bytes here, so a source is asked with the collation that does the same.
 
-use arrow::datatypes::{DataType, TimeUnit};
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Between, InList, Like};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
+use super::constant::{text_of, widens};
 use super::quote::literal;
 use super::relation::{Comparable, RemoteColumn, RemoteRelation};
 
@@ -20,10 +18,9 @@ pub(super) enum Dialect {
     Postgres,
     /// SQLite's.
     Sqlite,
+    /// That of MySQL and MariaDB, in a session whose quotes are SQL's.
+    Mysql,
 }
-
-/// The years whose dates are written alike everywhere.
-const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 /// How many values of a list are sent; a longer list is judged here.
 const LIST_MAX: usize = 1_000;
@@ -41,11 +38,23 @@ impl Dialect {
         .condition(of, DEPTH_MAX)
     }
 
+    /// Whether a source that judged a condition has judged it as we would. MySQL has dates that are
+    /// none, and an order of them: the rows that it sends are judged again, which reads the dates.
+    pub(super) fn is_exact(self, of: &Expr, relation: &RemoteRelation) -> bool {
+        let columns = of.column_refs();
+        let mut columns = columns
+            .iter()
+            .filter_map(|column| relation.column(&column.name));
+        self != Self::Mysql || !columns.any(|column| is_calendar(column.comparable))
+    }
+
     /// How a comparison of texts says that it is one of bytes.
     fn bytewise(self) -> &'static str {
         match self {
             Self::Postgres => " COLLATE \"C\"",
             Self::Sqlite => " COLLATE BINARY",
+            // Both sides are made bytes: its binary collations take no notice of blanks at the end.
+            Self::Mysql => "",
         }
     }
 }
@@ -69,10 +78,8 @@ impl Scene<'_> {
                 _ => self.comparison(left, *op, right),
             },
             Expr::Not(inner) => Some(format!("(NOT {})", self.condition(inner, depth)?)),
-            Expr::IsNull(inner) => Some(format!("({} IS NULL)", self.any_column(inner)?.sql)),
-            Expr::IsNotNull(inner) => {
-                Some(format!("({} IS NOT NULL)", self.any_column(inner)?.sql))
-            }
+            Expr::IsNull(inner) => Some(format!("({} IS NULL)", self.known(inner)?.sql)),
+            Expr::IsNotNull(inner) => Some(format!("({} IS NOT NULL)", self.known(inner)?.sql)),
             Expr::InList(list) => self.in_list(list),
             Expr::Between(between) => self.between(between),
             Expr::Like(like) => self.like(like),
@@ -90,6 +97,14 @@ impl Scene<'_> {
             Expr::Column(column) => self.relation.column(&column.name),
             _ => None,
         }
+    }
+
+    /// The column that an expression is, if it is NULL there where it is here. MySQL finds dates
+    /// NULL that are `0000-00-00`.
+    fn known(&self, of: &Expr) -> Option<&RemoteColumn> {
+        let column = self.any_column(of)?;
+        let may_differ = self.dialect == Dialect::Mysql && is_calendar(column.comparable);
+        (!may_differ).then_some(column)
     }
 
     /// The column that an expression is, or is cast from without a value becoming another.
@@ -113,23 +128,44 @@ impl Scene<'_> {
             Operator::GtEq => ">=",
             _ => return None,
         };
-        let is_equality = matches!(op, Operator::Eq | Operator::NotEq);
         if let (Some(left), Some(right)) = (self.column(left), self.column(right)) {
             let kind = kind_of_both(left.comparable, right.comparable)?;
-            let end = self.collation(kind, is_equality);
-            return Some(format!("({} {sign} {}{end})", left.sql, right.sql));
+            return Some(self.compared(&left.sql, sign, &right.sql, kind));
         }
         let (column, value, is_turned) = match (self.column(left), self.column(right)) {
             (Some(column), None) => (column, right, false),
             (None, Some(column)) => (column, left, true),
             _ => return None,
         };
-        let value = self.value(value, column.comparable)?;
-        let end = self.collation(column.comparable, is_equality);
+        let kind = column.comparable;
+        let constant = self.dialect.constant(value, kind)?;
         Some(match is_turned {
-            false => format!("({} {sign} {value}{end})", column.sql),
-            true => format!("({value} {sign} {}{end})", column.sql),
+            false => self.compared(&column.sql, sign, &constant, kind),
+            true => self.compared(&constant, sign, &column.sql, kind),
         })
+    }
+
+    /// A comparison of what is compared as `kind`.
+    fn compared(&self, left: &str, sign: &str, right: &str, kind: Comparable) -> String {
+        let is_equality = ["=", "<>"].contains(&sign);
+        let end = self.collation(kind, is_equality);
+        let Some(may_ask_first) = self.is_made_bytes(kind) else {
+            return format!("({left} {sign} {right}{end})");
+        };
+        let exactly = format!("{} {sign} {}", of_bytes(left), of_bytes(right));
+        match sign == "=" && may_ask_first && left.is_ascii() && right.is_ascii() {
+            true => format!("({left} = {right} AND {exactly})"),
+            false => format!("({exactly})"),
+        }
+    }
+
+    /// Whether both sides of a comparison are made bytes, and if so, whether the column may be
+    /// asked first as it compares itself: it finds equal what has equal bytes, and has an index.
+    fn is_made_bytes(&self, kind: Comparable) -> Option<bool> {
+        match (self.dialect, kind) {
+            (Dialect::Mysql, Comparable::Text { is_bytewise }) => Some(is_bytewise),
+            _ => None,
+        }
     }
 
     fn in_list(&self, list: &InList) -> Option<String> {
@@ -137,23 +173,36 @@ impl Scene<'_> {
             return None;
         }
         let column = self.column(&list.expr)?;
+        let kind = column.comparable;
         let values = list.list.iter();
-        let values = values.map(|value| self.value(value, column.comparable));
-        let values = values.collect::<Option<Vec<_>>>()?.join(", ");
-        let collation = self.collation(column.comparable, true);
+        let values = values.map(|value| self.dialect.constant(value, kind));
+        let values = values.collect::<Option<Vec<_>>>()?;
         let word = if list.negated { "NOT IN" } else { "IN" };
-        Some(format!("({}{collation} {word} ({values}))", column.sql))
+        let (sql, together) = (&column.sql, values.join(", "));
+        let Some(may_ask_first) = self.is_made_bytes(kind) else {
+            let collation = self.collation(kind, true);
+            return Some(format!("({sql}{collation} {word} ({together}))"));
+        };
+        let bytes: Vec<String> = values.iter().map(|value| of_bytes(value)).collect();
+        let exactly = format!("{} {word} ({})", of_bytes(sql), bytes.join(", "));
+        Some(
+            match !list.negated && may_ask_first && together.is_ascii() {
+                true => format!("({sql} IN ({together}) AND {exactly})"),
+                false => format!("({exactly})"),
+            },
+        )
     }
 
     fn between(&self, between: &Between) -> Option<String> {
         let column = self.column(&between.expr)?;
-        let low = self.value(&between.low, column.comparable)?;
-        let high = self.value(&between.high, column.comparable)?;
-        let (sql, end) = (&column.sql, self.collation(column.comparable, false));
-        let within = format!("({sql} >= {low}{end} AND {sql} <= {high}{end})");
+        let kind = column.comparable;
+        let low = self.dialect.constant(&between.low, kind)?;
+        let high = self.dialect.constant(&between.high, kind)?;
+        let low = self.compared(&column.sql, ">=", &low, kind);
+        let high = self.compared(&column.sql, "<=", &high, kind);
         Some(match between.negated {
-            true => format!("(NOT {within})"),
-            false => within,
+            true => format!("(NOT ({low} AND {high}))"),
+            false => format!("({low} AND {high})"),
         })
     }
 
@@ -162,16 +211,21 @@ impl Scene<'_> {
         let is_plain = !like.case_insensitive && like.escape_char.is_none();
         let column = self.column(&like.expr)?;
         let is_text = matches!(column.comparable, Comparable::Text { .. });
-        if self.dialect != Dialect::Postgres || !is_plain || !is_text {
+        if self.dialect == Dialect::Sqlite || !is_plain || !is_text {
             return None;
         }
-        let pattern = text_of(&like.pattern).filter(|pattern| !pattern.contains('\\'))?;
+        let pattern = text_of(&like.pattern)
+            .filter(|pattern| !pattern.contains(['\\', '\0']))
+            .map(literal)?;
         let word = if like.negated { "NOT LIKE" } else { "LIKE" };
-        let (sql, pattern) = (&column.sql, literal(pattern));
-        Some(format!(
-            "({sql}{} {word} {pattern})",
-            self.dialect.bytewise()
-        ))
+        let sql = &column.sql;
+        Some(match self.dialect {
+            // Letter by letter, with blanks at the end.
+            Dialect::Mysql => {
+                format!("(CONVERT({sql} USING utf8mb4) COLLATE utf8mb4_bin {word} {pattern})")
+            }
+            _ => format!("({sql}{} {word} {pattern})", self.dialect.bytewise()),
+        })
     }
 
     fn collation(&self, of: Comparable, is_equality: bool) -> &'static str {
@@ -182,42 +236,18 @@ impl Scene<'_> {
             _ => "",
         }
     }
+}
 
-    /// A constant, of a type that the column's values are compared with as we would.
-    fn value(&self, of: &Expr, beside: Comparable) -> Option<String> {
-        let value = match of {
-            Expr::Literal(value, _) => value,
-            Expr::Cast(cast) => match cast.expr.as_ref() {
-                Expr::Literal(value, _) if widens(&value.data_type(), cast.field.data_type()) => {
-                    value
-                }
-                _ => return None,
-            },
-            _ => return None,
-        };
-        let is_postgres = self.dialect == Dialect::Postgres;
-        match (beside, value) {
-            (Comparable::Boolean, ScalarValue::Boolean(Some(value))) => {
-                Some(if *value { "TRUE" } else { "FALSE" }.to_owned())
-            }
-            (Comparable::Number, value) => number(value, is_postgres),
-            (Comparable::Text { .. }, _) => {
-                text_of(of).filter(|text| !text.contains('\0')).map(literal)
-            }
-            (Comparable::Date, ScalarValue::Date32(Some(days))) => {
-                let day = date(*days)?;
-                Some(format!("DATE {}", literal(&day.to_string())))
-            }
-            (Comparable::Timestamp, ScalarValue::TimestampMicrosecond(Some(micros), None)) => {
-                Some(format!("TIMESTAMP {}", literal(&moment(*micros)?)))
-            }
-            (Comparable::Instant, ScalarValue::TimestampMicrosecond(Some(micros), Some(_))) => {
-                let instant = format!("{}+00", moment(*micros)?);
-                Some(format!("TIMESTAMPTZ {}", literal(&instant)))
-            }
-            _ => None,
-        }
-    }
+/// A text of MySQL's as the bytes that it has in UTF-8.
+fn of_bytes(text: &str) -> String {
+    format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)")
+}
+
+fn is_calendar(kind: Comparable) -> bool {
+    matches!(
+        kind,
+        Comparable::Date | Comparable::Timestamp | Comparable::Instant
+    )
 }
 
 /// What two columns are compared as.
@@ -231,98 +261,22 @@ fn kind_of_both(left: Comparable, right: Comparable) -> Option<Comparable> {
     }
 }
 
-/// Whether a cast leaves every value what it is.
-fn widens(from: &DataType, to: &DataType) -> bool {
-    let digits = |of: &DataType| match of {
-        DataType::Int16 => Some((5, 0)),
-        DataType::Int32 => Some((10, 0)),
-        DataType::Int64 => Some((19, 0)),
-        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
-            Some((i16::from(*precision) - i16::from(*scale), i16::from(*scale)))
-        }
-        _ => None,
-    };
-    let is_text = |of: &DataType| {
-        matches!(
-            of,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        )
-    };
-    let is_instant =
-        |of: &DataType| matches!(of, DataType::Timestamp(TimeUnit::Microsecond, Some(_)));
-    if let (Some((whole, scale)), Some((whole_to, scale_to))) = (digits(from), digits(to)) {
-        return whole <= whole_to && scale <= scale_to;
-    }
-    from == to || (is_text(from) && is_text(to)) || (is_instant(from) && is_instant(to))
-}
-
-fn text_of(of: &Expr) -> Option<&str> {
-    match of {
-        Expr::Literal(
-            ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text),
-            _,
-        ) => text.as_deref(),
-        Expr::Cast(cast) if widens(&DataType::Utf8, cast.field.data_type()) => text_of(&cast.expr),
-        _ => None,
-    }
-}
-
-/// A number's digits. SQLite takes those with a point for floating-point numbers.
-fn number(value: &ScalarValue, has_numerics: bool) -> Option<String> {
-    let digits = match value {
-        ScalarValue::Int16(Some(value)) => value.to_string(),
-        ScalarValue::Int32(Some(value)) => value.to_string(),
-        ScalarValue::Int64(Some(value)) => value.to_string(),
-        ScalarValue::Decimal128(Some(value), _, scale) if has_numerics => {
-            decimal(*value, u32::from(scale.unsigned_abs())).filter(|_| *scale >= 0)?
-        }
-        _ => return None,
-    };
-    // A minus before a constant that is cast, or raised to a power, is another's.
-    Some(match digits.starts_with('-') {
-        true => format!("({digits})"),
-        false => digits,
-    })
-}
-
-fn decimal(value: i128, scale: u32) -> Option<String> {
-    let sign = if value < 0 { "-" } else { "" };
-    let one = 10_u128.checked_pow(scale)?;
-    let (whole, fraction) = (value.unsigned_abs() / one, value.unsigned_abs() % one);
-    Some(match scale {
-        0 => format!("{sign}{whole}"),
-        scale => {
-            let width = usize::try_from(scale).ok()?;
-            format!("{sign}{whole}.{fraction:0width$}")
-        }
-    })
-}
-
-fn date(days: i32) -> Option<NaiveDate> {
-    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
-    let day = epoch.checked_add_signed(TimeDelta::try_days(days.into())?)?;
-    YEARS.contains(&day.year()).then_some(day)
-}
-
-fn moment(micros: i64) -> Option<String> {
-    let moment = DateTime::from_timestamp_micros(micros)?.naive_utc();
-    let is_plain = YEARS.contains(&moment.year());
-    is_plain.then(|| moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use arrow::datatypes::Field;
+    use arrow::datatypes::{DataType, Field, TimeUnit};
+    use datafusion::common::ScalarValue;
     use datafusion::logical_expr::{cast, col, lit};
 
     use super::*;
     use crate::sources::Size;
+    use crate::sources::warehouse::relation::Misfit;
 
     fn relation() -> RemoteRelation {
         let column = |name: &str, data_type: DataType, comparable| RemoteColumn {
             sql: format!("\"{name}\""),
             field: Field::new(name, data_type, true),
             comparable,
+            misfit: Misfit::Fails,
         };
         let instants = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         RemoteRelation {
@@ -401,17 +355,5 @@ mod tests {
         check(&col("d").lt(infinity), None);
         let like = Dialect::Sqlite.condition(&col("w").like(lit("a%")), &relation());
         assert_eq!(like, None);
-    }
-
-    #[test]
-    fn decimals_keep_their_digits() {
-        let of = |value, scale| number(&ScalarValue::Decimal128(Some(value), 38, scale), true);
-        assert_eq!(of(-5, 2).as_deref(), Some("(-0.05)"));
-        assert_eq!(of(12_345, 0).as_deref(), Some("12345"));
-        assert_eq!(of(1, -2), None);
-        assert_eq!(
-            number(&ScalarValue::Decimal128(Some(5), 38, 1), false),
-            None
-        );
     }
 }

@@ -3,6 +3,10 @@
 
 mod batch;
 mod condition;
+mod constant;
+mod mapping;
+mod mysql;
+mod pool;
 mod postgres;
 mod provider;
 mod quote;
@@ -11,6 +15,7 @@ mod relation;
 mod scan;
 mod server;
 mod sqlite;
+mod tls;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use datafusion::execution::memory_pool::MemoryPool;
 use futures::stream::BoxStream;
 
 pub use reading::Reading;
@@ -67,11 +73,12 @@ trait RemoteSnapshot: fmt::Debug + Send + Sync {
     /// Says that there will be one more query, before the first of them is read.
     fn expect_query(&self);
 
-    /// Reads a query. It is stopped when its rows are dropped. Cancel safe.
+    /// Reads a query. It is stopped when its rows are dropped. Rows that have to wait here are
+    /// counted in `memory`. Cancel safe.
     ///
     /// # Errors
     /// As the source says.
-    async fn read(&self, query: &Arc<RemoteQuery>) -> Result<Rows>;
+    async fn read(&self, query: &Arc<RemoteQuery>, memory: &Arc<dyn MemoryPool>) -> Result<Rows>;
 }
 
 /// A query that a source answers.
@@ -202,6 +209,7 @@ impl Warehouse {
             Wrapper::Postgres => {
                 postgres::PostgresSource::new(server, &mapping, &self.surroundings)?
             }
+            Wrapper::Mysql => mysql::MysqlSource::new(server, &mapping, &self.surroundings)?,
             Wrapper::Sqlite => sqlite::SqliteSource::new(server, &self.surroundings)?,
         };
         sources.insert(key, Arc::clone(&made));

@@ -95,8 +95,13 @@ impl TableProvider for Foreign {
         &self,
         filters: &[&Expr],
     ) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+        let is_exact = |filter: &Expr| {
+            let dialect = self.dialect.as_ref();
+            dialect.is_some_and(|dialect| dialect.is_exact(filter, &self.relation))
+        };
         let support = |filter: &&Expr| match self.condition(filter) {
-            Some(_) => TableProviderFilterPushDown::Exact,
+            Some(_) if is_exact(filter) => TableProviderFilterPushDown::Exact,
+            Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(support).collect())

@@ -52,7 +52,8 @@ pub(super) enum Comparable {
     /// Texts, which the source may be asked to find equal as they are, if `is_bytewise`; else,
     /// and for their order, it must be told to compare bytes.
     Text {
-        /// Whether equal texts are texts of equal bytes.
+        /// Whether texts of equal bytes are equal by the column's own collation, which has an
+        /// index of it used. To PostgreSQL no others are.
         is_bytewise: bool,
     },
     /// Dates.
@@ -61,6 +62,15 @@ pub(super) enum Comparable {
     Timestamp,
     /// Instants.
     Instant,
+}
+
+/// What becomes of a value that its type does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misfit {
+    /// It is an error.
+    Fails,
+    /// It is NULL, as an option asks for.
+    IsNull,
 }
 
 /// A column as it is read.
@@ -72,6 +82,8 @@ pub(super) struct RemoteColumn {
     pub(super) field: Field,
     /// How the source compares them.
     pub(super) comparable: Comparable,
+    /// What becomes of dates that are none.
+    pub(super) misfit: Misfit,
 }
 
 /// A table as it is read.

@@ -85,11 +85,11 @@ impl ExecutionPlan for ForeignScan {
     fn execute(
         &self,
         partition: usize,
-        _: Arc<TaskContext>,
+        context: Arc<TaskContext>,
     ) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (snapshot, query) = (Arc::clone(&self.snapshot), Arc::clone(&self.query));
-        let rows = async move { snapshot.read(&query).await };
+        let rows = async move { snapshot.read(&query, context.memory_pool()).await };
         let external = |error: Error| DataFusionError::External(Box::new(error));
         let rows = futures::stream::once(rows)
             .try_flatten()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::relation::Misfit;
 use crate::error::{Error, ErrorKind, Remote, Result};
 
 /// Names and values of OPTIONS.
@@ -14,6 +15,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The values of `sslmode`, as libpq has them but for `allow`, which encrypts by chance.
 const SSL_MODES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
 
+/// What may become of a date that is none: that it is an error, or NULL.
+const ON_ERROR: [&str; 2] = ["error", "null"];
+
 /// What begins a reference to a secret.
 const REFERENCES: [&str; 2] = ["env:", "file:"];
 
@@ -23,6 +27,8 @@ const CONNECTIONS_MAX: usize = 1_000;
 /// How a kind of server is read: a foreign-data wrapper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Wrapper {
+    /// A server of MySQL or MariaDB.
+    Mysql,
     /// A database of PostgreSQL.
     Postgres,
     /// A file of SQLite.
@@ -44,11 +50,12 @@ pub enum OptionsOf {
 
 impl Wrapper {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Postgres, Self::Sqlite];
+    pub const ALL: [Self; 3] = [Self::Mysql, Self::Postgres, Self::Sqlite];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Mysql => "mysql",
             Self::Postgres => "postgres",
             Self::Sqlite => "sqlite",
         }
@@ -71,6 +78,18 @@ impl Wrapper {
     /// The options that it takes.
     fn options(self, of: OptionsOf) -> &'static [&'static str] {
         match (self, of) {
+            (Self::Mysql, OptionsOf::Server) => &[
+                "application_name",
+                "connect_timeout",
+                "host",
+                "max_connections",
+                "on_error",
+                "port",
+                "sslmode",
+                "sslrootcert",
+                "statement_timeout",
+            ],
+            (Self::Mysql, OptionsOf::Table) => &["on_error", "schema_name", "table_name"],
             (Self::Postgres, OptionsOf::Server) => &[
                 "application_name",
                 "connect_timeout",
@@ -83,7 +102,7 @@ impl Wrapper {
                 "sslrootcert",
                 "statement_timeout",
             ],
-            (Self::Postgres, OptionsOf::Mapping) => &["password", "user"],
+            (Self::Mysql | Self::Postgres, OptionsOf::Mapping) => &["password", "user"],
             (Self::Postgres, OptionsOf::Table) => &["numeric", "schema_name", "table_name"],
             (Self::Sqlite, OptionsOf::Server) => &["database"],
             (Self::Sqlite, OptionsOf::Table) => &["table_name"],
@@ -135,6 +154,7 @@ fn check_value(name: &str, value: &str) -> Result<()> {
             .parse()
             .is_ok_and(|number| (1..=CONNECTIONS_MAX).contains(&number)),
         "numeric" => numeric(value).is_some(),
+        "on_error" => ON_ERROR.contains(&value),
         // The value may be the secret itself: it is not shown.
         "password" if !is_reference(value) => {
             let message = "a password must be a reference, and not the password itself";
@@ -150,6 +170,7 @@ fn check_value(name: &str, value: &str) -> Result<()> {
     let error = Error::new(ErrorKind::InvalidParameterValue, message);
     Err(match name {
         "sslmode" => error.with_hint(format!("Valid values are: {}.", SSL_MODES.join(", "))),
+        "on_error" => error.with_hint(format!("Valid values are: {}.", ON_ERROR.join(", "))),
         "numeric" => error.with_hint("Write a precision up to 38 and a scale, as '38,10'."),
         _ => error,
     })
@@ -247,6 +268,15 @@ impl Server {
     pub(super) fn numeric(&self, of_table: &Options) -> Option<(u8, i8)> {
         let said = of_table.get("numeric").map(String::as_str);
         said.or_else(|| self.option("numeric")).and_then(numeric)
+    }
+
+    /// What becomes of dates that are none. What a table's options say goes before.
+    pub(super) fn misfit(&self, of_table: &Options) -> Misfit {
+        let said = of_table.get("on_error").map(String::as_str);
+        match said.or_else(|| self.option("on_error")) {
+            Some("null") => Misfit::IsNull,
+            _ => Misfit::Fails,
+        }
     }
 
     /// That it cannot be reached.

@@ -4,6 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::error::{Error, ErrorKind, Remote};
 use crate::sources::warehouse::Server;
+use crate::sources::warehouse::pool::{lost, sentence};
 
 /// Where something went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,18 +46,6 @@ pub(super) fn failure(server: &Server, during: During, cause: &tokio_postgres::E
     }
 }
 
-/// The connection is gone.
-pub(super) fn lost(server: &Server, why: &str) -> Error {
-    let message = format!("connection to server \"{}\" was lost", server.name);
-    Error::new(ErrorKind::Remote(Remote::Lost), message).with_detail(sentence(why))
-}
-
-/// A server that sends what it should not.
-pub(super) fn unexpected(server: &Server, what: &str) -> Error {
-    let message = format!("server \"{}\" sent {what}", server.name);
-    Error::new(ErrorKind::Remote(Remote::Failed), message)
-}
-
 /// The kind of a remote failure; `None` if the session is over.
 fn kind(code: &SqlState) -> Option<ErrorKind> {
     if code.code().starts_with("08") {
@@ -90,13 +79,4 @@ fn innermost(error: &dyn std::error::Error) -> String {
         last = source;
     }
     last.to_string()
-}
-
-/// A cause as a sentence of a detail.
-fn sentence(cause: &str) -> String {
-    let mut letters = cause.trim_end_matches('.').chars();
-    let first = letters
-        .next()
-        .map(|letter| letter.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
 }

@@ -2,23 +2,25 @@
 //! nothing and see one snapshot.
 
 mod decode;
+mod encrypted;
 mod failure;
 mod introspect;
 mod numeric;
-mod pool;
 mod rows;
-mod tls;
+mod session;
 mod types;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use datafusion::execution::memory_pool::MemoryPool;
 use futures::StreamExt;
 use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::condition::Dialect;
+use super::pool::{self, lost, unexpected};
 use super::quote::literal;
 use super::relation::RemoteRelation;
 use super::{
@@ -26,11 +28,14 @@ use super::{
     Surroundings, WarehouseSource, missing,
 };
 use crate::error::Result;
-use failure::{During, failure, lost, unexpected};
-use pool::{Lease, Pool};
+use failure::{During, failure};
+use session::PostgresConnect;
 
 /// Begins to read at one moment, which lasts as long as the transaction.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+type Pool = pool::Pool<PostgresConnect>;
+type Lease = pool::Lease<PostgresConnect>;
 
 /// A database of PostgreSQL, as one of its users.
 #[derive(Debug)]
@@ -49,9 +54,9 @@ impl PostgresSource {
         mapping: &Options,
         surroundings: &Surroundings,
     ) -> Result<Arc<Self>> {
-        let pool = Pool::new(server, mapping, &surroundings.secrets)?;
+        let connect = PostgresConnect::new(server, mapping, &surroundings.secrets)?;
         Ok(Arc::new(Self {
-            pool: Arc::new(pool),
+            pool: Pool::new(connect),
             kept: surroundings.kept,
         }))
     }
@@ -65,8 +70,8 @@ impl WarehouseSource for PostgresSource {
 
     async fn tables(&self, schema: &str) -> Result<Option<Vec<RemoteTable>>> {
         let mut lease = self.pool.lease(BEGIN).await?;
-        let found = introspect::tables(lease.client(), schema).await;
-        let found = found.map_err(|cause| failure(&self.pool.server, During::Session, &cause))?;
+        let found = introspect::tables(&lease.session().client, schema).await;
+        let found = found.map_err(|cause| failure(self.pool.server(), During::Session, &cause))?;
         lease.clean();
         Ok(found)
     }
@@ -97,7 +102,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn server(&self) -> &Arc<Server> {
-        &self.source.pool.server
+        self.source.pool.server()
     }
 
     fn failed(&self, cause: &tokio_postgres::Error) -> crate::error::Error {
@@ -118,7 +123,7 @@ impl Snapshot {
             return Err(lost(self.server(), "its first session was given up"));
         }
         let export = "SELECT pg_catalog.pg_export_snapshot()";
-        let said = first.client().simple_query(export).await;
+        let said = first.session().client.simple_query(export).await;
         let said = said.map_err(|cause| self.failed(&cause))?;
         first.clean();
         let name = said.iter().find_map(|message| match message {
@@ -134,7 +139,7 @@ impl Snapshot {
 impl RemoteSnapshot for Snapshot {
     async fn describe(&self, table: &ForeignTable) -> Result<RemoteRelation> {
         let mut first = self.first.lock().await;
-        let found = introspect::describe(first.client(), table).await;
+        let found = introspect::describe(&first.session().client, table).await;
         let found = found.map_err(|cause| self.failed(&cause))?;
         first.clean();
         found.ok_or_else(|| missing(table))
@@ -144,7 +149,7 @@ impl RemoteSnapshot for Snapshot {
         self.n_queries.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn read(&self, query: &Arc<RemoteQuery>) -> Result<Rows> {
+    async fn read(&self, query: &Arc<RemoteQuery>, _: &Arc<dyn MemoryPool>) -> Result<Rows> {
         let kept = self.source.kept;
         if self.is_lasting || self.n_queries.load(Ordering::Relaxed) > 1 {
             let lease = Box::new(self.another().await?);

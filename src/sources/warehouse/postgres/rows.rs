@@ -11,9 +11,10 @@ use futures::{Stream, StreamExt};
 use tokio_postgres::CopyOutStream;
 
 use super::decode::Decoder;
-use super::failure::{During, failure, unexpected};
-use super::pool::Lease;
+use super::failure::{During, failure};
+use super::session::PostgresConnect;
 use crate::error::{Error, Result};
+use crate::sources::warehouse::pool::{Lease, unexpected};
 use crate::sources::warehouse::{KeptValues, RemoteQuery, Server};
 
 /// The rows of a batch.
@@ -33,11 +34,11 @@ pub(super) async fn read<L>(
     kept: KeptValues,
 ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + use<L>>
 where
-    L: DerefMut<Target = Lease> + Send + 'static,
+    L: DerefMut<Target = Lease<PostgresConnect>> + Send + 'static,
 {
     let server = Arc::clone(lease.server());
     let copy = format!("COPY ({}) TO STDOUT (FORMAT binary)", query.sql);
-    let copied = lease.client().copy_out(copy.as_str()).await;
+    let copied = lease.session().client.copy_out(copy.as_str()).await;
     let copied = copied.map_err(|cause| failure(&server, During::Session, &cause))?;
     let copy = Copy {
         tuples: Tuples::new(query, kept)?,
@@ -63,7 +64,7 @@ struct Copy<L> {
     is_over: bool,
 }
 
-impl<L: DerefMut<Target = Lease>> Copy<L> {
+impl<L: DerefMut<Target = Lease<PostgresConnect>>> Copy<L> {
     /// The next rows; `None` behind the last.
     async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while !self.is_over && !self.tuples.is_full() {

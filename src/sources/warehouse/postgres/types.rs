@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 
 use crate::sources::warehouse::quote::identifier;
-use crate::sources::warehouse::relation::{Comparable, RemoteColumn, field};
+use crate::sources::warehouse::relation::{Comparable, Misfit, RemoteColumn, field};
 use crate::types::{self, PgType, oid};
 
 /// A column as `pg_attribute` has it, domains resolved.
@@ -91,6 +91,7 @@ pub(super) fn column(of: &Attribute, numeric: Option<(u8, i8)>) -> RemoteColumn 
         sql: format!("{}::pg_catalog.{cast}", identifier(&of.name)),
         field: field(&of.name, &plain, pg_type).with_nullable(!of.is_not_null),
         comparable,
+        misfit: Misfit::Fails,
     }
 }
 

@@ -4,7 +4,7 @@
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
 use crate::sources::warehouse::quote::identifier;
-use crate::sources::warehouse::relation::{Comparable, RemoteColumn, field};
+use crate::sources::warehouse::relation::{Comparable, Misfit, RemoteColumn, field};
 use crate::types::{PgType, oid};
 
 /// A column of a declared type.
@@ -27,6 +27,7 @@ pub(super) fn column(name: &str, declared: &str, is_not_null: bool) -> RemoteCol
         sql: identifier(name),
         field: plain,
         comparable,
+        misfit: Misfit::Fails,
     }
 }
 

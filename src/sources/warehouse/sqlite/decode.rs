@@ -11,16 +11,14 @@ use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use chrono::{NaiveDate, NaiveDateTime};
 use rusqlite::types::ValueRef;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::sources::warehouse::KeptValues;
+use crate::sources::warehouse::batch::{not_of_type, quoted};
 use crate::sources::warehouse::relation::RemoteColumn;
 use crate::types::{self, format_type, oid};
 
 /// Whole numbers up to which float8 has every one.
 const WHOLE_FLOATS: u64 = 1 << 53;
-
-/// Characters of a value that a message shows.
-const SHOWN_MAX: usize = 60;
 
 /// A column that is being made.
 pub(super) struct Column {
@@ -79,14 +77,8 @@ impl Column {
         match self.values.push(value)? {
             true => Ok(()),
             false => {
-                let (column, type_name) = (&self.name, &self.type_name);
-                let message = format!(
-                    "{} of column \"{column}\" is not of type {type_name}",
-                    shown(value)
-                );
-                let detail = format!("It is in row {row} that was read of table \"{table}\".");
-                Err(Error::new(ErrorKind::InvalidRowData, message)
-                    .with_detail(detail)
+                let column = (self.name.as_str(), self.type_name.as_str());
+                Err(not_of_type(&shown(value), column, (row, table))
                     .with_hint("Make a view in the file that casts it, and read that."))
             }
         }
@@ -241,12 +233,7 @@ fn shown(value: ValueRef<'_>) -> String {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Integer(value) => format!("the integer {value}"),
         ValueRef::Real(value) => format!("the number {value}"),
-        ValueRef::Text(text) => {
-            let text = String::from_utf8_lossy(text);
-            let start: String = text.chars().take(SHOWN_MAX).collect();
-            let end = if start.len() < text.len() { "..." } else { "" };
-            format!("the text \"{start}{end}\"")
-        }
+        ValueRef::Text(text) => quoted(text),
         ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use datafusion::execution::memory_pool::MemoryPool;
 use futures::StreamExt;
 use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Handle;
@@ -223,7 +224,7 @@ impl RemoteSnapshot for Snapshot {
         self.n_queries.fetch_add(1, Ordering::Relaxed);
     }
 
-    async fn read(&self, query: &Arc<RemoteQuery>) -> Result<Rows> {
+    async fn read(&self, query: &Arc<RemoteQuery>, _: &Arc<dyn MemoryPool>) -> Result<Rows> {
         let place = self.source.place().await?;
         let source = Arc::clone(&self.source);
         let is_one_of_many = self.is_lasting || self.n_queries.load(Ordering::Relaxed) > 1;

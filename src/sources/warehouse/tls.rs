@@ -1,11 +1,7 @@
 //! TLS to a server, as `sslmode` asks for it.
 //! <https://www.postgresql.org/docs/16/libpq-ssl.html>
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -14,12 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -28,11 +20,22 @@ use crate::sources::warehouse::Server;
 /// What `sslmode` is where nobody says it: nothing less is safe beyond this machine.
 const DEFAULT_MODE: &str = "verify-full";
 
+/// Whether connections are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Never.
+    Disable,
+    /// If the server can.
+    Prefer,
+    /// Always, or there is none.
+    Require,
+}
+
 /// How connections are encrypted.
 #[derive(Clone)]
 pub(super) struct Tls {
-    /// Whether they must be.
-    pub(super) mode: SslMode,
+    /// Whether they are.
+    pub(super) mode: Mode,
     config: Arc<ClientConfig>,
 }
 
@@ -58,12 +61,17 @@ impl Tls {
             .with_no_client_auth();
         Ok(Self {
             mode: match said {
-                "disable" => SslMode::Disable,
-                "prefer" => SslMode::Prefer,
-                _ => SslMode::Require,
+                "disable" => Mode::Disable,
+                "prefer" => Mode::Prefer,
+                _ => Mode::Require,
             },
             config: Arc::new(config),
         })
+    }
+
+    /// What encrypts one.
+    pub(super) fn connector(&self) -> TlsConnector {
+        TlsConnector::from(Arc::clone(&self.config))
     }
 }
 
@@ -232,78 +240,5 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
-    type Stream = Encrypted<S>;
-    type TlsConnect = Handshake;
-    type Error = rustls::Error;
-
-    fn make_tls_connect(&mut self, domain: &str) -> std::result::Result<Handshake, rustls::Error> {
-        let name = ServerName::try_from(domain.to_owned())
-            .map_err(|cause| rustls::Error::Other(OtherError(Arc::new(cause))))?;
-        Ok(Handshake {
-            connector: TlsConnector::from(Arc::clone(&self.config)),
-            name,
-        })
-    }
-}
-
-/// A handshake with a server of this name.
-pub(super) struct Handshake {
-    connector: TlsConnector,
-    name: ServerName<'static>,
-}
-
-type Handshaking<S> = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Handshake {
-    type Stream = Encrypted<S>;
-    type Error = io::Error;
-    type Future = Handshaking<S>;
-
-    fn connect(self, stream: S) -> Handshaking<S> {
-        Box::pin(async move {
-            let connected = self.connector.connect(self.name, stream).await?;
-            Ok(Encrypted(Box::new(connected)))
-        })
-    }
-}
-
-/// An encrypted connection.
-pub(super) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
-
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, into)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }

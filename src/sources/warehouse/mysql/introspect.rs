@@ -1,0 +1,112 @@
+//! What MySQL's `information_schema` tells of databases, tables and columns.
+
+use std::str::FromStr;
+
+use super::failure::Cause;
+use super::session::Session;
+use super::types::{Declared, column};
+use crate::sources::Size;
+use crate::sources::warehouse::quote::{identifier, literal};
+use crate::sources::warehouse::relation::RemoteRelation;
+use crate::sources::warehouse::{ForeignTable, RemoteTable};
+
+/// The comment that MySQL gives views itself.
+const VIEW_COMMENT: &str = "VIEW";
+
+/// What counts, and cannot be read as tables are.
+const SEQUENCE: &str = "SEQUENCE";
+
+/// What is left out by `SELECT *`, in MySQL's words and MariaDB's.
+const INVISIBLE: &str = "INVISIBLE";
+
+/// The tables of a database; `None` if it is not there. Names are compared by the server as it
+/// pleases, and here as they are.
+pub(super) async fn tables(
+    session: &mut Session,
+    schema: &str,
+) -> Result<Option<Vec<RemoteTable>>, Cause> {
+    let quoted = literal(schema);
+    let query =
+        format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {quoted}");
+    let databases = session.texts(&query).await?;
+    let is_schema = |row: &[Option<String>]| text(row, 0) == Some(schema);
+    if !databases.iter().any(|row| is_schema(row)) {
+        return Ok(None);
+    }
+    let query = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, TABLE_COMMENT FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = {quoted} ORDER BY TABLE_NAME"
+    );
+    let found = session.texts(&query).await?;
+    let found = found.iter().filter(|row| is_schema(row));
+    let found = found.filter(|row| text(row, 2) != Some(SEQUENCE));
+    let table = |row: &Vec<Option<String>>| {
+        let comment = text(row, 3).filter(|comment| !["", VIEW_COMMENT].contains(comment));
+        Some(RemoteTable {
+            name: text(row, 1)?.to_owned(),
+            comment: comment.map(str::to_owned),
+        })
+    };
+    Ok(Some(found.filter_map(table).collect()))
+}
+
+/// A table's columns; `None` if it is not there.
+pub(super) async fn describe(
+    session: &mut Session,
+    table: &ForeignTable,
+) -> Result<Option<RemoteRelation>, Cause> {
+    let (schema, name) = (table.remote.schema.as_str(), table.remote.table.as_str());
+    let place = format!(
+        "WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+        literal(schema),
+        literal(name)
+    );
+    let is_here =
+        |row: &&Vec<Option<String>>| text(row, 0) == Some(schema) && text(row, 1) == Some(name);
+    let query = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_ROWS, DATA_LENGTH FROM information_schema.TABLES {place}"
+    );
+    let sizes = session.texts(&query).await?;
+    let Some(size) = sizes.iter().find(is_here) else {
+        return Ok(None);
+    };
+    let query = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, \
+         CHARACTER_MAXIMUM_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, CHARACTER_SET_NAME, EXTRA \
+         FROM information_schema.COLUMNS {place} ORDER BY ORDINAL_POSITION"
+    );
+    let columns = session.texts(&query).await?;
+    let columns = columns.iter().filter(is_here);
+    let columns =
+        columns.filter(|row| text(row, 10).is_none_or(|extra| !extra.contains(INVISIBLE)));
+    let misfit = table.server.misfit(&table.options);
+    Ok(Some(RemoteRelation {
+        sql: format!("{}.{}", identifier(schema), identifier(name)),
+        columns: columns.map(|row| column(&declared(row), misfit)).collect(),
+        size: Size {
+            rows: number(size, 2),
+            bytes: number(size, 3).unwrap_or(0),
+        },
+    }))
+}
+
+fn declared(row: &[Option<String>]) -> Declared<'_> {
+    Declared {
+        name: text(row, 2).unwrap_or_default(),
+        data_type: text(row, 3).unwrap_or_default(),
+        column_type: text(row, 4).unwrap_or_default(),
+        is_not_null: text(row, 5) == Some("NO"),
+        length: number(row, 6),
+        precision: number(row, 7),
+        scale: number(row, 8),
+        charset: text(row, 9),
+    }
+}
+
+fn number<T: FromStr>(row: &[Option<String>], place: usize) -> Option<T> {
+    text(row, place)?.parse().ok()
+}
+
+fn text(row: &[Option<String>], place: usize) -> Option<&str> {
+    row.get(place)?.as_deref()
+}
