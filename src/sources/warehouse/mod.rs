@@ -4,6 +4,7 @@
 mod batch;
 mod condition;
 mod constant;
+mod keys;
 mod mapping;
 mod mysql;
 mod pool;
@@ -13,6 +14,7 @@ mod quote;
 mod reading;
 mod relation;
 mod scan;
+mod selection;
 mod server;
 mod sqlite;
 mod tls;
@@ -92,6 +94,18 @@ struct RemoteQuery {
     schema: SchemaRef,
     /// The table, for messages.
     table: String,
+}
+
+impl RemoteQuery {
+    /// The same, said otherwise.
+    fn saying(&self, sql: String) -> Self {
+        Self {
+            sql,
+            columns: self.columns.clone(),
+            schema: Arc::clone(&self.schema),
+            table: self.table.clone(),
+        }
+    }
 }
 
 /// Makes the bytes of a value that Arrow has no type for. The room of such values gives it.

@@ -12,8 +12,10 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::condition::Dialect;
+use super::keys::Learned;
 use super::relation::{ForeignTable, RemoteRelation};
 use super::scan::ForeignScan;
+use super::selection::Selection;
 use super::{RemoteQuery, RemoteSnapshot};
 use crate::error::Error;
 
@@ -22,7 +24,7 @@ use crate::error::Error;
 pub(super) struct Foreign {
     /// The server's name, and the table's at it.
     shown: String,
-    relation: RemoteRelation,
+    relation: Arc<RemoteRelation>,
     schema: SchemaRef,
     snapshot: Arc<dyn RemoteSnapshot>,
     /// What conditions are written in; `None` if the source is not to judge any.
@@ -40,7 +42,7 @@ impl Foreign {
         Self {
             shown: format!("{server}.{}.{}", remote.schema, remote.table),
             schema: relation.schema(),
-            relation,
+            relation: Arc::new(relation),
             snapshot,
             dialect,
         }
@@ -48,27 +50,6 @@ impl Foreign {
 
     fn condition(&self, filter: &Expr) -> Option<String> {
         self.dialect?.condition(filter, &self.relation)
-    }
-
-    /// What is sent: the columns that are asked for, and the rows that conditions and limit leave.
-    fn sql(&self, columns: &[usize], conditions: &[String], limit: Option<usize>) -> String {
-        let columns = columns
-            .iter()
-            .map(|column| &self.relation.columns[*column].sql);
-        let columns: Vec<&str> = columns.map(String::as_str).collect();
-        let columns = match columns.as_slice() {
-            // The rows are counted, and nothing of them is wanted.
-            [] => "NULL".to_owned(),
-            columns => columns.join(", "),
-        };
-        let mut sql = format!("SELECT {columns} FROM {}", self.relation.sql);
-        if !conditions.is_empty() {
-            sql += &format!(" WHERE {}", conditions.join(" AND "));
-        }
-        if let Some(limit) = limit {
-            sql += &format!(" LIMIT {limit}");
-        }
-        sql
     }
 }
 
@@ -126,8 +107,9 @@ impl TableProvider for Foreign {
             return Err(DataFusionError::External(Box::new(Error::internal(cause))));
         };
         self.snapshot.expect_query();
+        let selection = Selection::new(&self.relation, &columns, conditions, limit);
         let query = RemoteQuery {
-            sql: self.sql(&columns, &conditions, limit),
+            sql: selection.sql(&[]),
             columns: columns
                 .iter()
                 .map(|column| self.relation.columns[*column].clone())
@@ -135,7 +117,11 @@ impl TableProvider for Foreign {
             schema: Arc::new(self.schema.project(&columns)?),
             table: self.shown.clone(),
         };
+        let learned = self.dialect.filter(|_| selection.takes_conditions());
+        let learned = learned.map(|dialect| Learned::new(dialect, &self.relation, &query.schema));
         let snapshot = Arc::clone(&self.snapshot);
-        Ok(Arc::new(ForeignScan::new(query, snapshot)))
+        Ok(Arc::new(ForeignScan::new(
+            query, selection, learned, snapshot,
+        )))
     }
 }

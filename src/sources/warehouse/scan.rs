@@ -1,21 +1,28 @@
 //! Runs a remote query as a leaf of a plan.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::common::Result as PlanResult;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
+};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    apply_expression_roots,
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::keys::Learned;
+use super::selection::Selection;
 use super::{RemoteQuery, RemoteSnapshot};
 use crate::error::Error;
 
@@ -23,13 +30,23 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(super) struct ForeignScan {
     query: Arc<RemoteQuery>,
+    selection: Selection,
+    /// The keys of joins, where the source may judge them.
+    learned: Option<Learned>,
+    /// What was sent, if it is not what was planned.
+    sent: Arc<OnceLock<String>>,
     snapshot: Arc<dyn RemoteSnapshot>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl ForeignScan {
-    pub(super) fn new(query: RemoteQuery, snapshot: Arc<dyn RemoteSnapshot>) -> Self {
+    pub(super) fn new(
+        query: RemoteQuery,
+        selection: Selection,
+        learned: Option<Learned>,
+        snapshot: Arc<dyn RemoteSnapshot>,
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&query.schema)),
             Partitioning::UnknownPartitioning(1),
@@ -38,8 +55,24 @@ impl ForeignScan {
         );
         Self {
             query: Arc::new(query),
+            selection,
+            learned,
+            sent: Arc::default(),
             snapshot,
             properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    /// The same scan, which leaves out rows that joins have no partner for.
+    fn learning(&self, learned: Learned) -> Self {
+        Self {
+            query: Arc::clone(&self.query),
+            selection: self.selection.clone(),
+            learned: Some(learned),
+            sent: Arc::default(),
+            snapshot: Arc::clone(&self.snapshot),
+            properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
     }
@@ -49,7 +82,16 @@ impl DisplayAs for ForeignScan {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ForeignScan: {}", self.query.table)?;
         match format {
-            DisplayFormatType::Verbose => write!(f, ", Remote SQL: {}", self.query.sql),
+            DisplayFormatType::Verbose => {
+                let sent = self.sent.get().unwrap_or(&self.query.sql);
+                write!(f, ", Remote SQL: {sent}")?;
+                match &self.learned {
+                    Some(learned) if self.sent.get().is_none() && !learned.filters().is_empty() => {
+                        f.write_str(", and keys of joins")
+                    }
+                    _ => Ok(()),
+                }
+            }
             DisplayFormatType::Default | DisplayFormatType::TreeRender => Ok(()),
         }
     }
@@ -70,9 +112,35 @@ impl ExecutionPlan for ForeignScan {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> PlanResult<TreeNodeRecursion>,
     ) -> PlanResult<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
+        // A join fills its filter only where somebody holds it.
+        let filters = self.learned.iter().flat_map(Learned::filters);
+        apply_expression_roots(filters, visit)
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> PlanResult<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters = result.parent_filters.iter();
+        let learned = match (&self.learned, phase) {
+            (Some(learned), FilterPushdownPhase::Post) => {
+                Some(learned.with(filters.map(|filter| Arc::clone(&filter.filter))))
+            }
+            _ => None,
+        };
+        // Whatever the source leaves out, the join judges the rows that come.
+        let propagation = FilterPushdownPropagation::all_unsupported(result);
+        Ok(match learned {
+            Some(learned) => {
+                let node: Arc<dyn ExecutionPlan> = Arc::new(self.learning(learned));
+                propagation.with_updated_node(node)
+            }
+            None => propagation,
+        })
     }
 
     fn with_new_children(
@@ -89,7 +157,22 @@ impl ExecutionPlan for ForeignScan {
     ) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
         let (snapshot, query) = (Arc::clone(&self.snapshot), Arc::clone(&self.query));
-        let rows = async move { snapshot.read(&query, context.memory_pool()).await };
+        let (learned, selection) = (self.learned.clone(), self.selection.clone());
+        let sent = Arc::clone(&self.sent);
+        // It is first asked for rows when a join knows its other side.
+        let rows = async move {
+            let keys = learned.map(|learned| learned.conditions());
+            let query = match keys.filter(|keys| !keys.is_empty()) {
+                None => query,
+                Some(keys) => {
+                    let sql = selection.sql(&keys);
+                    // Nothing is lost where it was said already.
+                    drop(sent.set(sql.clone()));
+                    Arc::new(query.saying(sql))
+                }
+            };
+            snapshot.read(&query, context.memory_pool()).await
+        };
         let external = |error: Error| DataFusionError::External(Box::new(error));
         let rows = futures::stream::once(rows)
             .try_flatten()
