@@ -1,13 +1,16 @@
-//! Tables of PostgreSQL and of SQLite beside the lake: what they hold, what is asked of their
+//! Tables of PostgreSQL, MariaDB and SQLite beside the lake: what they hold, what is asked of their
 //! servers, and what becomes of statements when those are gone.
 
 mod defined;
 mod failing;
+mod keys;
+mod mariadb;
 mod pushed;
 mod same;
 mod secured;
 mod shown;
 mod sqlite;
+mod tpch;
 
 use std::net::SocketAddr;
 use std::path::Path;

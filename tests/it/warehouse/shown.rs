@@ -102,7 +102,9 @@ fn psql_shows_servers_mappings_and_tables_as_those_of_postgres_fdw() {
     }
     let wrappers = psql(ours, "lake", "\\dew");
     assert!(
-        wrappers.contains("postgres|") && wrappers.contains("sqlite|"),
+        wrappers.contains("postgres|")
+            && wrappers.contains("mysql|")
+            && wrappers.contains("sqlite|"),
         "{wrappers}"
     );
     let whole = psql(ours, "lake", "\\des+ dwh");
@@ -125,7 +127,7 @@ fn the_information_schema_has_what_is_foreign() {
     for (query, expected) in [
         (
             "select foreign_data_wrapper_name from information_schema.foreign_data_wrappers order by 1",
-            vec!["postgres", "sqlite"],
+            vec!["mysql", "postgres", "sqlite"],
         ),
         (
             "select foreign_server_name || ' ' || foreign_data_wrapper_name from information_schema.foreign_servers",

@@ -56,7 +56,7 @@ fn clock(text: &[u8]) -> Option<i64> {
     let point = text.iter().position(|byte| *byte == b'.');
     let (whole, fraction) = match point {
         Some(point) => (&text[..point], &text[point + 1..]),
-        None => (text, &[b'0'] as &[u8]),
+        None => (text, b"0".as_slice()),
     };
     let mut parts = whole.split(|byte| *byte == b':');
     let mut next = || parts.next().and_then(digits);
