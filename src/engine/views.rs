@@ -66,7 +66,7 @@ impl Engine {
     ) -> Result<Defined> {
         let inner = Arc::clone(&self.inner);
         let (definition, own) = (definition.clone(), context.clone());
-        let step = async move { inner.define(&definition, &own).await };
+        let step = async move { Box::pin(inner.define(&definition, &own)).await };
         self.on_query_runtime(context, step.boxed()).await
     }
 
