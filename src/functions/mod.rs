@@ -56,7 +56,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility};
 
 use crate::auth::Actor;
 use crate::catalog::system::Builtin;
@@ -201,6 +201,16 @@ fn of_style(style: Style) -> Vec<Arc<ScalarUDF>> {
 pub fn names_of_style() -> BTreeSet<String> {
     let functions = of_style(Style::default()).into_iter();
     functions
+        .map(|function| function.name().to_owned())
+        .collect()
+}
+
+/// The names of the functions whose answers depend on nothing but their arguments, whatever else they are told to be.
+pub fn names_of_arguments() -> BTreeSet<String> {
+    let of_intervals = [intervals::multiplied(), intervals::divided()];
+    let functions = constant().into_iter().chain(of_intervals);
+    functions
+        .filter(|function| function.signature().volatility != Volatility::Volatile)
         .map(|function| function.name().to_owned())
         .collect()
 }

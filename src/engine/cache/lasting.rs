@@ -45,6 +45,8 @@ pub(super) struct Lasting {
 pub(super) struct Lasts<'a> {
     /// The functions that depend on nothing but their arguments and the session's style.
     pub(super) of_style: &'a BTreeSet<String>,
+    /// Those that depend on nothing but their arguments.
+    pub(super) of_arguments: &'a BTreeSet<String>,
     /// The functions that depend on nothing else but the catalog, where that is part of the statement's key.
     pub(super) of_catalog: BTreeSet<String>,
     /// What of the session is in the statement's key, by the function that tells it.
@@ -109,7 +111,8 @@ impl Lasts<'_> {
             Volatility::Immutable => true,
             Volatility::Stable if name == CURRENT_DATE => return Step::Lasts { has_day: true },
             Volatility::Stable => {
-                self.of_style.contains(name) || self.of_catalog.contains(name) || self.is_told(name)
+                let known = [self.of_arguments, self.of_style, &self.of_catalog];
+                known.iter().any(|names| names.contains(name)) || self.is_told(name)
             }
             Volatility::Volatile => false,
         };

