@@ -43,7 +43,8 @@ impl Inner {
     ) -> Result<Answer> {
         let mut asking = self.history.begins(statement, context);
         let answered = self.answered(statement, parameters, (shown, context), &mut asking);
-        match answered.await {
+        // Large, for it holds the way of a statement from its names to its rows.
+        match Box::pin(answered).await {
             Ok(answer) => Ok(asking.follow(answer)),
             Err(error) => {
                 asking.failed(&error);

@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--make", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("LAKEGATE_TEST_SEED") or random.randrange(10**6)))
-    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--steps", type=int, default=12)
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     chance = random.Random(arguments.seed)

@@ -97,9 +97,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "foreign-data wrapper \"nope\" does not exist",
     ),
     (
-        "create server x foreign data wrapper mysql",
+        "create server x foreign data wrapper oracle",
         "42704",
-        "foreign-data wrapper \"mysql\" does not exist",
+        "foreign-data wrapper \"oracle\" does not exist",
     ),
     (
         "create server x foreign data wrapper postgres options (password 'env:A')",
