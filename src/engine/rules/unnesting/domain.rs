@@ -32,6 +32,7 @@ impl<'a> Domain<'a> {
         outer: Vec<Column>,
         names: &'a Names,
     ) -> Result<Option<Self>> {
+        let plan = source(plan, &outer);
         if is_volatile(plan)? {
             return Ok(None);
         }
@@ -171,6 +172,26 @@ impl<'a> Domain<'a> {
             _ => rename_in_subquery(expression, &own, inputs),
         })?;
         Ok(replaced.data)
+    }
+}
+
+/// What of a plan gives these columns: of tables that are named side by side, each row with each, the one that has them.
+fn source<'a>(plan: &'a LogicalPlan, columns: &[Column]) -> &'a LogicalPlan {
+    let LogicalPlan::Join(join) = plan else {
+        return plan;
+    };
+    let is_cross = join.join_type == JoinType::Inner && join.on.is_empty() && join.filter.is_none();
+    if !is_cross || columns.is_empty() {
+        return plan;
+    }
+    let has_all = |side: &LogicalPlan| {
+        let schema = side.schema();
+        columns.iter().all(|column| schema.has_column(column))
+    };
+    match (has_all(&join.left), has_all(&join.right)) {
+        (true, _) => source(&join.left, columns),
+        (_, true) => source(&join.right, columns),
+        _ => plan,
     }
 }
 

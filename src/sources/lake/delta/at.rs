@@ -11,11 +11,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::history::{Enablement, History, Search};
-use super::log::Listing;
-use super::{DeltaTables, gone, guard, refused};
+use super::log::{self, Listing};
+use super::{DeltaTables, LastStanding, gone, guard, refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{At, PinnedTable, Version};
-use crate::storage;
+use crate::storage::{self, Noted};
 
 /// A table's log, as it was last listed.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Log {
     listing: Listing,
     /// Another one if the table was made anew: what is known of its versions is of the old one.
     pub(super) generation: u64,
+    standing: LastStanding,
 }
 
 /// A version of a table, and when it was committed to the store.
@@ -116,9 +117,17 @@ impl DeltaTables {
     pub(super) async fn log(&self, path: &str) -> Result<Arc<Log>> {
         let known = self.logs.get(path).await;
         let log = match known {
+            Some(known) if known.standing.stands() => return Ok(known),
             Some(known) => {
+                let folder = log::folder(path);
+                // Before it is listed: what comes in between is then another log than was noted.
+                let noted = self
+                    .lake
+                    .note(Noted::Folder(&folder, known.listing.names()));
+                let noted = noted.await;
                 let listing = Listing::read(&self.lake.store, path, known.latest).await?;
                 if listing == known.listing {
+                    known.standing.is_now(noted);
                     return Ok(known);
                 }
                 match listing.continues(&known.listing) {
@@ -140,6 +149,7 @@ impl DeltaTables {
             latest,
             listing: listing.from(latest),
             generation: known.generation,
+            standing: LastStanding::default(),
         }
     }
 
@@ -151,6 +161,7 @@ impl DeltaTables {
             latest,
             listing: listing.from(latest),
             generation: self.generations.fetch_add(1, Ordering::Relaxed),
+            standing: LastStanding::default(),
         })
     }
 

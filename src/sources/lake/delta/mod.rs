@@ -81,21 +81,28 @@ struct Loaded {
     identity: Option<[u8; 32]>,
     /// Reads it, for every statement.
     provider: Arc<dyn TableProvider>,
-    /// What lay on disk when it was listed so; `None` where that is not told.
-    standing: Mutex<Option<Arc<Standing>>>,
+    standing: LastStanding,
+}
+
+/// What lay on disk when something was listed; `None` where that is not told.
+#[derive(Debug, Default)]
+struct LastStanding(Mutex<Option<Arc<Standing>>>);
+
+impl LastStanding {
+    /// Whether it is known to be there as it was. Blocks as [`Standing::stands`].
+    fn stands(&self) -> bool {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = last.clone();
+        last.is_some_and(|last| last.stands())
+    }
+
+    fn is_now(&self, noted: Option<Standing>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = noted.map(Arc::new);
+    }
 }
 
 impl Loaded {
-    fn standing(&self) -> Option<Arc<Standing>> {
-        let standing = self.standing.lock();
-        standing.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn stands_as(&self, noted: Option<Standing>) {
-        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        *standing = noted.map(Arc::new);
-    }
-
     fn pinned(&self) -> PinnedTable {
         PinnedTable {
             version: Version::Delta(self.version),
@@ -159,7 +166,7 @@ impl DeltaTables {
         let noted = noted.await;
         let listing = Listing::read(&self.lake.store, path, known.version).await?;
         if listing == known.listing {
-            known.stands_as(noted);
+            known.standing.is_now(noted);
             return Ok(known.pinned());
         }
         let loaded = self.reload(path, known, listing).await?;
@@ -170,7 +177,7 @@ impl DeltaTables {
     /// anything. `None` where that is not known.
     pub(super) fn pin_at_once(&self, path: &str) -> Option<PinnedTable> {
         let known = self.latest.get(path).now_or_never().flatten()?;
-        known.standing()?.stands().then(|| known.pinned())
+        known.standing.stands().then(|| known.pinned())
     }
 
     async fn reload(
@@ -221,7 +228,7 @@ impl DeltaTables {
                     digest: digest(path, &table, version, &listing)?,
                     identity: identity(path, &table, version, listing.changed(version))?,
                     provider: Arc::new(provider_of(path, &table)?),
-                    standing: Mutex::default(),
+                    standing: LastStanding::default(),
                     table,
                     version,
                     listing,
