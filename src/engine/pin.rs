@@ -213,10 +213,7 @@ pub(super) fn pin_at_once(catalog: &Catalog, resolved: &Resolved) -> Option<Pinn
         let Target::Lake(table) = target else {
             return None;
         };
-        let rows = match key.at {
-            None => catalog.lake().pin_at_once(table)?,
-            Some(_) => return None,
-        };
+        let rows = catalog.lake().pin_at_once(table, key.at)?;
         tables.push(pinned(key, Ok(rows)).ok()?);
     }
     Some(put_together(catalog, resolved, &tables, None))

@@ -17,7 +17,7 @@ use super::pin::in_statement;
 use super::resolved::{
     Derived, Limits, Meaning, Resolved, ResolvedProtection, ResolvedView, TableKey, Target, ViewKey,
 };
-use super::travel::{Clock, Point, function_of, said};
+use super::travel::{Clock, Point, function_of, is_number, said};
 use super::{parse, protect};
 use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
@@ -143,7 +143,7 @@ pub(super) struct Resolver<'a> {
     pub(super) clock: Clock<'a>,
     /// The moment that the session reads at, once it was asked for.
     pub(super) of_session: OnceCell<Point>,
-    /// Whether a moment was asked for that is not the latest.
+    /// Whether a moment was asked for that is neither the latest nor the number of a version.
     pub(super) says_moment: Cell<bool>,
     policies: Policies,
     functions_need: Needs,
@@ -223,7 +223,9 @@ impl<'a> Resolver<'a> {
                 }
                 (_, Some(call)) => self.told(call, names).map(|meaning| (meaning, None)),
                 (Some(said), None) => {
-                    self.says_moment.set(true);
+                    if !is_number(said) {
+                        self.says_moment.set(true);
+                    }
                     let point = self.clock.point(said, self.snapshot, lines);
                     point.and_then(|point| self.meaning(&name, Some(point), names))
                 }

@@ -34,7 +34,8 @@ pub(super) struct Resolved {
     pub(super) policies: Arc<Policies>,
     /// What the functions that are called look up.
     pub(super) functions_need: Needs,
-    /// Whether a moment is said that something is read at, by the statement, a view or the session.
+    /// Whether a moment is said that something is read at, by the statement, a view or the session, other than by the
+    /// number of a version.
     pub(super) says_moment: bool,
 }
 
@@ -135,7 +136,7 @@ impl Resolved {
     pub(super) fn is_lasting(&self) -> bool {
         let mut tables = self.tables.iter();
         let is_plain = |(key, target): (&TableKey, &Target)| match target {
-            Target::Lake(_) | Target::Foreign(_) => key.at.is_none(),
+            Target::Lake(_) | Target::Foreign(_) => !matches!(key.at, Some(At::Instant(_))),
             Target::System(_) | Target::Told(..) => false,
         };
         !self.says_moment

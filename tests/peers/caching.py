@@ -40,7 +40,7 @@ FILES_ARE_OTHERS = ("58030", "58P01")
 QUESTIONS = [
     "select count(*), sum(n), avg(f) from s.d",
     "select word, count(*) as n from s.d where n > {n} group by word order by word",
-    "select * from s.d order by id limit {n}",
+    "select * from s.d order by id, n, f, word, at limit {n}",
     "select d.word, count(*) from s.d as d join s.files as f on f.id = d.id group by d.word",
     "select count(*), min(word), max(id) from s.files",
     "select id, word from s.files where word <> '{w}'",

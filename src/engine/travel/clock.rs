@@ -282,6 +282,14 @@ impl Clock<'_> {
 }
 
 /// The value of a literal.
+/// Whether a clause says the number of a version, and so means the same whenever, and by whomever, it is said.
+pub(in crate::engine) fn is_number(version: &TableVersion) -> bool {
+    match version {
+        TableVersion::VersionAsOf(value) => matches!(plain(value), Some(ScalarValue::Int64(_))),
+        _ => false,
+    }
+}
+
 fn plain(value: &Expr) -> Option<ScalarValue> {
     match value {
         Expr::Nested(inner) => plain(inner),

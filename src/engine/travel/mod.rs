@@ -17,7 +17,7 @@ mod then;
 mod told;
 
 pub(super) use calls::{argument, function_of};
-pub(super) use clock::{Clock, looks_back};
+pub(super) use clock::{Clock, is_number, looks_back};
 pub(super) use mark::{mark, said, unmarked};
 pub(super) use past::Past;
 pub(super) use point::{Point, behind_sign, no_history};

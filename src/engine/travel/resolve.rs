@@ -64,8 +64,10 @@ impl Resolver<'_> {
             let message = format!("relation \"{}\" is read at two moments", name.table());
             return Err(Error::new(ErrorKind::SyntaxError, message));
         }
-        self.says_moment.set(true);
         let point = self.clock.of_name(said, self.snapshot)?;
+        if !matches!(point, Point::Version(_)) {
+            self.says_moment.set(true);
+        }
         Ok((found, Some(point)))
     }
 

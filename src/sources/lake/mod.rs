@@ -138,12 +138,16 @@ impl LakeSource {
         }
     }
 
-    /// As [`Self::pin`] at the latest version, where it is known without waiting that the table is what it was when it
-    /// was last pinned; `None` where it is not.
-    pub fn pin_at_once(&self, table: &LakeTable) -> Option<PinnedTable> {
-        match table.layout {
-            Layout::Delta => self.delta.pin_at_once(&table.path),
-            Layout::Folder | Layout::File => self.files.pin_at_once(table),
+    /// As [`Self::pin`] at the latest version, or one of a number, where it is known without waiting that the table is
+    /// what it was when it was last pinned; `None` where it is not.
+    pub fn pin_at_once(&self, table: &LakeTable, at: Option<At>) -> Option<PinnedTable> {
+        match (table.layout, at) {
+            (Layout::Delta, None) => self.delta.pin_at_once(&table.path),
+            (Layout::Delta, Some(At::Version(version))) => {
+                self.delta.pin_version_at_once(&table.path, version)
+            }
+            (Layout::Folder | Layout::File, None) => self.files.pin_at_once(table),
+            (_, Some(_)) => None,
         }
     }
 

@@ -97,7 +97,7 @@ async fn settle(lake: &TestLake, table: &LakeTable) -> PinnedTable {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let pinned = lake.source.pin(table, None).await.unwrap();
-        if let Some(known) = lake.source.pin_at_once(table) {
+        if let Some(known) = lake.source.pin_at_once(table, None) {
             assert_eq!(known.version, pinned.version);
             return known;
         }
@@ -118,7 +118,7 @@ async fn every_change_of_a_settled_table_is_noticed() {
     lake.write("one.csv", "id\n1\n");
     // What has just changed may change again within the disk's clock.
     lake.source.pin(&folder, None).await.unwrap();
-    assert!(lake.source.pin_at_once(&folder).is_none());
+    assert!(lake.source.pin_at_once(&folder, None).is_none());
     let path = |name: &str| lake.folder.path().join(name);
     let dated = |name: &str| {
         let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
@@ -134,17 +134,17 @@ async fn every_change_of_a_settled_table_is_noticed() {
     lake.write("one.csv", "id\n2\n");
     dated("one.csv");
     lake.write("f/part=y/b.csv", "id\n3\n");
-    assert!(lake.source.pin_at_once(&folder).is_none());
-    assert!(lake.source.pin_at_once(&file).is_none());
+    assert!(lake.source.pin_at_once(&folder, None).is_none());
+    assert!(lake.source.pin_at_once(&file, None).is_none());
     let after = settle(&lake, &folder).await;
     assert_ne!(after.version, before.0.version);
     lake.write("f/part=x/a.csv", "id\n7\n");
-    assert!(lake.source.pin_at_once(&folder).is_none());
+    assert!(lake.source.pin_at_once(&folder, None).is_none());
     settle(&lake, &folder).await;
     std::fs::rename(path("f/part=x/a.csv"), path("f/part=x/c.csv")).unwrap();
-    assert!(lake.source.pin_at_once(&folder).is_none());
+    assert!(lake.source.pin_at_once(&folder, None).is_none());
     std::fs::remove_dir_all(path("f")).unwrap();
-    assert!(lake.source.pin_at_once(&folder).is_none());
+    assert!(lake.source.pin_at_once(&folder, None).is_none());
 }
 
 /// Our own error within DataFusion's, as the engine finds it.

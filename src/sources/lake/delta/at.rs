@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
 use deltalake_core::DeltaTable;
+use futures::FutureExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use serde::Deserialize;
@@ -34,9 +36,22 @@ pub(super) struct Log {
 pub(super) struct Past {
     pub(super) table: DeltaTable,
     pub(super) changed: Option<DateTime<Utc>>,
+    /// Reads it, for every statement.
+    provider: Arc<dyn TableProvider>,
 }
 
 impl Past {
+    fn pinned(&self, path: &str, log: &Log, version: u64) -> Result<PinnedTable> {
+        Ok(PinnedTable {
+            version: Version::Delta(version),
+            digest: Some(digest(path, log, version)),
+            identity: super::identity(path, &self.table, version, self.changed)?,
+            changed: self.changed,
+            size: super::size(path, &self.table)?,
+            provider: Arc::clone(&self.provider),
+        })
+    }
+
     /// How many files it has, and one for itself: what it costs to keep it.
     pub(super) fn n_files(&self) -> usize {
         let snapshot = self.table.snapshot();
@@ -68,14 +83,23 @@ impl DeltaTables {
                 _ => return Err(error),
             },
         };
-        Ok(PinnedTable {
-            version: Version::Delta(version),
-            digest: Some(digest(path, &log, version)),
-            identity: super::identity(path, &past.table, version, past.changed)?,
-            changed: past.changed,
-            size: super::size(path, &past.table)?,
-            provider: Arc::new(super::provider_of(path, &past.table)?),
-        })
+        past.pinned(path, &log, version)
+    }
+
+    /// As [`Self::pin_at`] at a version that is known, where the table is on a disk that tells that its log has not
+    /// changed: without waiting for anything. `None` where that is not known.
+    pub(in crate::sources::lake) fn pin_version_at_once(
+        &self,
+        path: &str,
+        version: u64,
+    ) -> Option<PinnedTable> {
+        let log = self.logs.get(path).now_or_never().flatten()?;
+        if !log.standing.stands() || !log.history.is_readable(version) {
+            return None;
+        }
+        let key = (path.to_owned(), log.generation, version);
+        let past = self.past.get(&key).now_or_never().flatten()?;
+        past.pinned(path, &log, version).ok()
     }
 
     /// The number of the version at a moment.
@@ -176,6 +200,7 @@ impl DeltaTables {
                 return Ok(Arc::new(Past {
                     table: latest.table.clone(),
                     changed: log.listing.changed(version),
+                    provider: Arc::clone(&latest.provider),
                 }));
             }
             let mut table = self.open(path)?;
@@ -183,7 +208,12 @@ impl DeltaTables {
             loaded.map_err(|cause| refused(path, cause))?;
             guard::check(path, &table)?;
             let changed = log.history.changed(version);
-            Ok(Arc::new(Past { table, changed }))
+            let provider = Arc::new(super::provider_of(path, &table)?);
+            Ok(Arc::new(Past {
+                table,
+                changed,
+                provider,
+            }))
         };
         let key = (path.to_owned(), log.generation, version);
         let past = self.past.try_get_with(key, load).await;
