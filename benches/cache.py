@@ -165,10 +165,12 @@ def load_postgres(place: dict, lake: Path) -> None:
             columns = database.execute(f"describe select * from {source}").fetchall()
             columns = ", ".join(f"{name} {types.get(kind, kind.lower())}" for name, kind, *_ in columns)
             connection.execute(f"drop table if exists {table}; create table {table} ({columns})")
-            with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-                database.execute(f"copy (select * from {source}) to '{file.name}' (format csv, header false)")
-                with connection.cursor().copy(f"copy {table} from stdin (format csv)") as copy:
-                    while block := file.read(1 << 20):
+            # DuckDB puts another file in the place of one that is there: it is opened when it is written.
+            with tempfile.TemporaryDirectory() as folder:
+                written = Path(folder) / "rows.csv"
+                database.execute(f"copy (select * from {source}) to '{written}' (format csv, header false)")
+                with written.open("rb") as rows, connection.cursor().copy(f"copy {table} from stdin (format csv)") as copy:
+                    while block := rows.read(1 << 20):
                         copy.write(block)
             connection.execute(f"vacuum analyze {table}")
 
