@@ -125,10 +125,6 @@ fn what_may_change_is_computed_each_time() {
             "reads pg_catalog.pg_stat_activity, which has no versions",
         ),
         (
-            "select id from s.t, pg_settings",
-            "reads pg_catalog.pg_settings, which has no versions",
-        ),
-        (
             "select oid::regclass from pg_class",
             "shows names of objects",
         ),
