@@ -205,8 +205,10 @@ impl Wanted {
 /// A relation of `pg_catalog`, `information_schema` or `lakegate`: rows made from what is known.
 /// Upper rooms hand theirs to [`Catalog::new`], so that no ring arises.
 pub trait SystemRelation: Send + Sync + std::fmt::Debug {
-    /// The schema's name.
-    fn schema_name(&self) -> &str;
+    /// The schema's name: that of upper rooms' relations, unless it is told.
+    fn schema_name(&self) -> &str {
+        system::LAKEGATE
+    }
     /// The relation's name.
     fn name(&self) -> &str;
     /// Its columns; PostgreSQL types that Arrow lacks are named in the fields' metadata
@@ -217,7 +219,9 @@ pub trait SystemRelation: Send + Sync + std::fmt::Debug {
     /// Whether it has rows in every lake, so that they need not be made to know that.
     fn always_has_rows(&self) -> bool;
     /// Whether its rows are the same as long as [`SystemView::identity`] is: they are made of nothing else.
-    fn is_of_catalog(&self) -> bool;
+    fn is_of_catalog(&self) -> bool {
+        false
+    }
     /// Its rows, as far as they are wanted.
     ///
     /// # Errors

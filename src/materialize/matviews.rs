@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::told::{Look, Standing};
 use super::{Made, Materialized};
 use crate::catalog::sql::MaterializedOptions;
-use crate::catalog::system::{LAKEGATE, columns};
+use crate::catalog::system::columns;
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::sources::Size;
@@ -61,10 +61,6 @@ impl Row {
 }
 
 impl SystemRelation for Matviews {
-    fn schema_name(&self) -> &str {
-        LAKEGATE
-    }
-
     fn name(&self) -> &str {
         "matviews"
     }
@@ -78,10 +74,6 @@ impl SystemRelation for Matviews {
     }
 
     fn always_has_rows(&self) -> bool {
-        false
-    }
-
-    fn is_of_catalog(&self) -> bool {
         false
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::Materialized;
 use super::told::Refreshed;
-use crate::catalog::system::{LAKEGATE, columns};
+use crate::catalog::system::columns;
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::types::oid;
@@ -32,10 +32,6 @@ const COLUMNS: &[(&str, u32)] = &[
 pub(super) struct Refreshes(pub(super) Arc<Materialized>);
 
 impl SystemRelation for Refreshes {
-    fn schema_name(&self) -> &str {
-        LAKEGATE
-    }
-
     fn name(&self) -> &str {
         "refreshes"
     }
@@ -49,10 +45,6 @@ impl SystemRelation for Refreshes {
     }
 
     fn always_has_rows(&self) -> bool {
-        false
-    }
-
-    fn is_of_catalog(&self) -> bool {
         false
     }
 

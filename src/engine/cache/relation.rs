@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::datatypes::SchemaRef;
 
 use super::Results;
-use crate::catalog::system::{LAKEGATE, columns};
+use crate::catalog::system::columns;
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::sources::Known;
@@ -44,10 +44,6 @@ pub(super) struct CacheRelation {
 }
 
 impl SystemRelation for CacheRelation {
-    fn schema_name(&self) -> &str {
-        LAKEGATE
-    }
-
     fn name(&self) -> &str {
         "cache"
     }
@@ -62,10 +58,6 @@ impl SystemRelation for CacheRelation {
 
     fn always_has_rows(&self) -> bool {
         true
-    }
-
-    fn is_of_catalog(&self) -> bool {
-        false
     }
 
     fn rows(&self, _: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {

@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::datatypes::SchemaRef;
 
 use super::{Asked, Came, History};
-use crate::catalog::system::{LAKEGATE, columns};
+use crate::catalog::system::columns;
 use crate::catalog::{Needs, SystemRelation, SystemView, Wanted};
 use crate::error::{Error, Result};
 use crate::types::oid;
@@ -38,10 +38,6 @@ const HIDDEN: &str = "<insufficient privilege>";
 pub(super) struct QueriesRelation(pub(super) Arc<History>);
 
 impl SystemRelation for QueriesRelation {
-    fn schema_name(&self) -> &str {
-        LAKEGATE
-    }
-
     fn name(&self) -> &str {
         "queries"
     }
@@ -56,10 +52,6 @@ impl SystemRelation for QueriesRelation {
 
     fn always_has_rows(&self) -> bool {
         true
-    }
-
-    fn is_of_catalog(&self) -> bool {
-        false
     }
 
     fn rows(&self, view: &SystemView, wanted: &Wanted) -> Result<RecordBatch> {

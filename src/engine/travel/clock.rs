@@ -281,7 +281,6 @@ impl Clock<'_> {
     }
 }
 
-/// The value of a literal.
 /// Whether a clause says the number of a version, and so means the same whenever, and by whomever, it is said.
 pub(in crate::engine) fn is_number(version: &TableVersion) -> bool {
     match version {
@@ -290,6 +289,7 @@ pub(in crate::engine) fn is_number(version: &TableVersion) -> bool {
     }
 }
 
+/// The value of a literal.
 fn plain(value: &Expr) -> Option<ScalarValue> {
     match value {
         Expr::Nested(inner) => plain(inner),
