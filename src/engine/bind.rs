@@ -104,7 +104,7 @@ impl VisitorMut for Binder<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         if self.names_system_columns && system_columns::are_named(select) {
-            system_columns::name_tables(select, &|name| self.has_system_columns(name));
+            system_columns::name_tables(select, &|name| self.own_columns(name).is_some());
         }
         let scope = self.scope(&select.from);
         self.scopes.push(scope);
@@ -120,7 +120,7 @@ impl VisitorMut for Binder<'_> {
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         self.scopes.pop();
         if self.names_system_columns && system_columns::are_named(select) {
-            system_columns::provide(select, &|name| self.has_system_columns(name));
+            system_columns::provide(select, &|name| self.own_columns(name));
         }
         ControlFlow::Continue(())
     }
@@ -472,13 +472,13 @@ impl Binder<'_> {
         unfolded
     }
 
-    fn has_system_columns(&self, name: &ObjectName) -> bool {
-        let columns = reference(name).filter(|reference| {
+    /// The columns of what has those of the system besides.
+    fn own_columns(&self, name: &ObjectName) -> Option<&[String]> {
+        let reference = reference(name).filter(|reference| {
             let is_cte = |table| self.ctes.iter().any(|level| level.contains_key(table));
             !(self.views.contains(reference) || name.0.len() == 1 && is_cte(reference.table()))
-        });
-        let columns = columns.and_then(|reference| self.tables.get(&reference));
-        columns.is_some_and(|columns| !columns.iter().any(|name| name == system_columns::TABLEOID))
+        })?;
+        self.tables.get(&reference).map(Vec::as_slice)
     }
 
     fn table_columns(&self, name: &ObjectName) -> Option<Vec<String>> {

@@ -30,7 +30,9 @@ use super::planner_names::{Names, in_session_zone};
 use super::protected::Protected;
 use super::references::in_view;
 use super::resolved::{Limits, ViewKey};
-use super::rules::{json_uses, kept_casts, kept_uses, ordered_subqueries, untyped_arrays};
+use super::rules::{
+    aggregate_calls, json_uses, kept_casts, kept_uses, ordered_subqueries, untyped_arrays,
+};
 use super::stored::Stored;
 use super::{Parameter, Scene, execute, protect, travel, typed_literals};
 use crate::catalog::sql::Lines;
@@ -207,6 +209,7 @@ impl<'a> Planning<'a> {
             .sql_statement_to_plan_with_context(SqlStatement::Query(Box::new(query)), &mut planner)
             .and_then(ordered_subqueries::projected)
             .and_then(untyped_arrays::typed)
+            .and_then(aggregate_calls::check)
             .and_then(json_uses::check)
             .and_then(|plan| {
                 let session = kept_casts::Session {

@@ -1,5 +1,6 @@
-//! The system column `tableoid` (manual, section 5.5): the OID of the table that a row is of. No source
-//! has it as a column, so a table of which a statement asks it is replaced by a query that adds it.
+//! The system columns `tableoid`, the OID of the table that a row is of, and `xmin`, which tells tools
+//! whether a row has changed (manual, section 5.5). No source has them, so a table of which a statement asks
+//! one is replaced by a query that adds them.
 
 use std::ops::ControlFlow;
 
@@ -15,8 +16,19 @@ use super::output_name::fold;
 use super::scope::reference;
 use super::travel::unmarked;
 use crate::engine::walk::walk;
+use crate::functions::XMIN;
 
-pub(super) const TABLEOID: &str = "tableoid";
+/// Their names, and what gives them of a table whose name is quoted as text.
+const COLUMNS: [(&str, fn(&str) -> String); 2] = [
+    ("tableoid", |table| {
+        format!("CAST(regclass({table}) AS oid)")
+    }),
+    ("xmin", |_| format!("\"{XMIN}\"()")),
+];
+
+fn is_name(name: &str) -> bool {
+    COLUMNS.iter().any(|(column, _)| *column == name)
+}
 
 /// Whether a system column is named anywhere in it.
 pub(super) fn are_named(tree: &impl Visit) -> bool {
@@ -30,7 +42,7 @@ pub(super) fn are_named(tree: &impl Visit) -> bool {
                 Expr::CompoundIdentifier(parts) => parts.last(),
                 _ => None,
             };
-            match name.is_some_and(|name| fold(name) == TABLEOID) {
+            match name.is_some_and(|name| is_name(&fold(name))) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
@@ -57,14 +69,14 @@ pub(super) fn name_tables(select: &mut Select, is_table: &impl Fn(&ObjectName) -
     });
 }
 
-/// Replaces each table of a FROM by a query that gives its columns and `tableoid`. All names of the
-/// select are bound: `*` stands for the columns that it had before.
-pub(super) fn provide(select: &mut Select, is_table: &impl Fn(&ObjectName) -> bool) {
-    for_tables(select, is_table, &|factor| {
+/// Replaces each table of a FROM by a query that gives its columns and those of the system that it has not as its
+/// own, which `own` says. All names of the select are bound: `*` stands for the columns that it had before.
+pub(super) fn provide<'a>(select: &mut Select, own: &impl Fn(&ObjectName) -> Option<&'a [String]>) {
+    for_tables(select, &|name| own(name).is_some(), &|factor| {
         let TableFactor::Table { name, alias, .. } = factor else {
             return;
         };
-        if let Some(subquery) = with_tableoid(name) {
+        if let Some(subquery) = own(name).and_then(|own| with_columns(name, own)) {
             *factor = TableFactor::Derived {
                 lateral: false,
                 subquery: Box::new(subquery),
@@ -75,9 +87,9 @@ pub(super) fn provide(select: &mut Select, is_table: &impl Fn(&ObjectName) -> bo
     });
 }
 
-/// `SELECT *, 'name'::regclass::oid AS tableoid FROM name`, its casts as the rules leave them.
-fn with_tableoid(name: &ObjectName) -> Option<Query> {
-    let quoted: Vec<String> = name
+/// `SELECT *, 'name'::regclass::oid AS tableoid, ... FROM name`, its casts as the rules leave them.
+fn with_columns(name: &ObjectName, own: &[String]) -> Option<Query> {
+    let parts: Vec<String> = name
         .0
         .iter()
         .map(|part| {
@@ -87,12 +99,19 @@ fn with_tableoid(name: &ObjectName) -> Option<Query> {
             ))
         })
         .collect::<Option<_>>()?;
-    let table = quoted.join(".");
+    let table = parts.join(".");
     // One that is read at a moment is marked, and is of the same number.
     let literal = unmarked(&reference(name)?)
         .to_quoted_string()
         .replace('\'', "''");
-    let text = format!("SELECT *, CAST(regclass('{literal}') AS oid) AS {TABLEOID} FROM {table}");
+    let quoted = format!("'{literal}'");
+    let mut list = String::from("*");
+    for (column, of_table) in COLUMNS {
+        if !own.iter().any(|own| own == column) {
+            list = format!("{list}, {} AS {column}", of_table(&quoted));
+        }
+    }
+    let text = format!("SELECT {list} FROM {table}");
     let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
     parser.ok()?.parse_query().ok().map(|query| *query)
 }

@@ -77,6 +77,7 @@ pub use objects::ANCESTORS_LIST;
 use output::Style;
 pub use regular::{MATCHES_LIST, PARTS_LIST};
 pub use series::{SERIES_LIST, SUBSCRIPTS_LIST};
+pub use session::XMIN;
 pub use signal::{Allows, SendSignal, Signal, Signals};
 pub use similar::SIMILAR_TO_ESCAPE;
 pub use ties::WITH_TIES;

@@ -31,6 +31,13 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
     functions
 }
 
+/// What gives the system column `xmin`: every row may be new, so that tools that look for changes find all of
+/// them. No name in SQL text holds a control character.
+pub const XMIN: &str = "xmin\u{1}";
+
+/// Smaller ones are not of transactions (`FirstNormalTransactionId` in transam.h).
+const FIRST_NORMAL_XID: u32 = 3;
+
 fn constant(name: &'static str, type_oid: u32, value: ScalarValue) -> Arc<ScalarUDF> {
     Scalar::new(name, &[], type_oid, move |_| Ok(value.clone())).udf()
 }
@@ -39,6 +46,14 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
     let text = |value: &str| ScalarValue::from(value);
     let client_encoding = facts.settings.get("client_encoding");
     let client_encoding = client_encoding.map_or("UTF8", String::as_str);
+    // Transactions have no numbers: tools compare this one with a later one, so it never falls.
+    let transaction = chrono::Utc::now().timestamp();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of type xid is one of a circle"
+    )]
+    let xid = transaction as u32;
     let version = format!(
         "PostgreSQL {POSTGRES_VERSION} on {}-{} (Lakegate {})",
         std::env::consts::ARCH,
@@ -60,12 +75,24 @@ fn facts(facts: &SessionFacts) -> Vec<Arc<ScalarUDF>> {
         constant("pg_backend_pid", oid::INT4, facts.backend_pid.into()),
         constant("pg_is_in_recovery", oid::BOOL, false.into()),
         constant("pg_is_wal_replay_paused", oid::BOOL, false.into()),
-        // Transactions have no numbers: tools compare this one with a later one, so it never falls.
-        constant(
-            "txid_current",
-            oid::INT8,
-            chrono::Utc::now().timestamp().into(),
-        ),
+        constant("txid_current", oid::INT8, transaction.into()),
+        constant(XMIN, oid::XID, ScalarValue::UInt32(Some(xid))),
+        // As `xid_age` in xid.c.
+        Scalar::new(
+            "xid_age",
+            &[Argument::Of(oid::XID)],
+            oid::INT4,
+            move |row| {
+                Ok(match row[0] {
+                    ScalarValue::UInt32(Some(of)) if of >= FIRST_NORMAL_XID => {
+                        xid.wrapping_sub(of).cast_signed().into()
+                    }
+                    ScalarValue::UInt32(Some(_)) => i32::MAX.into(),
+                    _ => ScalarValue::Int32(None),
+                })
+            },
+        )
+        .udf(),
         // There are no locks; what pools say on return is true at once.
         constant(
             "pg_advisory_unlock_all",

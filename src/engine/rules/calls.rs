@@ -3,13 +3,31 @@
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, DateTimeField, DuplicateTreatment, Expr, Function,
-    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, OrderByExpr,
+    FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident, OrderByExpr,
     OrderByOptions, Value, ValueWithSpan,
 };
 
 use super::normalize::{arguments, call, last_part};
 use crate::engine::output_name::fold;
 use crate::functions::{BITS_AS_BIGINT, SIMILAR_TO_ESCAPE};
+
+/// The columns of the system that hold numbers of transactions, of which `age` is another function.
+const TRANSACTIONS: [&str; 3] = ["xmin", "datfrozenxid", "relfrozenxid"];
+
+/// Whether an expression is the number of a transaction, by its name or its cast.
+fn is_transaction(expression: &Expr) -> bool {
+    let is_column = |name: &Ident| TRANSACTIONS.contains(&fold(name).as_str());
+    match expression {
+        Expr::Identifier(name) => is_column(name),
+        Expr::CompoundIdentifier(parts) => parts.last().is_some_and(is_column),
+        Expr::Nested(inner) => is_transaction(inner),
+        Expr::Cast {
+            data_type: DataType::Custom(name, _),
+            ..
+        } => last_part(name) == "xid",
+        _ => false,
+    }
+}
 
 /// The functions that keywords stand for in PostgreSQL's grammar.
 pub(super) fn keywords(expression: &Expr) -> Option<Expr> {
@@ -102,6 +120,7 @@ pub(super) fn other_call(function: &Function) -> Option<Expr> {
             op: BinaryOperator::Modulo,
             right: Box::new(Expr::Nested(Box::new((*right).clone()))),
         }))),
+        ("age", [of]) if is_transaction(of) => Some(call("xid_age", vec![(*of).clone()])),
         // As timestamp.c defines it: from midnight of the current date.
         ("age", [of]) => {
             let today = call("current_date", Vec::new());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{Case, Cast, ScalarFunction};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union};
@@ -53,6 +53,15 @@ impl AnalyzerRule for Chosen {
         })?;
         Ok(rewritten.data)
     }
+}
+
+/// An expression without its aliases, of whose choices the types are said.
+pub(super) fn chosen(expression: &Expr, schema: &DFSchema) -> Expr {
+    let unnamed = expression.clone().unalias_nested().data;
+    let said = unnamed
+        .clone()
+        .transform_up(|inner| Ok(of_expression(inner, schema)));
+    said.map_or(unnamed, |said| said.data)
 }
 
 fn of_expression(expression: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -176,10 +185,7 @@ impl Choice {
 
     /// Whether it has a type that Arrow's does not tell.
     fn is_named(&self) -> bool {
-        let metadata = self.field.metadata();
-        metadata.contains_key(TYPE_KEY)
-            || metadata.contains_key(MODIFIER_KEY)
-            || *self.field.data_type() == DataType::UInt32
+        is_named(&self.field)
     }
 
     fn is_already(&self, field: &Field) -> bool {
@@ -194,6 +200,10 @@ fn is_open(expression: &Expr) -> bool {
         Expr::Alias(alias) => is_open(&alias.expr),
         Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, None) => true,
         Expr::ScalarFunction(call) => call.func.name() == "make_array" && call.args.is_empty(),
+        // What is quoted beside a list was read as one before.
+        Expr::Cast(Cast { expr, field }) if matches!(field.data_type(), DataType::List(_)) => {
+            is_plain(field) && is_open(expr)
+        }
         _ => false,
     }
 }
@@ -228,6 +238,18 @@ fn common_field(choices: &[Choice]) -> Option<FieldRef> {
     Some(Arc::new(
         field.with_metadata(metadata.into_iter().collect()),
     ))
+}
+
+/// Whether a field has a type that Arrow's does not tell, or its elements have.
+fn is_named(field: &Field) -> bool {
+    let metadata = field.metadata();
+    metadata.contains_key(TYPE_KEY)
+        || metadata.contains_key(MODIFIER_KEY)
+        || match field.data_type() {
+            DataType::UInt32 => true,
+            DataType::List(element) => is_named(element),
+            _ => false,
+        }
 }
 
 /// Whether a cast's type is one that Arrow's tells.

@@ -9,10 +9,11 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, ExactNumberInfo, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Query, Select, SelectItem, SetExpr, UnaryOperator, Value, ValueWithSpan, VisitorMut,
+    Query, Select, SelectItem, UnaryOperator, Value, ValueWithSpan, VisitorMut,
 };
 
 use super::normalize::last_part;
+use super::values_casts::each_values;
 use crate::engine::walk::walk_mut;
 use crate::functions::SERIES_LIST;
 
@@ -40,12 +41,12 @@ impl VisitorMut for Narrower {
     type Break = Infallible;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Infallible> {
-        if let SetExpr::Values(values) = query.body.as_mut() {
+        each_values(&mut query.body, &mut |values| {
             values
                 .rows
                 .iter_mut()
                 .for_each(|row| row.iter_mut().for_each(narrow_one));
-        }
+        });
         ControlFlow::Continue(())
     }
 

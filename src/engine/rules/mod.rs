@@ -1,7 +1,9 @@
 //! Rewrites that give PostgreSQL's meaning to what DataFusion plans otherwise.
 
+pub(in crate::engine) mod aggregate_calls;
 mod array_casts;
 mod calls;
+mod cast_nulls;
 mod catalog_functions;
 mod characters;
 mod chosen;
@@ -92,6 +94,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     planners.insert(0, Arc::new(subscripts::Subscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_optimizer_rule(Arc::new(cast_nulls::CastNulls))
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Query, SetExpr, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan,
-    VisitorMut,
+    ObjectName, Query, TableFactor, TimezoneInfo, TypedString, Value, ValueWithSpan, VisitorMut,
 };
 
 use super::calls::{
@@ -54,9 +53,7 @@ impl VisitorMut for Normalizer {
     }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
-        if let SetExpr::Values(values) = query.body.as_mut() {
-            values_casts::cast_alike(values);
-        }
+        values_casts::each_values(&mut query.body, &mut values_casts::cast_alike);
         ControlFlow::Continue(())
     }
 

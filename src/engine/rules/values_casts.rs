@@ -1,7 +1,19 @@
 //! In `VALUES ('1.2.3.4'::inet), ('1.2.3.5'), (NULL)` what has no type is of the type that another row
 //! names. <https://www.postgresql.org/docs/16/typeconv-union-case.html>
 
-use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, Value, Values};
+use datafusion::sql::sqlparser::ast::{CastKind, DataType, Expr, SetExpr, Value, Values};
+
+/// Calls `change` with every `VALUES` of a query's body, the terms of its `UNION` and its kind among them.
+pub(super) fn each_values(body: &mut SetExpr, change: &mut impl FnMut(&mut Values)) {
+    match body {
+        SetExpr::Values(values) => change(values),
+        SetExpr::SetOperation { left, right, .. } => {
+            each_values(left, change);
+            each_values(right, change);
+        }
+        _ => {}
+    }
+}
 
 /// Casts literals without a type to the first type that a cast in their column names.
 pub(super) fn cast_alike(values: &mut Values) {

@@ -14,6 +14,8 @@ use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{EmptyRelation, Expr, JoinType, LogicalPlan, Projection};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use super::chosen::chosen;
+
 /// Runs first, so that nothing is planned in vain.
 #[derive(Debug)]
 pub(super) struct WithoutRows;
@@ -61,7 +63,7 @@ fn told(plan: &LogicalPlan) -> Result<DFSchemaRef> {
         .flat_map(|it| it.schema().fields())
         .collect();
     let told = |index: usize, field: &Field| match plan {
-        LogicalPlan::Projection(it) => match it.expr[index].clone().unalias_nested().data {
+        LogicalPlan::Projection(it) => match chosen(&it.expr[index], it.input.schema()) {
             Expr::Cast(cast) => cast.field.metadata().clone(),
             Expr::Column(column) => match it.input.schema().field_from_column(&column) {
                 Ok(field) => field.metadata().clone(),
