@@ -5,8 +5,8 @@
 
 The lake is TPC-H's lineitem, orders and customer of the scale, made by tpchgen-cli; lineitem is a Delta table, the others are
 folders of Parquet. Each of the twelve is asked over one connection in turns with `select 1`, and the medians are compared; then
-32 connections ask them all at once, for answers a second and the 99th percentile. PostgreSQL (LAKEGATE_TEST_POSTGRES, under
-scripts/with_servers) has the same tables and its own shared buffers, DuckDB reads the same files in this process: both
+32 connections ask them all at once, for answers a second and the 99th percentile. PostgreSQL (the system's, LAKEGATE_TEST_POSTGRES_TLS
+under scripts/with_servers; it encrypts, which is nothing beside what it computes) has the same tables and its own shared buffers, DuckDB reads the same files in this process: both
 compute each time, over one connection. It takes some three minutes.
 """
 
@@ -214,13 +214,16 @@ def main() -> int:
         process.terminate()
         process.wait()
         shutil.rmtree(state)
-    if postgres := os.environ.get("LAKEGATE_TEST_POSTGRES"):
+    if postgres := os.environ.get("LAKEGATE_TEST_POSTGRES_TLS"):
         host, postgres_port = postgres.split(":")
-        place = {"host": host, "port": int(postgres_port), "dbname": "postgres", "user": "postgres"}
+        place = {"host": host, "port": int(postgres_port), "dbname": "postgres", "user": "postgres",
+                 "password": os.environ["LAKEGATE_TEST_PASSWORD"], "sslmode": "require"}
         load_postgres(place, lake)
         plain = [sql.format(s="") for sql in TILES]
         computed = alone(place, plain, max(1, given.rounds // 100))
-        tell("PostgreSQL", computed)
+        with psycopg.connect(**place) as connection:
+            version = connection.info.parameter_status("server_version")
+        tell(f"PostgreSQL {version}", computed)
         print(f"PostgreSQL takes {computed['again'] / one['again']:.0f} times as long as a hit")
     duckdb_again = duckdb_times(lake, max(1, given.rounds // 100))
     print(f"DuckDB, in this process: {duckdb_again:.2f} ms, {duckdb_again / one['again']:.1f} times as long as a hit over the wire")

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::planner::TypePlanner;
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType as SqlType, ObjectName, TimezoneInfo,
 };
 
+use super::output_name::fold;
+use crate::catalog::system::is_type;
+use crate::error::{Error, ErrorKind};
 use crate::types::{self, MODIFIER_KEY, TYPE_KEY, oid};
 
 /// Bytes of the modifier before the length (`VARHDRSZ`).
@@ -95,12 +98,23 @@ fn array_of(element: &Field) -> Option<FieldRef> {
 }
 
 /// Types that only PostgreSQL has, under the names of `pg_type`.
+///
+/// # Errors
+/// There is no type of this name: nobody defines types here.
 fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
-    let last = name.0.last().and_then(|part| part.as_ident());
-    let name = last
-        .map(|name| name.value.to_lowercase())
-        .unwrap_or_default();
-    let type_oid = match name.as_str() {
+    let parts = name.0.iter().filter_map(|part| part.as_ident());
+    let parts: Vec<String> = parts.map(fold).collect();
+    let missing = || {
+        let message = format!("type \"{}\" does not exist", parts.join("."));
+        let error = Error::new(ErrorKind::UndefinedObject, message);
+        DataFusionError::External(Box::new(error))
+    };
+    let last = match parts.as_slice() {
+        [last] => last,
+        [schema, last] if schema == "pg_catalog" => last,
+        _ => return Err(missing()),
+    };
+    let type_oid = match last.as_str() {
         "oid" => oid::OID,
         "xid" => oid::XID,
         "name" => oid::NAME,
@@ -123,7 +137,8 @@ fn custom(name: &ObjectName) -> Result<Option<FieldRef>> {
         "regtype" => oid::REGTYPE,
         other => match types::kept_named(other) {
             Some(kept) => kept,
-            None => return Ok(None),
+            None if is_type(other) => return Ok(None),
+            None => return Err(missing()),
         },
     };
     Ok(match (types::arrow_type(type_oid), type_oid) {

@@ -20,8 +20,8 @@ pub(super) fn format_type(builtin: &Builtin, type_oid: u32, modifier: Option<i32
     let Some(row) = builtin.type_row(type_oid) else {
         return "???".to_owned();
     };
-    if row.element != 0 {
-        return format!("{}[]", format_type(builtin, row.element, modifier));
+    if let Some(element) = row.array_element() {
+        return format!("{}[]", format_type(builtin, element, modifier));
     }
     let given = modifier.filter(|modifier| *modifier >= 0);
     match (type_oid, given) {
@@ -92,7 +92,7 @@ pub(super) fn type_oid(names: &Names, text: &str) -> Option<u32> {
         let element = type_oid(names, element)?;
         let mut types = names.builtin.types().iter();
         return types
-            .find(|(_, row)| row.element == element)
+            .find(|(_, row)| row.array_element() == Some(element))
             .map(|(oid, _)| *oid);
     }
     // A modifier does not change which type it is.

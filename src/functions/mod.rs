@@ -32,6 +32,7 @@ mod logarithms;
 mod names;
 mod numeric;
 mod objects;
+mod operator_names;
 pub mod output;
 mod overloads;
 mod patterns;

@@ -13,13 +13,19 @@ use datafusion::logical_expr::ScalarUDF;
 
 use super::format_type::{format_type, type_oid};
 use super::names::{Names, parse_name};
+use super::operator_names;
 use super::scalar::{Argument, Scalar, oid_of, text};
 use crate::catalog::sql::identifier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{element_of, oid};
 
-/// The OID of type `regprocedure`.
+/// The OIDs of `regprocedure`, `regoper` and `regoperator`.
 const REGPROCEDURE: u32 = 2202;
+const REGOPER: u32 = 2203;
+const REGOPERATOR: u32 = 2204;
+
+/// What stands for no object, but for operators, of which it is one.
+const NO_OBJECT: &str = "-";
 
 /// The function that spells the values of a type; `None` if they are no objects.
 pub(super) fn output_of(type_oid: u32) -> Option<&'static str> {
@@ -36,8 +42,8 @@ struct Kind {
     type_oid: u32,
     find: fn(&Names, &str) -> Result<Option<u32>>,
     spell: fn(&Names, u32) -> String,
-    /// What it is, for the error, and of which kind that is.
-    missing: (ErrorKind, &'static str),
+    /// The error that there is none of a name.
+    missing: fn(&str) -> Error,
 }
 
 const KINDS: &[Kind] = &[
@@ -46,7 +52,7 @@ const KINDS: &[Kind] = &[
         type_oid: oid::REGCLASS,
         find: Names::relation_oid,
         spell: Names::spell_relation,
-        missing: MISSING_RELATION,
+        missing: missing_relation,
     },
     Kind {
         functions: ["regtype", "to_regtype", "regtype_out"],
@@ -56,14 +62,14 @@ const KINDS: &[Kind] = &[
             None if oid != 0 => oid.to_string(),
             _ => format_type(&names.builtin, oid, None),
         },
-        missing: (ErrorKind::UndefinedObject, "type"),
+        missing: |name| missing(ErrorKind::UndefinedObject, "type", name),
     },
     Kind {
         functions: ["regproc", "to_regproc", "regproc_out"],
         type_oid: oid::REGPROC,
         find: procedure_oid,
         spell: spell_procedure,
-        missing: (ErrorKind::UndefinedFunction, "function"),
+        missing: |name| missing(ErrorKind::UndefinedFunction, "function", name),
     },
     Kind {
         functions: ["regprocedure", "to_regprocedure", "regprocedure_out"],
@@ -76,7 +82,7 @@ const KINDS: &[Kind] = &[
                 format!("{}({arguments})", spell_procedure(names, oid))
             }
         },
-        missing: (ErrorKind::UndefinedFunction, "function"),
+        missing: |name| missing(ErrorKind::UndefinedFunction, "function", name),
     },
     Kind {
         functions: ["regnamespace", "to_regnamespace", "regnamespace_out"],
@@ -86,7 +92,7 @@ const KINDS: &[Kind] = &[
             let name = names.schema(oid);
             name.map_or_else(|| spell_number(oid), |name| identifier(&name))
         },
-        missing: (ErrorKind::InvalidSchemaName, "schema"),
+        missing: |name| missing(ErrorKind::InvalidSchemaName, "schema", name),
     },
     Kind {
         functions: ["regrole", "to_regrole", "regrole_out"],
@@ -96,11 +102,31 @@ const KINDS: &[Kind] = &[
             let name = names.role(oid);
             name.map_or_else(|| spell_number(oid), |name| identifier(&name))
         },
-        missing: (ErrorKind::UndefinedObject, "role"),
+        missing: |name| missing(ErrorKind::UndefinedObject, "role", name),
+    },
+    Kind {
+        functions: ["regoper", "to_regoper", "regoper_out"],
+        type_oid: REGOPER,
+        find: operator_names::by_symbol,
+        spell: operator_names::spell_symbol,
+        missing: operator_names::missing,
+    },
+    Kind {
+        functions: ["regoperator", "to_regoperator", "regoperator_out"],
+        type_oid: REGOPERATOR,
+        find: operator_names::by_operands,
+        spell: operator_names::spell_operands,
+        missing: operator_names::missing,
     },
 ];
 
-const MISSING_RELATION: (ErrorKind, &str) = (ErrorKind::UndefinedTable, "relation");
+fn missing(kind: ErrorKind, what: &str, name: &str) -> Error {
+    Error::new(kind, format!("{what} \"{name}\" does not exist"))
+}
+
+fn missing_relation(name: &str) -> Error {
+    missing(ErrorKind::UndefinedTable, "relation", name)
+}
 
 /// The functions of this file.
 pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
@@ -115,17 +141,26 @@ fn of_kind(names: &Arc<Names>, kind: &Kind) -> [Arc<ScalarUDF>; 3] {
         spell,
         missing,
     } = *kind;
+    let is_operator = [REGOPER, REGOPERATOR].contains(&type_oid);
     let casting = Arc::clone(names);
     let by_cast = move |row: &[ScalarValue]| {
         let found = match &row[0] {
             ScalarValue::UInt32(found) => *found,
+            // A name that is none; operators are no such names.
+            name if text(name) == NO_OBJECT && !is_operator => Some(0),
             name => resolve(&casting, text(name), find, missing)?,
         };
         Ok(ScalarValue::UInt32(found))
     };
     let looking = Arc::clone(names);
-    let by_lookup =
-        move |row: &[ScalarValue]| Ok(ScalarValue::UInt32(find(&looking, text(&row[0]))?));
+    let by_lookup = move |row: &[ScalarValue]| {
+        let found = find(&looking, text(&row[0]));
+        Ok(ScalarValue::UInt32(match is_operator {
+            // Whatever is wrong with it, there is none.
+            true => found.ok().flatten(),
+            false => found?,
+        }))
+    };
     let spelling = Arc::clone(names);
     let by_output = move |row: &[ScalarValue]| {
         Ok(ScalarValue::from(match &row[0] {
@@ -153,7 +188,8 @@ fn of_kind(names: &Arc<Names>, kind: &Kind) -> [Arc<ScalarUDF>; 3] {
 pub(super) fn relation(names: &Names, value: &ScalarValue) -> Result<u32> {
     let found = match value {
         ScalarValue::UInt32(found) => *found,
-        name => resolve(names, text(name), Names::relation_oid, MISSING_RELATION)?,
+        name if text(name) == NO_OBJECT => Some(0),
+        name => resolve(names, text(name), Names::relation_oid, missing_relation)?,
     };
     Ok(found.unwrap_or_default())
 }
@@ -174,21 +210,17 @@ fn array_text(elements: &ArrayRef, spell: impl Fn(u32) -> String) -> Result<Stri
     Ok(format!("{{{}}}", names.collect::<Vec<_>>().join(",")))
 }
 
-/// As `regclassin` and its kind in regproc.c: `-` is 0, a number is itself, a name must exist.
+/// As `regclassin` and its kind in regproc.c: a number is itself, a name must exist.
 fn resolve(
     names: &Names,
     text: &str,
     find: fn(&Names, &str) -> Result<Option<u32>>,
-    (kind, what): (ErrorKind, &str),
+    missing: fn(&str) -> Error,
 ) -> Result<Option<u32>> {
-    if text == "-" {
-        return Ok(Some(0));
-    }
     if let Ok(oid) = text.parse() {
         return Ok(Some(oid));
     }
-    let missing = || Error::new(kind, format!("{what} \"{text}\" does not exist"));
-    find(names, text)?.ok_or_else(missing).map(Some)
+    find(names, text)?.ok_or_else(|| missing(text)).map(Some)
 }
 
 fn single(text: &str) -> Result<Option<String>> {
@@ -233,7 +265,7 @@ fn spell_procedure(names: &Names, oid: u32) -> String {
 
 fn spell_number(oid: u32) -> String {
     match oid {
-        0 => "-".to_owned(),
+        0 => NO_OBJECT.to_owned(),
         other => other.to_string(),
     }
 }

@@ -133,6 +133,14 @@ pub struct TypeRow {
     pub element: u32,
 }
 
+impl TypeRow {
+    /// The type of its elements, if it is an array: `oidvector` and its kind are types of their own
+    /// (`format_type_extended` in format_type.c).
+    pub fn array_element(&self) -> Option<u32> {
+        (self.element != 0 && self.storage != "p").then_some(self.element)
+    }
+}
+
 /// A function's signature as `\df` shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
@@ -144,6 +152,15 @@ pub struct Signature {
     pub result: Option<&'static str>,
 }
 
+/// An operator of `pg_operator`.
+#[derive(Debug)]
+pub struct OperatorRow {
+    /// Its symbol.
+    pub name: String,
+    /// The OIDs of the types of its operands; 0 is none.
+    pub operands: [u32; 2],
+}
+
 /// The embedded catalog. Every part is parsed at its first use and kept: it never changes.
 #[derive(Debug)]
 pub struct Builtin {
@@ -151,6 +168,7 @@ pub struct Builtin {
     tables: HashMap<&'static str, OnceLock<Option<RecordBatch>>>,
     types: OnceLock<HashMap<u32, TypeRow>>,
     functions: OnceLock<HashMap<u32, String>>,
+    operators: OnceLock<HashMap<u32, OperatorRow>>,
     signatures: OnceLock<HashMap<u32, Signature>>,
     descriptions: OnceLock<HashMap<(u32, u32), String>>,
 }
@@ -166,6 +184,7 @@ impl Default for Builtin {
                 .collect(),
             types: OnceLock::new(),
             functions: OnceLock::new(),
+            operators: OnceLock::new(),
             signatures: OnceLock::new(),
             descriptions: OnceLock::new(),
         }
@@ -228,6 +247,12 @@ impl Builtin {
             .get_or_init(|| self.read("pg_proc", names_by_oid).unwrap_or_default())
     }
 
+    /// The operators by their OIDs.
+    pub fn operators(&self) -> &HashMap<u32, OperatorRow> {
+        self.operators
+            .get_or_init(|| self.read("pg_operator", operator_rows).unwrap_or_default())
+    }
+
     /// The names of the orders of texts in UTF-8.
     pub fn collations(&self) -> Vec<String> {
         let names = |rows: &Rows<'_>| {
@@ -283,6 +308,13 @@ fn text_of(name: &str) -> Option<&'static str> {
     ROWS.iter()
         .find(|(of, _)| *of == name)
         .map(|(_, text)| *text)
+}
+
+/// Whether `pg_type` has a type of this name.
+pub fn is_type(name: &str) -> bool {
+    let lines = text_of("pg_type").unwrap_or_default().lines();
+    let mut names = lines.filter_map(|line| line.split('\t').nth(1));
+    names.any(|of| of == name)
 }
 
 /// Whether `pg_catalog` has this relation, and no file has rows of it.
@@ -369,6 +401,19 @@ fn names_by_oid(rows: &Rows<'_>) -> Option<HashMap<u32, String>> {
     let (oids, names) = (rows.oid("oid")?, rows.text("proname")?);
     let name = |index: usize| (oids.value(index), names.value(index).to_owned());
     Some((0..oids.len()).map(name).collect())
+}
+
+fn operator_rows(rows: &Rows<'_>) -> Option<HashMap<u32, OperatorRow>> {
+    let (oids, names) = (rows.oid("oid")?, rows.text("oprname")?);
+    let (left, right) = (rows.oid("oprleft")?, rows.oid("oprright")?);
+    let operator = |index: usize| {
+        let row = OperatorRow {
+            name: names.value(index).to_owned(),
+            operands: [left.value(index), right.value(index)],
+        };
+        (oids.value(index), row)
+    };
+    Some((0..oids.len()).map(operator).collect())
 }
 
 fn describe(rows: &Rows<'_>) -> Option<HashMap<(u32, u32), String>> {

@@ -31,7 +31,10 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
-pub use data::{Builtin, Definition, INFORMATION_SCHEMA_OID, PG_CATALOG_OID, Signature, TypeRow};
+pub use data::{
+    Builtin, Definition, INFORMATION_SCHEMA_OID, OperatorRow, PG_CATALOG_OID, Signature, TypeRow,
+    is_type,
+};
 pub use descriptions::column_name;
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};

@@ -51,7 +51,15 @@ pub(super) fn rewrite(
         Err(expr) => expr,
     };
     if !is_kept(&of) && !is_kept(&to) {
-        return unchanged(expr, to);
+        // To DataFusion the number of an object would keep the name of its type.
+        let is_number = to.metadata().is_empty() && to.data_type().is_integer();
+        return match is_number && functions::spelling(types::of_field(&of).oid).is_some() {
+            true => {
+                let own = types::named(&to, types::of_field(&to).oid);
+                Ok(Transformed::yes(Expr::Cast(Cast { expr, field: own })))
+            }
+            false => unchanged(expr, to),
+        };
     }
     let (of_oid, to_oid) = (types::of_field(&of).oid, types::of_field(&to).oid);
     let by_text = |expr: Box<Expr>| {

@@ -287,6 +287,8 @@ const FUNCTION_CASTS: &[&str] = &[
     "regtype",
     "regproc",
     "regprocedure",
+    "regoper",
+    "regoperator",
     "regnamespace",
     "regrole",
     "name",
