@@ -7,6 +7,7 @@
 
 mod check;
 mod refresh;
+pub(super) mod shape;
 mod state;
 mod style;
 
