@@ -39,7 +39,7 @@ pub(in crate::engine) mod ordered_subqueries;
 mod ordinality;
 mod row_comparisons;
 pub(in crate::engine) mod rows_in_lists;
-mod schemas;
+pub(in crate::engine) mod schemas;
 mod single_value;
 mod subquery_array;
 pub(super) mod subquery_names;
