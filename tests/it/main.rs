@@ -24,6 +24,7 @@ mod history;
 mod limits;
 mod materialized;
 mod policies;
+mod rewriting;
 mod rights;
 mod roles;
 mod slt;

@@ -26,7 +26,7 @@ enum Unit {
 impl Unit {
     /// By the one name that all write; another name is none that is known here.
     fn named(name: &str) -> Option<Self> {
-        Some(match name {
+        Some(match name.to_ascii_lowercase().as_str() {
             "second" => Self::Second,
             "minute" => Self::Minute,
             "hour" => Self::Hour,
@@ -154,7 +154,7 @@ impl Grain {
 
     /// Whether a field of the moment is the same field of the beginning of its unit.
     fn tells(&self, field: &str) -> bool {
-        let coarsest = match field {
+        let coarsest = match field.to_ascii_lowercase().as_str() {
             "minute" => Unit::Minute,
             "hour" => Unit::Hour,
             "day" | "dow" | "doy" | "isodow" => Unit::Day,

@@ -28,6 +28,8 @@ pub(super) struct Asked<'a> {
     base: DFSchemaRef,
     /// The conditions on rows, in their simplest form.
     filter: Vec<Expr>,
+    /// Each condition as it was written, and as conditions in their simplest form.
+    conditions: Vec<(Expr, Vec<Expr>)>,
     state: &'a SessionState,
     /// Whether floating-point numbers may be added in another order.
     floats: bool,
@@ -43,8 +45,11 @@ impl<'a> Asked<'a> {
     ) -> DataFusionResult<Self> {
         let base = DFSchema::try_from(shape.base.source.schema())?;
         let base = Arc::new(base);
+        let conditions = simplest(&shape.filter, &base, state);
+        let each = conditions.iter().flat_map(|(_, simple)| simple);
         Ok(Self {
-            filter: simplest(&shape.filter, &base, state),
+            filter: each.cloned().collect(),
+            conditions,
             schema: Arc::clone(part.schema()),
             shape,
             base,
@@ -59,6 +64,7 @@ impl<'a> Asked<'a> {
     /// Why it does not have them.
     pub(super) fn answered(&self, view: &Shape, rows: &StateRows) -> Result<LogicalPlan, Reason> {
         let kept = simplest(&view.filter, &self.base, self.state);
+        let kept: Vec<Expr> = kept.into_iter().flat_map(|(_, simple)| simple).collect();
         if !kept
             .iter()
             .all(|condition| is_implied(condition, &self.filter))
@@ -71,9 +77,7 @@ impl<'a> Asked<'a> {
         let values = rows.values.iter().filter(|(of, _)| is_exact(of));
         let values = values.map(|(of, column)| (of, column));
         let known = Known::new(&self.base, values, rows.plan.schema());
-        let left = self.filter.iter().filter(|it| !is_implied(it, &kept));
-        let left: Option<Vec<Expr>> = left.map(|it| known.derived(it)).collect();
-        let left = left.ok_or(Reason::Filter)?;
+        let left = self.left(&kept, &known).ok_or(Reason::Filter)?;
         let is_whole = left.is_empty();
         let plan = filtered(rows.plan.clone(), left).map_err(|_| Reason::Type)?;
         match (&self.shape.groups, &view.groups) {
@@ -101,6 +105,27 @@ impl<'a> Asked<'a> {
                 self.rolled_up(plan, asked, (rows, is_one_group), &known)
             }
         }
+    }
+
+    /// The conditions that a view's rows, which meet what is `kept`, are still to meet.
+    fn left(&self, kept: &[Expr], known: &Known<'_>) -> Option<Vec<Expr>> {
+        let mut left = Vec::new();
+        for (written, simple) in &self.conditions {
+            let open: Vec<Expr> = simple
+                .iter()
+                .filter(|condition| !is_implied(condition, kept))
+                .cloned()
+                .collect();
+            if open.is_empty() {
+                continue;
+            }
+            match known.all(&open) {
+                Some(open) => left.extend(open),
+                // A key may be a condition that has a simpler form.
+                None => left.push(known.derived(written)?),
+            }
+        }
+        Some(left)
     }
 
     /// Groups that the view has one by one.
@@ -269,8 +294,12 @@ fn is_alike(own: &DataType, wanted: &DataType) -> bool {
     }
 }
 
-/// Conditions as the optimizer would write them, one by one.
-fn simplest(conditions: &[Expr], base: &DFSchemaRef, state: &SessionState) -> Vec<Expr> {
+/// Conditions beside what the optimizer would write of them, one by one.
+fn simplest(
+    conditions: &[Expr],
+    base: &DFSchemaRef,
+    state: &SessionState,
+) -> Vec<(Expr, Vec<Expr>)> {
     let context = SimplifyContext::builder()
         .with_config_options(Arc::clone(state.config_options()))
         .with_schema(Arc::clone(base))
@@ -280,7 +309,8 @@ fn simplest(conditions: &[Expr], base: &DFSchemaRef, state: &SessionState) -> Ve
     let simplified = conditions.iter().map(|condition| {
         // What fails is left to fail where it is run.
         let simplified = simplifier.simplify(condition.clone());
-        simplified.unwrap_or_else(|_| condition.clone())
+        let simplified = simplified.unwrap_or_else(|_| condition.clone());
+        (condition.clone(), split_conjunction_owned(simplified))
     });
-    simplified.flat_map(split_conjunction_owned).collect()
+    simplified.collect()
 }

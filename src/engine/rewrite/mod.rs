@@ -1,7 +1,7 @@
 //! Answers queries over tables from materialized views, where that is provably the same.
 //!
 //! After a statement is planned over what it has pinned, each of its groupings, and each of its filtered projections,
-//! of one Delta table is compared with the materialized views of that table: by their shapes
+//! of one table is compared with the materialized views of that table: by their shapes
 //! ([`Shape`]), never by their texts. Of those that have the rows the one with the fewest
 //! bytes is read. A table under policies or masks is another source to the plan, and no view is one of it.
 
@@ -22,6 +22,7 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use futures::future::join_all;
 use moka::sync::Cache;
 
 use self::matched::Asked;
@@ -37,7 +38,6 @@ use crate::catalog::Snapshot;
 use crate::catalog::views::{FullName, View};
 use crate::error::Result;
 use crate::materialize::Digest;
-use crate::sources::Version;
 
 /// The settings that say whether queries are rewritten, and whether sums of floating-point numbers may be.
 const SETTING: &str = "lakegate.rewrite";
@@ -146,7 +146,7 @@ impl Inner {
         let views = self.views_of(snapshot);
         let tables = scene.pinned.tables.iter().filter_map(|table| {
             let views = views.get(&(table.schema.clone(), table.name.clone()))?;
-            matches!(table.version, Version::Delta(_)).then_some((table, views))
+            Some((table, views))
         });
         let tables: Vec<(&Arc<PinnedTable>, &Vec<Arc<View>>)> = tables.collect();
         if tables.is_empty() {
@@ -166,18 +166,25 @@ impl Inner {
         if is_off || !has_part(&plan, &own).map_err(|error| failure::from_datafusion(&error))? {
             return Ok((plan, verdicts));
         }
+        let pairs = tables.iter().flat_map(|(table, views)| {
+            let views = views.iter();
+            views.map(|view| (view, *table))
+        });
+        // All at once, for each asks the store what is stored now.
+        let found = join_all(pairs.map(|(view, table)| async move {
+            let found = self.state_rows(view, table, snapshot, context).await;
+            (view, table, found)
+        }));
         let mut candidates = Vec::new();
-        for (table, views) in tables {
-            for view in views {
-                match self.state_rows(view, table, snapshot, context).await {
-                    Ok((shape, rows)) => candidates.push(Candidate {
-                        view: Arc::clone(view),
-                        table: Arc::clone(table),
-                        shape,
-                        rows,
-                    }),
-                    Err(reason) => verdicts.tell(view, Verdict::Not(reason)),
-                }
+        for (view, table, found) in found.await {
+            match found {
+                Ok((shape, rows)) => candidates.push(Candidate {
+                    view: Arc::clone(view),
+                    table: Arc::clone(table),
+                    shape,
+                    rows,
+                }),
+                Err(reason) => verdicts.tell(view, Verdict::Not(reason)),
             }
         }
         let mut matching = Matching {

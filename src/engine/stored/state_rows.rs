@@ -118,21 +118,27 @@ impl Inner {
     }
 }
 
-/// The stored rows of a view of this shape; `None` if they have other columns.
+/// The stored rows of a view of this shape; `None` if they have other columns. Types are those of the stored
+/// columns: what the view says of them beside that is said by whoever reads it.
 fn rows_of(
     rows: &StoredRows,
     (schema, name): &(String, String),
     shape: &Shape,
 ) -> OwnResult<Option<StateRows>> {
-    let Some(provider) = rows.served()? else {
+    let Some(made) = &rows.made else {
         return Ok(None);
     };
     let own = TableReference::partial(schema.as_str(), name.as_str());
-    let plan = LogicalPlanBuilder::scan(own, provider_as_source(provider), None);
+    let provider = Arc::clone(&rows.rows.provider);
+    let plan = LogicalPlanBuilder::scan(own.clone(), provider_as_source(provider), None);
     let plan = plan.and_then(LogicalPlanBuilder::build);
     let plan = plan.map_err(Error::internal)?;
-    let columns = plan.schema().columns();
-    if columns.len() != shape.outputs.len() {
+    let columns = made.columns.iter();
+    let columns: Vec<Column> = columns
+        .map(|column| Column::new(Some(own.clone()), &column.stored))
+        .collect();
+    let has = |column: &Column| plan.schema().has_column(column);
+    if columns.len() != shape.outputs.len() || !columns.iter().all(has) {
         return Ok(None);
     }
     let (mut values, mut calls) = (Vec::new(), Vec::new());
