@@ -96,9 +96,9 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
 }
 
 /// The materialized views whose stored rows are read, each with the version of its table.
-fn stored<'a>(explained: &Explained<'a>) -> Vec<(&'a str, u64)> {
+fn stored(explained: &Explained<'_>) -> Vec<(String, u64)> {
     let named = explained.pinned.stored.values();
-    let named = named.map(|view| (view.name.as_str(), view.version));
+    let named = named.map(|view| (view.name.clone(), view.version));
     let mut stored: Vec<_> = named.chain(explained.verdicts.used()).collect();
     stored.sort_unstable();
     stored.dedup();
@@ -106,7 +106,7 @@ fn stored<'a>(explained: &Explained<'a>) -> Vec<(&'a str, u64)> {
 }
 
 /// The materialized views that might have been read, each with the reason why it is not, if that is asked for.
-fn not_used<'a>(explained: &Explained<'a>) -> Vec<(&'a str, Reason)> {
+fn not_used(explained: &Explained<'_>) -> Vec<(String, Reason)> {
     match explained.options.why {
         true => explained.verdicts.not_used().collect(),
         false => Vec::new(),
