@@ -50,7 +50,7 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
     if !stored.is_empty() {
         let stored = stored.into_iter();
         let stored =
-            stored.map(|(name, version)| (name.to_owned(), Json::Bare(version.to_string())));
+            stored.map(|(name, version, _)| (name.to_owned(), Json::Bare(version.to_string())));
         members.push(("Materialized Views", Json::Named(stored.collect())));
     }
     if let Some(cache) = &explained.cache {

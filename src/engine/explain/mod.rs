@@ -92,11 +92,12 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
     versions
 }
 
-/// The materialized views whose stored rows are read, each with the version of its table.
-fn stored(pinned: &Pinned) -> Vec<(&str, u64)> {
+/// The materialized views whose stored rows are read, each with the version of its table, and how many files are read
+/// beside it: of rows that came since, and of rows that went.
+fn stored(pinned: &Pinned) -> Vec<(&str, u64, (usize, usize))> {
     let stored = pinned.stored.values();
     let mut stored: Vec<_> = stored
-        .map(|view| (view.name.as_str(), view.version))
+        .map(|view| (view.name.as_str(), view.version, view.n_changed))
         .collect();
     stored.sort_unstable();
     stored
