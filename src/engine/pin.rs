@@ -221,6 +221,15 @@ pub(super) fn pin_at_once(catalog: &Catalog, resolved: &Resolved) -> Option<Pinn
     Some(put_together(catalog, resolved, &tables, None))
 }
 
+/// What was resolved to one table alone, over that table as it is pinned.
+pub(super) fn pinned_over(
+    catalog: &Catalog,
+    resolved: &Resolved,
+    table: &Arc<PinnedTable>,
+) -> Pinned {
+    put_together(catalog, resolved, std::slice::from_ref(table), None)
+}
+
 /// What a query's references mean over these tables, which come in the order of what they were resolved to.
 fn put_together(
     catalog: &Catalog,

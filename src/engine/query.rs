@@ -15,6 +15,7 @@ use super::context::StatementContext;
 use super::history::{Asking, Came};
 use super::limits::Scanned;
 use super::plan::Plan;
+use super::rewrite::Verdicts;
 use super::spelled::Shown;
 use super::statement::{Statement, StatementKind};
 use super::stoppable::stoppable;
@@ -30,6 +31,7 @@ struct Planned {
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
     task: Arc<TaskContext>,
+    verdicts: Verdicts,
 }
 
 impl Inner {
@@ -130,6 +132,7 @@ impl Inner {
             Some(logical) => execute::analyzed(&Plan { logical }, state)?,
             None => analyzed,
         };
+        let (analyzed, verdicts) = Box::pin(self.rewritten(analyzed, scene)).await?;
         let physical = execute::physical(analyzed, state).await?;
         context.limits.require_within(&physical, &statement.kind)?;
         Ok(Planned {
@@ -137,6 +140,7 @@ impl Inner {
             physical,
             columns,
             task: context.limits.task_context(state)?,
+            verdicts,
         })
     }
 
@@ -156,6 +160,7 @@ impl Inner {
             physical,
             columns,
             task,
+            verdicts: _,
         } = planned;
         let scanned = Scanned::of(&physical)?;
         asking.comes(Came::Computed, scanned.told());
@@ -213,7 +218,7 @@ impl Inner {
         let _stop = stop.clone().drop_guard();
         let physical = stoppable(planned.physical, &stop)?;
         explain::answer(
-            scene.pinned,
+            (scene.pinned, &planned.verdicts),
             &physical,
             options,
             (started, cache),

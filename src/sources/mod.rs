@@ -158,7 +158,7 @@ pub struct PinnedTable {
 
 /// What became of a Delta table's rows between two of its versions: the later one has those of the earlier one, with
 /// those that came and without those that went, as bags.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Change {
     /// [`PinnedTable::identity`] at the earlier version.
     pub identity_from: Option<[u8; 32]>,

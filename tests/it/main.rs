@@ -25,6 +25,7 @@ mod increments;
 mod limits;
 mod materialized;
 mod policies;
+mod rewriting;
 mod rights;
 mod roles;
 mod slt;

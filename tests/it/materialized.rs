@@ -19,7 +19,7 @@ use crate::wire::Wire;
 const SEEN_MAX: Duration = Duration::from_secs(20);
 
 /// As many rows, of three words.
-fn rows(n_rows: i64) -> Vec<Row> {
+pub(crate) fn rows(n_rows: i64) -> Vec<Row> {
     let words = ["red", "green", "blue"];
     (0..n_rows)
         .map(|id| {
@@ -32,7 +32,7 @@ fn rows(n_rows: i64) -> Vec<Row> {
 }
 
 /// A lake with a table `s.t` of a version, and views beside it.
-fn lake(views: &[(&str, &str)]) -> TempDir {
+pub(crate) fn lake(views: &[(&str, &str)]) -> TempDir {
     let lake = TempDir::new().expect("a temporary folder can be made");
     write_table(&lake.path().join("s/t"), &["word"], &[rows(10)]);
     for (path, text) in views {
@@ -43,12 +43,12 @@ fn lake(views: &[(&str, &str)]) -> TempDir {
     lake
 }
 
-fn serve(lake: &Path, arguments: &[&str]) -> Gateway {
+pub(crate) fn serve(lake: &Path, arguments: &[&str]) -> Gateway {
     Gateway::start_with_state(lake, &lake.join("_lakegate"), arguments)
 }
 
 /// The version of a view's stored rows that a query reads; empty if it reads none.
-fn stored(wire: &mut Wire, query: &str) -> String {
+pub(crate) fn stored(wire: &mut Wire, query: &str) -> String {
     let lines = wire
         .query(&format!("explain {query}"))
         .expect("it is planned");
@@ -152,10 +152,10 @@ fn a_commit_is_followed_by_a_refresh() {
 }
 
 /// A session of a role.
-type Session = crate::login::Stream<std::net::TcpStream>;
+pub(crate) type Session = crate::login::Stream<std::net::TcpStream>;
 
 /// The value that a query gives, or the code of its failure.
-fn value(session: &mut Session, sql: &str) -> String {
+pub(crate) fn value(session: &mut Session, sql: &str) -> String {
     match session.query(sql) {
         Ok(values) => values.first().cloned().unwrap_or_default(),
         Err(report) => report.code().to_owned(),
@@ -163,7 +163,7 @@ fn value(session: &mut Session, sql: &str) -> String {
 }
 
 /// The views whose stored rows a query reads.
-fn read_as(session: &mut Session, query: &str) -> Vec<String> {
+pub(crate) fn read_as(session: &mut Session, query: &str) -> Vec<String> {
     let lines = session
         .query(&format!("explain {query}"))
         .expect("it is planned");

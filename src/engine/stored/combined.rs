@@ -16,7 +16,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::kept::Kept;
 use super::merge::{Parts, merged, of_rows, of_stored, typed};
 use super::state::State;
-use super::states::States;
 use super::whole::Whole;
 use crate::catalog::views::FullName;
 use crate::engine::pin::{Pinned, PinnedView};
@@ -29,21 +28,18 @@ use crate::sources::{Change, Unfollowed, Version};
 const BYTES_AT_ONCE: u64 = 1 << 20;
 
 /// The states of a view at the versions that a statement has pinned.
-#[derive(Debug)]
-pub(in crate::engine) struct StateRows {
-    /// Which states, and what of the view's query they are.
-    #[expect(
-        dead_code,
-        reason = "for queries over the relation below, which look for stored states"
-    )]
-    pub(in crate::engine) states: States,
-    /// Gives them: the columns [`super::states::key_name`] and [`super::states::state_name`], in order, with the types
-    /// that `states` says, one row for each group. Its types are fitted, in UTC.
-    pub(in crate::engine) plan: LogicalPlan,
-    /// How many files are read beside it, of rows that came below since.
-    pub(in crate::engine) n_added: usize,
-    /// The same of rows that went.
-    pub(in crate::engine) n_removed: usize,
+pub(super) struct Together {
+    /// Which states they are.
+    pub(super) kept: Arc<Kept>,
+    /// Gives them: the columns [`super::states::key_name`] and [`super::states::state_name`], in order, one row for each
+    /// group. Its types are fitted, in UTC.
+    pub(super) plan: LogicalPlan,
+    /// What is read of what is stored.
+    pub(super) rows: StoredRows,
+    /// How many files are read beside that: of rows that came below since, and of rows that went.
+    pub(super) n_changed: (usize, usize),
+    /// The bytes that are read.
+    pub(super) n_bytes: u64,
 }
 
 /// Stored rows, and what has changed since.
@@ -53,48 +49,32 @@ pub(super) struct Followed {
 }
 
 impl Inner {
-    /// The states of a materialized view at the versions that are pinned below it, of what is stored at exactly those
-    /// or of what is stored before, put together with what has changed since. `view` must be one of `pinned`'s, or a
-    /// view over relations at its versions. What the session may see and with which zone and styles it reads is not
-    /// looked at here, but by [`super::fits`] and where names are bound.
+    /// The states of a materialized view at the versions that are pinned below it: those that are stored of exactly these,
+    /// or of versions before, put together with what has changed since. With which zone and styles the session reads is
+    /// not looked at here, but by [`super::fits`]; and what it may see, where names are bound.
     ///
     /// # Errors
     /// A store does not answer. Inside: why there are no states, or why it is cheaper to do without.
-    #[expect(
-        dead_code,
-        reason = "for queries over the relation below, which look for stored states"
-    )]
-    pub(in crate::engine) async fn state_rows(
-        &self,
-        view: &PinnedView,
-        pinned: &Pinned,
-    ) -> Result<Result<StateRows, Whole>> {
-        let name = (view.view.schema.clone(), view.view.name.clone());
-        let Ok(state) = State::of(view) else {
-            return Ok(Err(Whole::Tables));
-        };
-        let Some(latest) = self.materialized.latest(&name).await? else {
-            return Ok(Err(Whole::First));
-        };
-        let found = self
-            .kept_rows(&name, (view, &state), pinned, latest)
-            .await?;
-        Ok(found.map(|(rows, _, _)| rows))
-    }
-
-    /// The states, what they are kept as, and the stored rows that are read for them.
-    async fn kept_rows(
+    pub(super) async fn together(
         &self,
         name: &FullName,
         (view, state): (&PinnedView, &State),
         pinned: &Pinned,
         latest: StoredRows,
-    ) -> Result<Result<(StateRows, Kept, StoredRows), Whole>> {
+    ) -> Result<Result<Together, Whole>> {
         let context = self.own_context();
         let session = session_state::of_statement(&self.base, &context);
-        let logical = plan::logical_of(view, pinned, &session, &context)?;
-        let storable = self.storable(logical, &session, &context)?;
-        let kept = match Kept::of(view, &storable, &session) {
+        let kept = match self.rewriting.kept(&state.state) {
+            Some(known) => known,
+            None => {
+                let logical = plan::logical_of(view, pinned, &session, &context)?;
+                let storable = self.storable(logical, &session, &context)?;
+                let kept = Kept::of(view, &storable, &session).map(Arc::new);
+                self.rewriting.keep_kept(state.state.clone(), &kept);
+                kept
+            }
+        };
+        let kept = match kept {
             Ok(kept) => kept,
             Err(whole) => return Ok(Err(whole)),
         };
@@ -110,14 +90,14 @@ impl Inner {
             return Ok(Err(Whole::Extreme));
         }
         let plan = put_together(&kept, &rows, &change, &session);
-        let plan = plan.map_err(|error| failure::from_datafusion(&error))?;
-        let state_rows = StateRows {
-            states: kept.states.clone(),
-            plan,
-            n_added: change.added.n_files,
-            n_removed: change.removed.n_files,
-        };
-        Ok(Ok((state_rows, kept, rows)))
+        let (added, removed) = (&change.added, &change.removed);
+        Ok(Ok(Together {
+            kept,
+            plan: plan.map_err(|error| failure::from_datafusion(&error))?,
+            n_changed: (added.n_files, removed.n_files),
+            n_bytes: rows.rows.size.bytes + added.bytes + removed.bytes,
+            rows,
+        }))
     }
 
     /// The view's rows at what is pinned, of what is stored and what has changed since, as a stored table of that
@@ -128,19 +108,19 @@ impl Inner {
         view: (&PinnedView, &State),
         pinned: &Pinned,
         latest: StoredRows,
-    ) -> Result<Result<(StateRows, StoredRows), Whole>> {
-        let (state_rows, kept, rows) = match self.kept_rows(name, view, pinned, latest).await? {
+    ) -> Result<Result<(StoredRows, (usize, usize)), Whole>> {
+        let together = match self.together(name, view, pinned, latest).await? {
             Ok(found) => found,
             Err(whole) => return Ok(Err(whole)),
         };
+        let Together { kept, mut rows, .. } = together;
         let schema = rows.rows.provider.schema();
         let combined = kept
-            .rows(state_rows.plan.clone())
+            .rows(together.plan)
             .and_then(|plan| Combined::new(name, plan, &schema));
         let combined = combined.map_err(|error| failure::from_datafusion(&error))?;
-        let mut rows = rows;
         rows.rows.provider = Arc::new(combined);
-        Ok(Ok((state_rows, rows)))
+        Ok(Ok((rows, together.n_changed)))
     }
 
     /// The newest stored rows with states that are not newer than what is pinned, and what has changed since.
@@ -170,6 +150,13 @@ impl Inner {
             .eq(&kept.columns)
         {
             return Ok(Err(Whole::First));
+        }
+        if made.state == state.state {
+            let change = Change {
+                n_files: told.n_files,
+                ..Change::default()
+            };
+            return Ok(Ok(Followed { rows, change }));
         }
         let versions = (told.version, *version);
         let lake = self

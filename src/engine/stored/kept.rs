@@ -23,7 +23,7 @@ const PREFIX: &str = "_lakegate_";
 
 /// How a view is kept up.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(in crate::engine) struct Kept {
     pub(super) states: States,
     /// The one relation that is read.
     pub(super) table: Arc<PinnedTable>,

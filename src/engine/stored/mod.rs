@@ -11,12 +11,13 @@
 mod check;
 mod combined;
 mod increment;
-mod kept;
+pub(super) mod kept;
 mod merge;
 mod refresh;
 pub(super) mod shape;
 mod state;
-pub(super) mod states;
+pub(super) mod state_rows;
+mod states;
 mod style;
 pub(super) mod whole;
 
@@ -36,7 +37,7 @@ use super::travel::Point;
 use crate::catalog::views::FullName;
 use crate::error::{Error, Result};
 use crate::functions::output::Style;
-use crate::materialize::{Look, Made, StoredRows};
+use crate::materialize::{Look, Made, Materialized, StoredRows};
 use crate::types::DURATION;
 
 /// The setting that lets stored rows be older than what they are made of.
@@ -161,7 +162,7 @@ impl Inner {
         latest: StoredRows,
         context: &StatementContext,
     ) -> Result<Option<StoredView>> {
-        let (state_rows, rows) = match self.combined(name, view, pinned, latest).await? {
+        let (rows, n_changed) = match self.combined(name, view, pinned, latest).await? {
             Ok(found) => found,
             Err(whole) => {
                 let (schema, name) = name;
@@ -173,10 +174,7 @@ impl Inner {
             return Ok(None);
         }
         let view = exact(name, &rows)?;
-        Ok(view.map(|view| StoredView {
-            n_changed: (state_rows.n_added, state_rows.n_removed),
-            ..view
-        }))
+        Ok(view.map(|view| StoredView { n_changed, ..view }))
     }
 
     /// The rows of an earlier version of a view's table.
@@ -207,6 +205,28 @@ impl Inner {
         };
         self.materialized.saw(name, look);
     }
+}
+
+/// The stored rows of a state, of the latest version or an earlier one; `None` if there are none of it.
+async fn earlier_or_latest(
+    materialized: &Materialized,
+    name: &FullName,
+    latest: StoredRows,
+    state: &State,
+) -> Result<Option<StoredRows>> {
+    let is_it = |rows: &StoredRows| {
+        let made = rows.made.as_ref();
+        made.is_some_and(|made| made.state == state.state)
+    };
+    if is_it(&latest) {
+        return Ok(Some(latest));
+    }
+    let made = latest.made.as_ref();
+    let Some(version) = made.and_then(|made| made.version_of(&state.state)) else {
+        return Ok(None);
+    };
+    let earlier = materialized.version(name, version).await?;
+    Ok(earlier.filter(is_it))
 }
 
 /// Whether rows are those that the session would get of the query, as far as its zone and styles decide.

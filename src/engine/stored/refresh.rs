@@ -291,7 +291,11 @@ impl Inner {
     }
 
     /// The context of a view's owner: what it may not see does not get into the rows.
-    fn context_of_owner(&self, name: &FullName, cancel: &CancellationToken) -> StatementContext {
+    pub(super) fn context_of_owner(
+        &self,
+        name: &FullName,
+        cancel: &CancellationToken,
+    ) -> StatementContext {
         let context = self.own_context();
         let authority = self.catalog.authority();
         let owner = authority.owner_of(&Object::relation(&name.0, &name.1));
@@ -388,7 +392,7 @@ fn shown(inputs: &[Input]) -> String {
 }
 
 /// The view that was pinned by itself.
-fn own_view(pinned: &Pinned) -> Result<&Arc<PinnedView>> {
+pub(super) fn own_view(pinned: &Pinned) -> Result<&Arc<PinnedView>> {
     let mut relations = pinned.relations.values();
     let found = relations.find_map(|relation| match relation {
         PinnedRelation::View(view) => Some(view),
