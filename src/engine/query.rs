@@ -8,7 +8,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::access::Checks;
+use super::access::{Access, Checks};
 use super::answer::{Answer, Column};
 use super::cache::{Facts, Sought, Started, Turn};
 use super::context::StatementContext;
@@ -204,7 +204,10 @@ impl Inner {
         shown: &Shown,
         started: Instant,
     ) -> Result<Answer> {
-        let planned = self.planned(statement, scene, shown).await?;
+        let mut planned = self.planned(statement, scene, shown).await?;
+        let access = Access::of(&self.catalog, scene.context, Checks::Names);
+        let verdicts = std::mem::take(&mut planned.verdicts);
+        let verdicts = verdicts.that_may_be_seen(&access, &scene.pinned.snapshot);
         let stop = scene.context.cancel.child_token();
         let StatementKind::Explain { options, .. } = statement.kind else {
             let past = travel::Past::of(&self.catalog, scene.pinned);
@@ -218,7 +221,7 @@ impl Inner {
         let _stop = stop.clone().drop_guard();
         let physical = stoppable(planned.physical, &stop)?;
         explain::answer(
-            (scene.pinned, &planned.verdicts),
+            (scene.pinned, &verdicts),
             &physical,
             options,
             (started, cache),

@@ -49,15 +49,13 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
     let stored = stored(explained);
     if !stored.is_empty() {
         let stored = stored.into_iter();
-        let stored =
-            stored.map(|(name, version, _)| (name.to_owned(), Json::Bare(version.to_string())));
+        let stored = stored.map(|(name, version, _)| (name, Json::Bare(version.to_string())));
         members.push(("Materialized Views", Json::Named(stored.collect())));
     }
     let not_used = not_used(explained);
     if !not_used.is_empty() {
         let not_used = not_used.into_iter();
-        let not_used =
-            not_used.map(|(name, reason)| (name.to_owned(), Json::Text(reason.code().to_owned())));
+        let not_used = not_used.map(|(name, reason)| (name, Json::Text(reason.code().to_owned())));
         members.push((
             "Materialized Views Not Used",
             Json::Named(not_used.collect()),

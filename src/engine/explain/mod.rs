@@ -97,12 +97,12 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
 
 /// A materialized view that is read: its name, the version of its table, and how many files are read beside it, of rows
 /// that came since and of rows that went.
-type Read<'a> = (&'a str, u64, (usize, usize));
+type Read = (String, u64, (usize, usize));
 
 /// The materialized views whose stored rows are read.
-fn stored<'a>(explained: &Explained<'a>) -> Vec<Read<'a>> {
+fn stored(explained: &Explained<'_>) -> Vec<Read> {
     let named = explained.pinned.stored.values();
-    let named = named.map(|view| (view.name.as_str(), view.version, view.n_changed));
+    let named = named.map(|view| (view.name.clone(), view.version, view.n_changed));
     let mut stored: Vec<_> = named.chain(explained.verdicts.used()).collect();
     stored.sort_unstable();
     stored.dedup();
@@ -110,7 +110,7 @@ fn stored<'a>(explained: &Explained<'a>) -> Vec<Read<'a>> {
 }
 
 /// The materialized views that might have been read, each with the reason why it is not, if that is asked for.
-fn not_used<'a>(explained: &Explained<'a>) -> Vec<(&'a str, Reason)> {
+fn not_used(explained: &Explained<'_>) -> Vec<(String, Reason)> {
     match explained.options.why {
         true => explained.verdicts.not_used().collect(),
         false => Vec::new(),

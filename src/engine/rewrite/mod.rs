@@ -102,7 +102,7 @@ impl Rewriting {
 
 /// What became of the views that a statement might have been answered from, by their names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Verdicts(BTreeMap<String, Verdict>);
+pub(super) struct Verdicts(BTreeMap<FullName, Verdict>);
 
 /// What became of a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,25 +116,35 @@ pub(super) enum Verdict {
 
 impl Verdicts {
     /// The views that are read, each with what [`Verdict::Used`] says.
-    pub(super) fn used(&self) -> impl Iterator<Item = (&str, u64, (usize, usize))> {
+    pub(super) fn used(&self) -> impl Iterator<Item = (String, u64, (usize, usize))> {
         self.0.iter().filter_map(|(name, verdict)| match verdict {
-            Verdict::Used(version, n_changed) => Some((name.as_str(), *version, *n_changed)),
+            Verdict::Used(version, n_changed) => Some((shown(name), *version, *n_changed)),
             Verdict::Not(_) => None,
         })
     }
 
     /// The views that are not read, each with the reason.
-    pub(super) fn not_used(&self) -> impl Iterator<Item = (&str, Reason)> {
+    pub(super) fn not_used(&self) -> impl Iterator<Item = (String, Reason)> {
         self.0.iter().filter_map(|(name, verdict)| match verdict {
             Verdict::Used(..) => None,
-            Verdict::Not(reason) => Some((name.as_str(), *reason)),
+            Verdict::Not(reason) => Some((shown(name), *reason)),
         })
+    }
+
+    /// Those of views whose names the statement may know.
+    pub(super) fn that_may_be_seen(mut self, access: &Access, snapshot: &Snapshot) -> Self {
+        self.0.retain(|(schema, name), _| {
+            let schema = snapshot.schemas.get(schema);
+            let relation = schema.and_then(|schema| schema.relations.get(name));
+            relation.is_some_and(|relation| access.may_see(relation))
+        });
+        self
     }
 
     /// One part of a statement may read a view, and another not; of several reasons the last is told.
     fn tell(&mut self, view: &View, verdict: Verdict) {
-        let known = self.0.entry(format!("{}.{}", view.schema, view.name));
-        let known = known.or_insert(verdict);
+        let name = (view.schema.clone(), view.name.clone());
+        let known = self.0.entry(name).or_insert(verdict);
         if !matches!(known, Verdict::Used(..)) {
             *known = verdict;
         }
@@ -295,6 +305,11 @@ impl Matching<'_> {
             }
         })
     }
+}
+
+/// A view as messages name it.
+fn shown((schema, name): &FullName) -> String {
+    format!("{schema}.{name}")
 }
 
 /// The shape of a node that groups one relation, or that filters or projects one.

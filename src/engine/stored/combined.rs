@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::materialize::{KeptStates, Made, StoredRows};
 use crate::sources::{Change, Unfollowed, Version};
 
-/// So many bytes are read in a moment: whether that is much of a table is not asked.
+/// So many bytes are read in a moment: it is not asked whether that is half of a table.
 const BYTES_AT_ONCE: u64 = 1 << 20;
 
 /// The states of a view at the versions that a statement has pinned.
@@ -208,7 +208,7 @@ fn told_of(rows: &StoredRows) -> Option<(&Made, &KeptStates)> {
 /// Whether so much has changed that the view's query reads less, or about as much.
 pub(super) fn is_dear(change: &Change) -> bool {
     let changed = change.added.bytes.saturating_add(change.removed.bytes);
-    changed > BYTES_AT_ONCE && changed > change.bytes / 2
+    changed > change.bytes || (changed > BYTES_AT_ONCE && changed > change.bytes / 2)
 }
 
 /// The states of stored rows and what has changed.

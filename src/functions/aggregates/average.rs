@@ -346,3 +346,34 @@ impl GroupsAccumulator for Rounded<dyn GroupsAccumulator> {
         self.inner.size()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotients_are_rounded_to_sixteen_digits() {
+        fn check(sum: i128, count: i128, expected: &str) {
+            let averaged = widened(10, 0);
+            let DataType::Decimal128(precision, scale) = averaged else {
+                panic!("numerics are averaged");
+            };
+            let given = average().inner().return_type(&[averaged]);
+            let given = given.expect("it has a type");
+            assert_eq!(given, DataType::Decimal128(precision + 4, scale + 3));
+            let average_of = AverageOf {
+                signature: Signature::any(2, Volatility::Immutable),
+                sum_scale: scale,
+                given,
+            };
+            let sum = sum * 10_i128.pow(13);
+            let quotient = average_of.quotient(sum, count, scale + 3);
+            assert_eq!(quotient.map(|it| it.to_string()).as_deref(), Some(expected));
+        }
+        check(2, 3, "6666666666666667");
+        check(-2, 3, "-6666666666666667");
+        check(1, 3, "3333333333333333");
+        check(-7, 1, "-70000000000000000");
+        check(0, 5, "0");
+    }
+}
