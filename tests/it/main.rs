@@ -21,6 +21,7 @@ mod every_right;
 mod garbage;
 mod hidden_rows;
 mod history;
+mod increments;
 mod limits;
 mod materialized;
 mod policies;

@@ -49,7 +49,7 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
     let stored = stored(explained);
     if !stored.is_empty() {
         let stored = stored.into_iter();
-        let stored = stored.map(|(name, version)| (name, Json::Bare(version.to_string())));
+        let stored = stored.map(|(name, version, _)| (name, Json::Bare(version.to_string())));
         members.push(("Materialized Views", Json::Named(stored.collect())));
     }
     let not_used = not_used(explained);

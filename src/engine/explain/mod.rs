@@ -95,10 +95,14 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
     versions
 }
 
-/// The materialized views whose stored rows are read, each with the version of its table.
-fn stored(explained: &Explained<'_>) -> Vec<(String, u64)> {
+/// A materialized view that is read: its name, the version of its table, and how many files are read beside it, of rows
+/// that came since and of rows that went.
+type Read = (String, u64, (usize, usize));
+
+/// The materialized views whose stored rows are read.
+fn stored(explained: &Explained<'_>) -> Vec<Read> {
     let named = explained.pinned.stored.values();
-    let named = named.map(|view| (view.name.clone(), view.version));
+    let named = named.map(|view| (view.name.clone(), view.version, view.n_changed));
     let mut stored: Vec<_> = named.chain(explained.verdicts.used()).collect();
     stored.sort_unstable();
     stored.dedup();

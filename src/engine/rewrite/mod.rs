@@ -31,8 +31,10 @@ use super::access::Access;
 use super::context::StatementContext;
 use super::pin::PinnedTable;
 use super::rules::schemas::told_anew;
+use super::stored::kept::Kept;
 use super::stored::shape::Shape;
 use super::stored::state_rows::StateRows;
+use super::stored::whole::Whole;
 use super::{Inner, Scene, failure, references, session_state};
 use crate::catalog::Snapshot;
 use crate::catalog::views::{FullName, View};
@@ -49,6 +51,9 @@ const EPOCHS_MAX: u64 = 8;
 /// The shapes of views that are remembered, some KiB each.
 const SHAPES_MAX: u64 = 1_000;
 
+/// What is known of how views are kept up, some KiB each, and the table's snapshot if nobody else has it any more.
+const KEPT_MAX: u64 = 100;
+
 /// What is remembered of materialized views.
 #[derive(Debug)]
 pub(super) struct Rewriting {
@@ -56,6 +61,8 @@ pub(super) struct Rewriting {
     views: Cache<u64, Arc<ViewsOf>>,
     /// Shapes, by the digests of definitions over versions. They never go stale.
     shapes: Cache<Digest, Result<Arc<Shape>, Reason>>,
+    /// How views are kept up, by the same. They never go stale.
+    kept: Cache<Digest, Result<Arc<Kept>, Whole>>,
 }
 
 /// The materialized views that read one table and nothing else, by the table.
@@ -66,6 +73,7 @@ impl Default for Rewriting {
         Self {
             views: Cache::new(EPOCHS_MAX),
             shapes: Cache::new(SHAPES_MAX),
+            kept: Cache::new(KEPT_MAX),
         }
     }
 }
@@ -74,6 +82,16 @@ impl Rewriting {
     /// The shape of a view over a version, if it was asked for before.
     pub(super) fn shape(&self, state: &Digest) -> Option<Result<Arc<Shape>, Reason>> {
         self.shapes.get(state)
+    }
+
+    /// How a view over a version is kept up, if it was asked for before.
+    pub(super) fn kept(&self, state: &Digest) -> Option<Result<Arc<Kept>, Whole>> {
+        self.kept.get(state)
+    }
+
+    /// Keeps how a view over a version is kept up.
+    pub(super) fn keep_kept(&self, state: Digest, kept: &Result<Arc<Kept>, Whole>) {
+        self.kept.insert(state, kept.clone());
     }
 
     /// Keeps the shape of a view over a version.
@@ -89,17 +107,18 @@ pub(super) struct Verdicts(BTreeMap<FullName, Verdict>);
 /// What became of a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Its rows are read, of this version of its Delta table.
-    Used(u64),
+    /// Its rows are read, of this version of its Delta table, with so many files beside it: of rows that came since, and
+    /// of rows that went.
+    Used(u64, (usize, usize)),
     /// They are not.
     Not(Reason),
 }
 
 impl Verdicts {
-    /// The views that are read, each with the version of its table.
-    pub(super) fn used(&self) -> impl Iterator<Item = (String, u64)> {
+    /// The views that are read, each with what [`Verdict::Used`] says.
+    pub(super) fn used(&self) -> impl Iterator<Item = (String, u64, (usize, usize))> {
         self.0.iter().filter_map(|(name, verdict)| match verdict {
-            Verdict::Used(version) => Some((shown(name), *version)),
+            Verdict::Used(version, n_changed) => Some((shown(name), *version, *n_changed)),
             Verdict::Not(_) => None,
         })
     }
@@ -107,7 +126,7 @@ impl Verdicts {
     /// The views that are not read, each with the reason.
     pub(super) fn not_used(&self) -> impl Iterator<Item = (String, Reason)> {
         self.0.iter().filter_map(|(name, verdict)| match verdict {
-            Verdict::Used(_) => None,
+            Verdict::Used(..) => None,
             Verdict::Not(reason) => Some((shown(name), *reason)),
         })
     }
@@ -126,7 +145,7 @@ impl Verdicts {
     fn tell(&mut self, view: &View, verdict: Verdict) {
         let name = (view.schema.clone(), view.name.clone());
         let known = self.0.entry(name).or_insert(verdict);
-        if !matches!(known, Verdict::Used(_)) {
+        if !matches!(known, Verdict::Used(..)) {
             *known = verdict;
         }
     }
@@ -279,7 +298,8 @@ impl Matching<'_> {
         Ok(match best {
             None => Transformed::new(node, false, TreeNodeRecursion::Jump),
             Some((candidate, plan)) => {
-                let used = Verdict::Used(candidate.rows.version);
+                let rows = &candidate.rows;
+                let used = Verdict::Used(rows.version, rows.n_changed);
                 self.verdicts.tell(&candidate.view, used);
                 Transformed::new(plan, true, TreeNodeRecursion::Jump)
             }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use tokio_util::sync::CancellationToken;
 
+use super::combined::Together;
 use super::refresh::own_view;
 use super::shape::{Call, Part, Shape};
 use super::state::{State, Untold};
+use super::states::{StateKind, key_column, state_column};
 use super::{earlier_or_latest, fits};
 use crate::catalog::Snapshot;
 use crate::catalog::views::View;
@@ -27,12 +29,14 @@ use crate::materialize::StoredRows;
 pub(in crate::engine) struct StateRows {
     /// The version of its Delta table.
     pub(in crate::engine) version: u64,
+    /// How many files are read beside it: of rows that came below since, and of rows that went.
+    pub(in crate::engine) n_changed: (usize, usize),
     /// The bytes that are read.
     pub(in crate::engine) n_bytes: u64,
     /// Gives the rows.
     pub(in crate::engine) plan: LogicalPlan,
     /// The values over the relation's columns that rows hold, each with its column: keys of groups, or outputs.
-    pub(in crate::engine) values: Vec<(datafusion::logical_expr::Expr, Column)>,
+    pub(in crate::engine) values: Vec<(Expr, Column)>,
     /// The aggregates that rows hold, each with its column.
     pub(in crate::engine) calls: Vec<(Call, Column)>,
 }
@@ -63,6 +67,18 @@ impl Inner {
         let latest = self.materialized.latest(&name).await;
         let latest = latest.map_err(|error| unreadable(&error, view))?;
         let latest = latest.ok_or(Reason::NotStored)?;
+        let together = self.together(&name, (own, &state), &pinned, latest.clone());
+        let together = Box::pin(together).await;
+        if let Ok(together) = together.map_err(|error| unreadable(&error, view))? {
+            let made = together.rows.made.as_ref();
+            if !made.is_some_and(|made| fits(made, context)) {
+                return Err(Reason::Session);
+            }
+            let shape = Arc::new(together.kept.states.shape.clone());
+            let rows = states_of(together, &name);
+            let rows = rows.map_err(|error| unreadable(&Error::internal(error), view))?;
+            return Ok((shape, rows));
+        }
         let found = earlier_or_latest(&self.materialized, &name, latest, &state).await;
         let found = found.map_err(|error| unreadable(&error, view))?;
         let rows = found.ok_or(Reason::OtherVersion)?;
@@ -118,6 +134,46 @@ impl Inner {
     }
 }
 
+/// The keys of groups, what the view's aggregates give, and how many rows and values each group has.
+fn states_of(
+    together: Together,
+    (schema, name): &(String, String),
+) -> datafusion::common::Result<StateRows> {
+    let states = &together.kept.states;
+    let own = TableReference::partial(schema.as_str(), name.as_str());
+    let keys = states.keys.iter().enumerate();
+    let mut columns: Vec<Expr> = keys.clone().map(|(number, _)| key_column(number)).collect();
+    let groups = states.shape.groups.iter();
+    let mut calls: Vec<Call> = Vec::new();
+    for (call, given) in groups.flat_map(|groups| &groups.calls).zip(&states.given) {
+        if !calls.contains(call) {
+            columns.push(given.clone().alias(format!("call_{}", calls.len())));
+            calls.push(call.clone());
+        }
+    }
+    // A sum that an average is made of has another type than one that is asked for by itself.
+    for (number, state) in states.states.iter().enumerate() {
+        if state.kind == StateKind::Count && !calls.contains(&state.call) {
+            columns.push(state_column(number).alias(format!("call_{}", calls.len())));
+            calls.push(state.call.clone());
+        }
+    }
+    let plan = LogicalPlanBuilder::from(together.plan).project(columns)?;
+    let plan = plan.alias(own)?.build()?;
+    let mut named = plan.schema().columns().into_iter();
+    let values = keys.map(|(_, key)| key.expression.clone());
+    let values = values.zip(named.by_ref()).collect();
+    let calls = calls.into_iter().zip(named).collect();
+    Ok(StateRows {
+        version: together.rows.version,
+        n_changed: together.n_changed,
+        n_bytes: together.n_bytes,
+        plan,
+        values,
+        calls,
+    })
+}
+
 /// The stored rows of a view of this shape; `None` if they have other columns. Types are those of the stored
 /// columns: what the view says of them beside that is said by whoever reads it.
 fn rows_of(
@@ -156,6 +212,7 @@ fn rows_of(
     }
     Ok(Some(StateRows {
         version: rows.version,
+        n_changed: (0, 0),
         n_bytes: rows.rows.size.bytes,
         plan,
         values,
