@@ -200,6 +200,10 @@ impl<'a> Asked<'a> {
         let keys = keys.into_iter().map(|key| place(&mut groups, key));
         let keys: Vec<usize> = keys.collect();
         let n_keys = groups.len();
+        // Two keys may differ in a cast alone, of which names do not tell.
+        let groups = groups.into_iter().enumerate();
+        let groups = groups.map(|(number, key)| key.alias(Part::Key(number).column().flat_name()));
+        let groups = groups.collect();
         let grouped = Aggregate::try_new(Arc::new(plan), groups, aggregates);
         let grouped = LogicalPlan::Aggregate(grouped.map_err(|_| Reason::Type)?);
         let schema = Arc::clone(grouped.schema());

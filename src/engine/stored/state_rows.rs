@@ -69,7 +69,9 @@ impl Inner {
         let latest = latest.ok_or(Reason::NotStored)?;
         let together = self.together(&name, (own, &state), &pinned, latest.clone());
         let together = Box::pin(together).await;
-        if let Ok(together) = together.map_err(|error| unreadable(&error, view))? {
+        // A view that cannot be planned over this version has no rows of it either, and is told of as that.
+        let together = together.map_err(|error| unreadable(&error, view));
+        if let Ok(Ok(together)) = together {
             let made = together.rows.made.as_ref();
             if !made.is_some_and(|made| fits(made, context)) {
                 return Err(Reason::Session);
