@@ -17,6 +17,7 @@ macro_rules! view {
 const VIEWS: &[(&str, &str)] = &[
     view!("_servers/warehouse.sql"),
     view!("gold/churn_by_tenure.sql"),
+    view!("gold/daily_revenue.sql"),
     view!("gold/hashtags_by_country.sql"),
     view!("gold/orders.sql"),
     view!("gold/pageviews_per_method.sql"),

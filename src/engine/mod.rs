@@ -49,6 +49,7 @@ mod references;
 mod refuse;
 mod renamed;
 mod resolved;
+mod rewrite;
 mod rules;
 mod scope;
 mod session_command;
@@ -106,6 +107,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use inventory::ViewInventory;
 use pin::Pinned;
 use resolved::Resolved;
+use rewrite::Rewriting;
 use session_state::StatementState;
 use travel::Clock;
 
@@ -126,6 +128,7 @@ struct Inner {
     results: Arc<Results>,
     history: Arc<History>,
     materialized: Arc<Materialized>,
+    rewriting: Rewriting,
 }
 
 /// The statements of a message.
@@ -152,6 +155,7 @@ impl Engine {
             results,
             history,
             materialized,
+            rewriting: Rewriting::default(),
         };
         Self {
             inner: Arc::new(inner),

@@ -31,7 +31,7 @@ use crate::engine::walk::walk;
 use crate::error::{Error, Result};
 use crate::functions::{self, SessionFacts};
 use crate::sources::warehouse::Reading;
-use crate::sources::{At, PinnedTable as PinnedRows, Version};
+use crate::sources::{At, LakeTable, PinnedTable as PinnedRows, Version};
 
 /// The setting that has servers judge conditions.
 const REMOTE_PUSHDOWN: &str = "lakegate.remote_pushdown";
@@ -132,6 +132,8 @@ pub(super) struct PinnedTable {
     /// When its rows were last changed, by the store's clock.
     pub(super) changed: Option<DateTime<Utc>>,
     pub(super) provider: Arc<dyn TableProvider>,
+    /// Where it lies, if it is one of the lake.
+    pub(super) lake: Option<LakeTable>,
 }
 
 impl PinnedTable {
@@ -214,9 +216,18 @@ pub(super) fn pin_at_once(catalog: &Catalog, resolved: &Resolved) -> Option<Pinn
             return None;
         };
         let rows = catalog.lake().pin_at_once(table, key.at)?;
-        tables.push(pinned(key, Ok(rows)).ok()?);
+        tables.push(pinned(key, Ok(rows), Some(table)).ok()?);
     }
     Some(put_together(catalog, resolved, &tables, None))
+}
+
+/// What was resolved to one table alone, over that table as it is pinned.
+pub(super) fn pinned_over(
+    catalog: &Catalog,
+    resolved: &Resolved,
+    table: &Arc<PinnedTable>,
+) -> Pinned {
+    put_together(catalog, resolved, std::slice::from_ref(table), None)
 }
 
 /// What a query's references mean over these tables, which come in the order of what they were resolved to.
@@ -364,11 +375,11 @@ async fn pin_one(
     };
     let table = match target {
         Target::System(relation) => {
-            return pinned(key, rows_of(relation, system)).map_err(failed);
+            return pinned(key, rows_of(relation, system), None).map_err(failed);
         }
         Target::Told(table, told, at) => {
             let told = catalog.lake().told(table, *told, *at).await;
-            return pinned(key, told.and_then(rows_once)).map_err(failed);
+            return pinned(key, told.and_then(rows_once), None).map_err(failed);
         }
         Target::Foreign(table) => {
             if let Some(seen) = moment.and_then(|moment| moment.table(key)) {
@@ -380,7 +391,7 @@ async fn pin_one(
             } = servers;
             let (warehouse, role) = (catalog.warehouse(), key.asked_as.as_deref());
             let rows = warehouse.pin(table, role, reading, pushes_down).await;
-            let relation = pinned(key, rows).map_err(failed)?;
+            let relation = pinned(key, rows, None).map_err(failed)?;
             if let Some(moment) = moment {
                 moment.keep_table(key, &relation).map_err(failed)?;
             }
@@ -394,11 +405,13 @@ async fn pin_one(
     if let Some(seen) = moment.and_then(|moment| moment.table(key)) {
         return Ok(seen);
     }
-    let mut relation = pinned(key, catalog.lake().pin(table, key.at).await).map_err(failed)?;
+    let rows = catalog.lake().pin(table, key.at).await;
+    let mut relation = pinned(key, rows, Some(table)).map_err(failed)?;
     if let Some(moment) = moment {
         if table.has_history() && moment.is_before(&relation) {
             let at = Some(At::Instant(moment.began()));
-            relation = pinned(key, catalog.lake().pin(table, at).await).map_err(failed)?;
+            let rows = catalog.lake().pin(table, at).await;
+            relation = pinned(key, rows, Some(table)).map_err(failed)?;
         }
         moment.keep_table(key, &relation).map_err(failed)?;
     }
@@ -406,7 +419,11 @@ async fn pin_one(
 }
 
 /// The relation of a key, with these rows.
-fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> {
+fn pinned(
+    key: &TableKey,
+    rows: Result<PinnedRows>,
+    lake: Option<&LakeTable>,
+) -> Result<Arc<PinnedTable>> {
     let PinnedRows {
         version,
         digest,
@@ -425,6 +442,7 @@ fn pinned(key: &TableKey, rows: Result<PinnedRows>) -> Result<Arc<PinnedTable>> 
         at: key.at,
         changed,
         provider,
+        lake: lake.cloned(),
     }))
 }
 

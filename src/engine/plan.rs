@@ -93,10 +93,21 @@ pub(super) fn logical_of_view(
         PinnedRelation::View(view) => Some(view),
         PinnedRelation::Table(_) | PinnedRelation::Protected(_) => None,
     });
-    let mut planning = Planning::new(pinned, state, context);
-    let planned = view.map(|view| planning.plan_view(view)).transpose()?;
-    let plan = planned.and_then(|planned| Some(planned.get_logical_plan()?.into_owned()));
-    plan.ok_or_else(|| Error::new(ErrorKind::InternalError, "a view was not pinned"))
+    let view = view.ok_or_else(|| Error::new(ErrorKind::InternalError, "a view was not pinned"))?;
+    logical_of(view, pinned, state, context)
+}
+
+/// The query of a view whose relations are pinned, with the columns that its definition names.
+pub(super) fn logical_of(
+    view: &PinnedView,
+    pinned: &Pinned,
+    state: &SessionState,
+    context: &StatementContext,
+) -> Result<LogicalPlan> {
+    let planned = Planning::new(pinned, state, context).plan_view(view)?;
+    let plan = planned.get_logical_plan();
+    let plan = plan.ok_or_else(|| Error::new(ErrorKind::InternalError, "a view has no plan"))?;
+    Ok(plan.into_owned())
 }
 
 /// Plans the one protection that was pinned for itself.

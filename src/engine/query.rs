@@ -8,13 +8,14 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::access::Checks;
+use super::access::{Access, Checks};
 use super::answer::{Answer, Column};
 use super::cache::{Facts, Sought, Started, Turn};
 use super::context::StatementContext;
 use super::history::{Asking, Came};
 use super::limits::Scanned;
 use super::plan::Plan;
+use super::rewrite::Verdicts;
 use super::spelled::Shown;
 use super::statement::{Statement, StatementKind};
 use super::stoppable::stoppable;
@@ -30,6 +31,7 @@ struct Planned {
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
     task: Arc<TaskContext>,
+    verdicts: Verdicts,
 }
 
 impl Inner {
@@ -130,6 +132,7 @@ impl Inner {
             Some(logical) => execute::analyzed(&Plan { logical }, state)?,
             None => analyzed,
         };
+        let (analyzed, verdicts) = Box::pin(self.rewritten(analyzed, scene)).await?;
         let physical = execute::physical(analyzed, state).await?;
         context.limits.require_within(&physical, &statement.kind)?;
         Ok(Planned {
@@ -137,6 +140,7 @@ impl Inner {
             physical,
             columns,
             task: context.limits.task_context(state)?,
+            verdicts,
         })
     }
 
@@ -156,6 +160,7 @@ impl Inner {
             physical,
             columns,
             task,
+            verdicts: _,
         } = planned;
         let scanned = Scanned::of(&physical)?;
         asking.comes(Came::Computed, scanned.told());
@@ -199,7 +204,10 @@ impl Inner {
         shown: &Shown,
         started: Instant,
     ) -> Result<Answer> {
-        let planned = self.planned(statement, scene, shown).await?;
+        let mut planned = self.planned(statement, scene, shown).await?;
+        let access = Access::of(&self.catalog, scene.context, Checks::Names);
+        let verdicts = std::mem::take(&mut planned.verdicts);
+        let verdicts = verdicts.that_may_be_seen(&access, &scene.pinned.snapshot);
         let stop = scene.context.cancel.child_token();
         let StatementKind::Explain { options, .. } = statement.kind else {
             let past = travel::Past::of(&self.catalog, scene.pinned);
@@ -213,7 +221,7 @@ impl Inner {
         let _stop = stop.clone().drop_guard();
         let physical = stoppable(planned.physical, &stop)?;
         explain::answer(
-            scene.pinned,
+            (scene.pinned, &verdicts),
             &physical,
             options,
             (started, cache),

@@ -57,6 +57,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, Volatility};
 
 use crate::auth::Actor;
@@ -239,6 +240,12 @@ pub fn spelling(type_oid: u32) -> Option<&'static str> {
 /// Aggregates that take the place of DataFusion's, registered once.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     aggregates::functions()
+}
+
+/// A function that gives what `avg` gives of values of a type, of their sum and how many they are; `None` where that is
+/// not the same in every order.
+pub fn average_of(averaged: &DataType) -> Option<ScalarUDF> {
+    aggregates::average_of(averaged)
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of

@@ -117,6 +117,13 @@ fn stored_type(field: &Field, oid: u32) -> Option<DataType> {
     })
 }
 
+/// The stored column of a value without a name of its own; `None` if Delta does not hold all values of its type.
+pub fn stored_field(name: &str, data_type: &DataType) -> Option<Field> {
+    let field = Field::new(name, data_type.clone(), true);
+    let stored = stored_type(&field, of_field(&field).oid)?;
+    Some(field.with_data_type(stored))
+}
+
 /// Rows as they are stored.
 pub(super) fn to_stored(batch: &RecordBatch, schema: &SchemaRef) -> DataFusionResult<RecordBatch> {
     // A value that does not fit is an error, and never NULL.
@@ -131,23 +138,27 @@ pub(super) fn to_stored(batch: &RecordBatch, schema: &SchemaRef) -> DataFusionRe
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
-/// The stored rows as the view's; `None` if they have not the columns that are said of them.
+/// The stored rows as the view's; `None` if they have not the columns that are said of them: the view's own, and those
+/// beside them that are not shown.
 ///
 /// # Errors
 /// A fault of ours.
-pub(super) fn served(
+pub(super) fn served<'a>(
     provider: Arc<dyn TableProvider>,
-    columns: &[StoredColumn],
+    columns: &'a [StoredColumn],
+    beside: impl Iterator<Item = &'a str>,
 ) -> DataFusionResult<Option<Arc<dyn TableProvider>>> {
     let schema = provider.schema();
-    let names = schema.fields().iter().map(|field| field.name());
-    if !names.eq(columns.iter().map(|column| &column.stored)) {
+    let names = schema.fields().iter().map(|field| field.name().as_str());
+    let own = columns.iter().map(|column| column.stored.as_str());
+    if !names.eq(own.chain(beside)) {
         return Ok(None);
     }
     let as_they_are = |(field, column): (&Arc<Field>, &StoredColumn)| {
         column.stored == column.name && metadata_of(field, column).is_none()
     };
-    if schema.fields().iter().zip(columns).all(as_they_are) {
+    let is_all = schema.fields().len() == columns.len();
+    if is_all && schema.fields().iter().zip(columns).all(as_they_are) {
         return Ok(Some(provider));
     }
     let fields = schema.fields().iter().zip(columns);

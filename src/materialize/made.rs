@@ -14,6 +14,9 @@ pub(super) const KEY: &str = "lakegate";
 /// How this is written. What another number says is not read.
 const FORMAT: u32 = 1;
 
+/// How states of aggregates are written. Those of another number are not read.
+const STATES_FORMAT: u32 = 1;
+
 /// How many earlier states are told of.
 const EARLIER_MAX: usize = 100;
 
@@ -46,6 +49,53 @@ pub struct Made {
     as_of: String,
     /// The states that earlier versions of the stored table are, the latest first.
     pub earlier: Vec<Earlier>,
+    /// The states of aggregates that are stored; `None` if the view has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    states: Option<KeptStates>,
+}
+
+/// The states of a view's aggregates, stored beside its rows or in them: what is needed to add rows that come below
+/// the view, and to take away those that go, without reading the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptStates {
+    format: u32,
+    /// The one relation that is read.
+    pub relation: String,
+    /// The number of its version.
+    pub version: u64,
+    /// How many files it had then.
+    pub n_files: u64,
+    columns: Vec<KeptColumn>,
+}
+
+impl KeptStates {
+    /// Those of a version of a relation, which had so many files. `columns` are those of the keys of groups, then those
+    /// of the states.
+    pub fn new(relation: String, version: u64, n_files: u64, columns: Vec<KeptColumn>) -> Self {
+        Self {
+            format: STATES_FORMAT,
+            relation,
+            version,
+            n_files,
+            columns,
+        }
+    }
+
+    /// The columns of the keys of groups, then those of the states.
+    pub fn columns(&self) -> impl Iterator<Item = &KeptColumn> {
+        self.columns.iter()
+    }
+}
+
+/// A stored column that is a key of groups, or a state of an aggregate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptColumn {
+    /// `key`, or the state: `count`, `sum`, `min`, `max`.
+    pub kind: String,
+    /// Of what, over the relation's columns.
+    pub of: String,
+    /// As the Delta table calls it.
+    pub column: String,
 }
 
 /// A relation that was read.
@@ -64,6 +114,9 @@ pub struct Earlier {
     pub version: u64,
     /// What its rows are.
     pub state: Digest,
+    /// The version of the relation of which states are stored with them, if any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
 }
 
 /// What is known of rows before they are stored.
@@ -81,6 +134,8 @@ pub struct Making {
     pub depends_on_style: bool,
     /// When the inputs were fixed to their versions.
     pub as_of: DateTime<Utc>,
+    /// As in [`Made`].
+    pub states: Option<KeptStates>,
 }
 
 impl Made {
@@ -89,6 +144,7 @@ impl Made {
         let last = before.map(|(version, made)| Earlier {
             version,
             state: made.state.clone(),
+            input: made.states().map(|states| states.version),
         });
         let earlier = before.into_iter();
         let earlier = earlier.flat_map(|(_, made)| made.earlier.iter().cloned());
@@ -101,6 +157,7 @@ impl Made {
             depends_on_style: making.depends_on_style,
             as_of: making.as_of.to_rfc3339(),
             earlier: last.into_iter().chain(earlier).take(EARLIER_MAX).collect(),
+            states: making.states,
         }
     }
 
@@ -113,6 +170,19 @@ impl Made {
         })?;
         let made: Self = serde_json::from_value(said).ok()?;
         (made.format == FORMAT).then_some(made)
+    }
+
+    /// The states of aggregates that are stored, if there are any that are understood here.
+    pub fn states(&self) -> Option<&KeptStates> {
+        let states = self.states.as_ref();
+        states.filter(|states| states.format == STATES_FORMAT)
+    }
+
+    /// The stored columns that are not the view's own.
+    pub(super) fn beside(&self) -> impl Iterator<Item = &str> {
+        let kept = self.states.iter().flat_map(KeptStates::columns);
+        let kept = kept.map(|kept| kept.column.as_str());
+        kept.filter(|name| !self.columns.iter().any(|own| own.stored == *name))
     }
 
     /// When the inputs were fixed to their versions.
@@ -128,6 +198,14 @@ impl Made {
             .map(|input| format!("{} {}", input.relation, input.version))
             .collect();
         shown.join(", ")
+    }
+
+    /// The earlier version with states that were made of this version of their relation, or else of the newest before.
+    pub fn earlier_at(&self, version: u64) -> Option<u64> {
+        let earlier = self.earlier.iter();
+        let made_of = earlier.filter_map(|it| Some((it.input.filter(|of| *of <= version)?, it)));
+        let newest = made_of.max_by_key(|(of, earlier)| (*of, earlier.version));
+        newest.map(|(_, earlier)| earlier.version)
     }
 
     /// The earlier version whose rows are these.
@@ -153,7 +231,28 @@ mod tests {
             columns: Vec::new(),
             depends_on_style: false,
             as_of: Utc::now(),
+            states: None,
         }
+    }
+
+    #[test]
+    fn earlier_states_are_found_by_the_version_they_were_made_of() {
+        let made_of = |input, before: Option<(u64, &Made)>| {
+            let states = KeptStates::new("s.t".to_owned(), input, 1, Vec::new());
+            let states = Some(states);
+            let making = Making {
+                states,
+                ..making("a")
+            };
+            Made::of(making, before)
+        };
+        let first = made_of(3, None);
+        let second = made_of(7, Some((0, &first)));
+        let third = made_of(9, Some((1, &second)));
+        assert_eq!(third.earlier_at(8), Some(1));
+        assert_eq!(third.earlier_at(7), Some(1));
+        assert_eq!(third.earlier_at(4), Some(0));
+        assert_eq!(third.earlier_at(2), None);
     }
 
     #[test]

@@ -21,9 +21,9 @@ use moka::sync::Cache;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-pub use columns::{StoredColumn, stored_columns};
-pub use made::{Digest, Earlier, Input, Made, Making};
-pub use told::{CodeOf, Look, Refreshed, Standing};
+pub use columns::{StoredColumn, stored_columns, stored_field};
+pub use made::{Digest, Earlier, Input, KeptColumn, KeptStates, Made, Making};
+pub use told::{CodeOf, Look, Refreshed, Standing, Way};
 
 use crate::catalog::SystemRelation;
 use crate::catalog::views::FullName;
@@ -58,7 +58,7 @@ impl StoredRows {
             return Ok(None);
         };
         let provider = Arc::clone(&self.rows.provider);
-        columns::served(provider, &made.columns).map_err(Error::internal)
+        columns::served(provider, &made.columns, made.beside()).map_err(Error::internal)
     }
 }
 

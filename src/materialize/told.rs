@@ -37,8 +37,8 @@ pub struct Refreshed {
     pub started: DateTime<Utc>,
     /// When it ended.
     pub ended: DateTime<Utc>,
-    /// Whether rows were stored, or those that are there were found to be right.
-    pub is_stored: bool,
+    /// What it did; `None` if it failed.
+    pub way: Option<Way>,
     /// The version of its table, and how many rows were stored.
     pub version: Option<u64>,
     /// So many rows.
@@ -49,13 +49,33 @@ pub struct Refreshed {
     pub error: Option<Error>,
 }
 
+/// What a refresh did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing: the rows that are there are right.
+    Nothing,
+    /// It stored rows that were made of those that were there and of what had changed.
+    Incremental,
+    /// It stored rows that were made of all that the view reads, for a reason in a word or two.
+    Whole(&'static str),
+}
+
 impl Refreshed {
     /// What it did, in a word.
     pub fn kind(&self) -> &'static str {
-        match (&self.error, self.is_stored) {
-            (Some(_), _) => "failed",
-            (None, true) => "full",
-            (None, false) => "none",
+        match self.way {
+            None => "failed",
+            Some(Way::Nothing) => "none",
+            Some(Way::Incremental) => "incremental",
+            Some(Way::Whole(_)) => "whole",
+        }
+    }
+
+    /// Why it computed all rows, if it did.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self.way {
+            Some(Way::Whole(reason)) => Some(reason),
+            Some(Way::Nothing | Way::Incremental) | None => None,
         }
     }
 }
@@ -107,7 +127,7 @@ impl Told {
             }
         }
         // What changed nothing is not worth a row.
-        if refreshed.is_stored || refreshed.error.is_some() {
+        if refreshed.way != Some(Way::Nothing) {
             if inner.refreshes.len() == REFRESHES_MAX {
                 inner.refreshes.pop_front();
             }

@@ -155,3 +155,43 @@ pub struct PinnedTable {
     /// ([`crate::types::lake_type`]).
     pub provider: Arc<dyn TableProvider>,
 }
+
+/// What became of a Delta table's rows between two of its versions: the later one has those of the earlier one, with
+/// those that came and without those that went, as bags.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// [`PinnedTable::identity`] at the earlier version.
+    pub identity_from: Option<[u8; 32]>,
+    /// The same at the later one.
+    pub identity_to: Option<[u8; 32]>,
+    /// The rows that came.
+    pub added: ChangedRows,
+    /// The rows that went.
+    pub removed: ChangedRows,
+    /// How many files the later version has.
+    pub n_files: u64,
+    /// The bytes of its files.
+    pub bytes: u64,
+}
+
+/// The rows of some files of a table.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedRows {
+    /// So many files.
+    pub n_files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Reads them, with the schema of the table; `None` where there are none.
+    pub provider: Option<Arc<dyn TableProvider>>,
+}
+
+/// Why it is not known what became of a table's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfollowed {
+    /// The log does not tell: commits are gone, or the table was made anew, or it keeps no versions.
+    Log,
+    /// Columns or features of the table were changed.
+    Columns,
+    /// Files that went are gone.
+    Files,
+}

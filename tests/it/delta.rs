@@ -49,6 +49,14 @@ pub(crate) fn write_version(
     commit
 }
 
+/// Writes a version of a table that has the rows of the one before too.
+pub(crate) fn append_version(folder: &Path, texts: &[&str], version: usize, rows: &[Row]) {
+    let commit = write_version(folder, texts, version, rows);
+    let text = fs::read_to_string(&commit).expect("it was written");
+    let lines = text.lines().filter(|line| !line.contains("\"remove\""));
+    fs::write(&commit, lines.collect::<Vec<_>>().join("\n")).expect("it can be written");
+}
+
 /// The protocol and the columns.
 fn beginning(texts: &[&str]) -> [serde_json::Value; 2] {
     let field = |name: &str, type_name: &str| json!({"name": name, "type": type_name, "nullable": true, "metadata": {}});

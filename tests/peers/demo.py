@@ -40,6 +40,10 @@ BY_DUCKDB = {
     "gold.revenue_by_country": f"""select c.name, currency, count(*), sum(amount)
         from ({AMOUNTS}) join orders o on order_id = o.id join users u on u.id = o.user_id
         join countries c on c.code = u.country where o.status != 'cancelled' group by all""",
+    "gold.daily_revenue": """select ordered_at::date, c.name, p.name, currency, sum(quantity),
+        sum(round(quantity * unit_price * (100 - coalesce(discount, 0)) / 100.0, 2)::decimal(18, 2))
+        from items i join orders o on order_id = o.id join products p on p.id = product_id join users u on u.id = o.user_id
+        join countries c on c.code = u.country where o.status != 'cancelled' group by all""",
     "gold.churn_by_tenure": """select tenure_months // 12, count(*), count(*) filter (churned),
         round(count(*) filter (churned) * 100::decimal(18, 10) / count(*), 1)::decimal(10, 1) from customer_churn group by 1""",
     "gold.pageviews_per_method": """select time_bucket(interval '5 minutes', viewed_at), http_method, count(*),

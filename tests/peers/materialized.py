@@ -147,7 +147,7 @@ class Gateway:
             session = psycopg.connect(**place)
             for kind in ("timestamptz", "timestamp", "date", "bytea", "float8"):
                 session.adapters.register_loader(kind, TextLoader)
-            for setting in [*style, "lakegate.result_cache = 'off'"]:
+            for setting in [*style, "lakegate.result_cache = 'off'", "lakegate.rewrite = 'off'"]:
                 session.execute(f"set {setting}")
             self.sessions.append(session)
         self.admin = self.sessions[0]

@@ -18,6 +18,7 @@ use crate::engine::context::StatementContext;
 use crate::engine::parameters::Parameter;
 use crate::engine::pin::{PinnedRelation, PinnedTable, PinnedView, Relations};
 use crate::engine::protect::{SessionCall, session_values};
+use crate::engine::rewrite;
 use crate::sources::Version;
 
 /// The setting that says whether answers are kept and given.
@@ -87,6 +88,8 @@ fn collected(
     digest.part(canonical.digest);
     digest.part(&context.facts.database);
     digest.part(context.time_zone.as_bytes());
+    // Otherwise rewritten queries give what they give.
+    digest.number(usize::from(rewrite::is_on(context, rewrite::FLOATS)));
     context.facts.style.hash(&mut digest);
     tell(&mut session, &canonical.session_calls, context);
     let mut writing = Writing {

@@ -7,7 +7,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::statistics::{StatisticsArgs, StatisticsContext};
 
-use super::{ExplainOptions, Explained, milliseconds, stored, versions};
+use super::{ExplainOptions, Explained, milliseconds, not_used, stored, versions};
 
 /// Counters of buffers, none of which are used.
 const BUFFERS: &[&str] = &[
@@ -46,12 +46,20 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
         let versions = versions.map(|(name, version)| (name, Json::Text(version)));
         members.push(("Relation Versions", Json::Named(versions.collect())));
     }
-    let stored = stored(explained.pinned);
+    let stored = stored(explained);
     if !stored.is_empty() {
         let stored = stored.into_iter();
-        let stored =
-            stored.map(|(name, version)| (name.to_owned(), Json::Bare(version.to_string())));
+        let stored = stored.map(|(name, version, _)| (name, Json::Bare(version.to_string())));
         members.push(("Materialized Views", Json::Named(stored.collect())));
+    }
+    let not_used = not_used(explained);
+    if !not_used.is_empty() {
+        let not_used = not_used.into_iter();
+        let not_used = not_used.map(|(name, reason)| (name, Json::Text(reason.code().to_owned())));
+        members.push((
+            "Materialized Views Not Used",
+            Json::Named(not_used.collect()),
+        ));
     }
     if let Some(cache) = &explained.cache {
         members.push(("Cache", Json::Text(cache.clone())));

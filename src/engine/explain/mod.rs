@@ -15,6 +15,7 @@ use futures::StreamExt;
 
 use super::answer::{Answer, Column};
 use super::pin::Pinned;
+use super::rewrite::{Reason, Verdicts};
 use super::{columns, failure};
 use crate::error::{Error, Result};
 use crate::types::{TYPE_KEY, oid};
@@ -24,6 +25,7 @@ pub use options::{ExplainFormat, ExplainOptions};
 /// What is explained.
 struct Explained<'a> {
     pinned: &'a Pinned,
+    verdicts: &'a Verdicts,
     physical: &'a dyn ExecutionPlan,
     options: ExplainOptions,
     planning: Duration,
@@ -36,7 +38,7 @@ struct Explained<'a> {
 /// The answer of an EXPLAIN; `started` is when planning began, `cache` what the query finds among the
 /// answers that are kept. It is run all the same: its figures are what was asked for.
 pub(super) async fn answer(
-    pinned: &Pinned,
+    (pinned, verdicts): (&Pinned, &Verdicts),
     physical: &Arc<dyn ExecutionPlan>,
     options: ExplainOptions,
     (started, cache): (Instant, Option<String>),
@@ -49,6 +51,7 @@ pub(super) async fn answer(
     };
     let explained = Explained {
         pinned,
+        verdicts,
         physical: physical.as_ref(),
         options,
         planning,
@@ -92,14 +95,26 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
     versions
 }
 
-/// The materialized views whose stored rows are read, each with the version of its table.
-fn stored(pinned: &Pinned) -> Vec<(&str, u64)> {
-    let stored = pinned.stored.values();
-    let mut stored: Vec<_> = stored
-        .map(|view| (view.name.as_str(), view.version))
-        .collect();
+/// A materialized view that is read: its name, the version of its table, and how many files are read beside it, of rows
+/// that came since and of rows that went.
+type Read = (String, u64, (usize, usize));
+
+/// The materialized views whose stored rows are read.
+fn stored(explained: &Explained<'_>) -> Vec<Read> {
+    let named = explained.pinned.stored.values();
+    let named = named.map(|view| (view.name.clone(), view.version, view.n_changed));
+    let mut stored: Vec<_> = named.chain(explained.verdicts.used()).collect();
     stored.sort_unstable();
+    stored.dedup();
     stored
+}
+
+/// The materialized views that might have been read, each with the reason why it is not, if that is asked for.
+fn not_used(explained: &Explained<'_>) -> Vec<(String, Reason)> {
+    match explained.options.why {
+        true => explained.verdicts.not_used().collect(),
+        false => Vec::new(),
+    }
 }
 
 /// Milliseconds with three digits of a fraction, as PostgreSQL writes times.

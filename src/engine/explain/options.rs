@@ -28,6 +28,8 @@ pub struct ExplainOptions {
     pub timing: bool,
     /// Whether the times of planning and execution are shown.
     pub summary: bool,
+    /// Whether it is said why materialized views are not read.
+    pub why: bool,
     /// How it is written.
     pub format: ExplainFormat,
 }
@@ -64,6 +66,7 @@ pub(in crate::engine) fn parse(cursor: &mut Cursor<'_>, lines: &Lines) -> Result
             wal: false,
             timing: false,
             summary: false,
+            why: false,
             format: ExplainFormat::Text,
         },
         is_generic: false,
@@ -112,6 +115,7 @@ impl Said {
             "generic_plan" => self.is_generic = option.boolean()?,
             "timing" => self.timing = Some(option.boolean()?),
             "summary" => self.summary = Some(option.boolean()?),
+            "why" => options.why = option.boolean()?,
             "format" => options.format = format(option)?,
             other => {
                 let message = format!("unrecognized EXPLAIN option \"{other}\"");

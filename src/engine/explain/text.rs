@@ -2,7 +2,7 @@
 
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 
-use super::{Explained, milliseconds, stored, versions};
+use super::{Explained, milliseconds, not_used, stored, versions};
 
 /// The lines of a plan, in PostgreSQL's one column.
 pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
@@ -15,8 +15,15 @@ pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
     for (name, version) in versions(explained.pinned) {
         lines.push(format!("Version: {name} {version}"));
     }
-    for (name, version) in stored(explained.pinned) {
-        lines.push(format!("Materialized View: {name} (at version {version})"));
+    for (name, version, n_changed) in stored(explained) {
+        let changed = changed(n_changed);
+        lines.push(format!(
+            "Materialized View: {name} (at version {version}{changed})"
+        ));
+    }
+    for (name, reason) in not_used(explained) {
+        let code = reason.code();
+        lines.push(format!("Materialized View Not Used: {name} ({code})"));
     }
     if let Some(cache) = &explained.cache {
         lines.push(format!("Cache: {cache}"));
@@ -30,4 +37,14 @@ pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How many files are read beside stored rows: of rows that came since, and of rows that went.
+fn changed((n_added, n_removed): (usize, usize)) -> String {
+    let told = |sign: char, n_files: usize| match n_files {
+        0 => String::new(),
+        1 => format!(", {sign}1 file"),
+        more => format!(", {sign}{more} files"),
+    };
+    told('+', n_added) + &told('-', n_removed)
 }

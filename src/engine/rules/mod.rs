@@ -41,7 +41,8 @@ pub(in crate::engine) mod ordered_subqueries;
 mod ordinality;
 mod row_comparisons;
 pub(in crate::engine) mod rows_in_lists;
-mod schemas;
+pub(in crate::engine) mod schemas;
+mod single_distinct;
 mod single_value;
 mod subquery_array;
 pub(super) mod subquery_names;
@@ -59,7 +60,7 @@ mod yielding;
 use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::optimizer::{Analyzer, AnalyzerRule};
+use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
@@ -94,6 +95,7 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     planners.insert(0, Arc::new(subscripts::Subscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_optimizer_rules(single_distinct::careful(Optimizer::new().rules))
         .with_optimizer_rule(Arc::new(cast_nulls::CastNulls))
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));

@@ -120,7 +120,7 @@ fn has_union(plan: &LogicalPlan) -> Result<bool> {
 
 /// A plan of which something was rewritten, each node with what it now knows of its inputs: what was
 /// never null may be now.
-pub(super) fn told_anew(rewritten: Transformed<LogicalPlan>) -> Result<LogicalPlan> {
+pub(in crate::engine) fn told_anew(rewritten: Transformed<LogicalPlan>) -> Result<LogicalPlan> {
     if !rewritten.transformed {
         return Ok(rewritten.data);
     }

@@ -1,14 +1,25 @@
 //! Reads materialized views: their stored rows, where these are what the query would give of what the
 //! statement has pinned, and else the query.
 //!
+//! What is stored of versions before may be put together with what has changed since ([`combined`]), which gives the
+//! query's rows as well.
+//!
 //! Nothing is believed of stored rows but what the commit that stored them says: of which definition and
 //! which versions they were made ([`state`]). So there is nothing to go stale; a definition, a policy or a
 //! table that changes has another state, and is answered by the query until the next refresh.
 
 mod check;
+mod combined;
+mod increment;
+pub(super) mod kept;
+mod merge;
 mod refresh;
+pub(super) mod shape;
 mod state;
+pub(super) mod state_rows;
+mod states;
 mod style;
+pub(super) mod whole;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -26,7 +37,7 @@ use super::travel::Point;
 use crate::catalog::views::FullName;
 use crate::error::{Error, Result};
 use crate::functions::output::Style;
-use crate::materialize::{Look, Made, StoredRows};
+use crate::materialize::{Look, Made, Materialized, StoredRows};
 use crate::types::DURATION;
 
 /// The setting that lets stored rows be older than what they are made of.
@@ -45,6 +56,8 @@ pub(super) struct StoredView {
     pub(super) name: String,
     /// The version of its Delta table.
     pub(super) version: u64,
+    /// How many files are read beside it: of rows that came below since, and of rows that went.
+    pub(super) n_changed: (usize, usize),
     /// Gives the view's rows.
     pub(super) provider: Arc<dyn TableProvider>,
     /// Tells these rows from all others, where they may be older than what they are made of; `None` where they
@@ -68,13 +81,15 @@ impl Inner {
                     PinnedRelation::Table(_) => {}
                     PinnedRelation::Protected(protection) => open.push(&protection.relations),
                     PinnedRelation::View(view) if !seen.insert(view.key.clone()) => {}
-                    PinnedRelation::View(view) => match self.stored_rows(view, context).await {
-                        Some((rows, notice)) => {
-                            stored.insert(view.key.clone(), Arc::new(rows));
-                            notices.extend(notice);
+                    PinnedRelation::View(view) => {
+                        match self.stored_rows(view, pinned, context).await {
+                            Some((rows, notice)) => {
+                                stored.insert(view.key.clone(), Arc::new(rows));
+                                notices.extend(notice);
+                            }
+                            None => open.push(&view.relations),
                         }
-                        None => open.push(&view.relations),
-                    },
+                    }
                 }
             }
         }
@@ -86,10 +101,11 @@ impl Inner {
     async fn stored_rows(
         &self,
         view: &PinnedView,
+        pinned: &Pinned,
         context: &StatementContext,
     ) -> Option<(StoredView, Option<String>)> {
         view.view.materialized.as_ref()?;
-        match self.try_stored_rows(view, context).await {
+        match Box::pin(self.try_stored_rows(view, pinned, context)).await {
             Ok(found) => found,
             Err(error) => {
                 // The query answers as well.
@@ -103,6 +119,7 @@ impl Inner {
     async fn try_stored_rows(
         &self,
         view: &PinnedView,
+        pinned: &Pinned,
         context: &StatementContext,
     ) -> Result<Option<(StoredView, Option<String>)>> {
         let Ok(state) = State::of(view) else {
@@ -127,10 +144,37 @@ impl Inner {
             return self.earlier(&name, version, &state, context).await;
         }
         let is_permitted = is_latest && made.definition == state.definition && fits(&made, context);
-        match staleness(view, context).filter(|_| is_permitted) {
-            Some(longest) => stale(&name, &latest, &made, longest),
-            None => Ok(None),
+        if let Some(longest) = staleness(view, context).filter(|_| is_permitted)
+            && let Some(stale) = stale(&name, &latest, &made, longest)?
+        {
+            return Ok(Some(stale));
         }
+        let rows = self.put_together(&name, (view, &state), pinned, latest, context);
+        Ok(rows.await?.map(|rows| (rows, None)))
+    }
+
+    /// The rows of what is stored of versions before, put together with what has changed since.
+    async fn put_together(
+        &self,
+        name: &FullName,
+        view: (&PinnedView, &State),
+        pinned: &Pinned,
+        latest: StoredRows,
+        context: &StatementContext,
+    ) -> Result<Option<StoredView>> {
+        let (rows, n_changed) = match self.combined(name, view, pinned, latest).await? {
+            Ok(found) => found,
+            Err(whole) => {
+                let (schema, name) = name;
+                tracing::debug!(schema, name, reason = whole.code(), "the query answers");
+                return Ok(None);
+            }
+        };
+        if !rows.made.as_ref().is_some_and(|made| fits(made, context)) {
+            return Ok(None);
+        }
+        let view = exact(name, &rows)?;
+        Ok(view.map(|view| StoredView { n_changed, ..view }))
     }
 
     /// The rows of an earlier version of a view's table.
@@ -163,6 +207,28 @@ impl Inner {
     }
 }
 
+/// The stored rows of a state, of the latest version or an earlier one; `None` if there are none of it.
+async fn earlier_or_latest(
+    materialized: &Materialized,
+    name: &FullName,
+    latest: StoredRows,
+    state: &State,
+) -> Result<Option<StoredRows>> {
+    let is_it = |rows: &StoredRows| {
+        let made = rows.made.as_ref();
+        made.is_some_and(|made| made.state == state.state)
+    };
+    if is_it(&latest) {
+        return Ok(Some(latest));
+    }
+    let made = latest.made.as_ref();
+    let Some(version) = made.and_then(|made| made.version_of(&state.state)) else {
+        return Ok(None);
+    };
+    let earlier = materialized.version(name, version).await?;
+    Ok(earlier.filter(is_it))
+}
+
 /// Whether rows are those that the session would get of the query, as far as its zone and styles decide.
 fn fits(made: &Made, context: &StatementContext) -> bool {
     let (own, default) = (context.facts.style, Style::default());
@@ -179,6 +245,7 @@ fn exact(name: &FullName, rows: &StoredRows) -> Result<Option<StoredView>> {
     Ok(provider.map(|provider| StoredView {
         name: format!("{}.{}", name.0, name.1),
         version: rows.version,
+        n_changed: (0, 0),
         provider,
         stale: None,
     }))

@@ -2,16 +2,20 @@
 //! were made of.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{FutureExt, TryStreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::check::Storable;
+use super::increment::decided;
 use super::state::State;
 use super::untold;
+use super::whole::Whole;
 use crate::auth::{Actor, Object, Standing as ActorStanding};
 use crate::catalog::sql::{MaterializedOptions, Refresh};
 use crate::catalog::views::{FullName, View};
@@ -23,7 +27,7 @@ use crate::engine::stoppable::stoppable;
 use crate::engine::{Engine, Inner, execute, failure, pin, plan, references, session_state};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::SessionFacts;
-use crate::materialize::{Making, Refreshed, Standing, Stored, StoredRows, ToStore};
+use crate::materialize::{Input, Making, Refreshed, Standing, Stored, StoredRows, ToStore, Way};
 
 /// How often a refresh begins anew because somebody else was faster with rows of another state.
 const ATTEMPTS_MAX: usize = 5;
@@ -33,7 +37,7 @@ const LOOKED_AT_MAX: usize = 100;
 
 /// What a refresh did.
 struct Done {
-    is_stored: bool,
+    way: Way,
     version: u64,
     n_rows: Option<u64>,
     inputs: String,
@@ -160,7 +164,7 @@ impl Inner {
             name: name.clone(),
             started,
             ended: Utc::now(),
-            is_stored: done.as_ref().is_some_and(|done| done.is_stored),
+            way: done.as_ref().map(|done| done.way),
             version: done.as_ref().map(|done| done.version),
             n_rows: done.as_ref().and_then(|done| done.n_rows),
             inputs: done.map(|done| done.inputs).unwrap_or_default(),
@@ -190,14 +194,28 @@ impl Inner {
                 && !is_full
             {
                 return Ok(Done {
-                    is_stored: false,
+                    way: Way::Nothing,
                     version: rows.version,
                     n_rows: None,
                     inputs: made.shown_inputs(),
                 });
             }
-            let making = (state, as_of);
-            if let Some(done) = self.store(name, stored, &pinned, making, &context).await? {
+            let making = (&state, as_of);
+            let mut whole = is_full.then_some(Whole::Asked);
+            let tried = self.store(name, (&stored, whole), &pinned, making, &context);
+            let mut tried = Box::pin(tried).await;
+            if let Err(Failed {
+                whole: Some(next),
+                error,
+            }) = &tried
+                && error.kind() != ErrorKind::QueryCanceled
+            {
+                tracing::debug!(%error, "refresh incrementally");
+                whole = Some(*next);
+                let again = self.store(name, (&stored, whole), &pinned, making, &context);
+                tried = Box::pin(again).await;
+            }
+            if let Some(done) = tried.map_err(|failed| failed.error)? {
                 if let Some(now) = self.materialized.latest(name).await?
                     && let Ok(state) = State::of(own_view(&pinned)?)
                 {
@@ -213,66 +231,71 @@ impl Inner {
         Err(Error::new(ErrorKind::SerializationFailure, message))
     }
 
-    /// Stores the rows of a pinned view; `None` if somebody else was faster.
+    /// Stores the rows of a pinned view; `None` if somebody else was faster. If `whole` says why, all are computed.
     async fn store(
         &self,
         name: &FullName,
-        before: Option<StoredRows>,
+        (before, whole): (&Option<StoredRows>, Option<Whole>),
         pinned: &Pinned,
-        (state, as_of): (State, DateTime<Utc>),
+        (state, as_of): (&State, DateTime<Utc>),
         context: &StatementContext,
-    ) -> Result<Option<Done>> {
+    ) -> Result<Option<Done>, Failed> {
         let session = session_state::of_statement(&self.base, context);
         let logical = plan::logical_of_view(pinned, &session, context)?;
-        let Storable {
-            analyzed,
-            columns,
-            schema,
-            depends_on_style,
-        } = self.storable(logical, &session, context)?;
-        let physical = execute::physical(analyzed, &session).await?;
-        let task = context.limits.task_context(&session)?;
+        let storable = self.storable(logical, &session, context)?;
+        let view = (own_view(pinned)?.as_ref(), state);
+        let before_and_why = (before.as_ref(), whole);
+        let planned = self.rows_to_store(name, view, &storable, before_and_why, &session);
+        let planned = planned.await?;
+        let is_undecided = Arc::new(AtomicBool::new(false));
+        let failed = |error| Failed {
+            whole: match (planned.whole, is_undecided.load(Ordering::Relaxed)) {
+                (Some(_), _) => None,
+                (None, true) => Some(Whole::Extreme),
+                (None, false) => Some(Whole::Failed),
+            },
+            error,
+        };
         let stop = context.cancel.child_token();
         let _stop = stop.clone().drop_guard();
-        let rows = execute_stream(stoppable(physical, &stop)?, task)
-            .map_err(|error| failure::from_datafusion(&error))?;
-        let own = rows.schema();
-        let rows = rows.map_err(|error| {
-            let ours = failure::from_datafusion(&error);
-            datafusion::common::DataFusionError::External(Box::new(ours))
-        });
-        let inputs = state.inputs.clone();
+        let rows = run(planned.plan.clone(), &session, context, &stop).await;
+        let rows = decided(rows.map_err(failed)?, &is_undecided);
         let to_store = ToStore {
             name: name.clone(),
-            before,
+            before: before.clone(),
             making: Making {
-                definition: state.definition,
-                state: state.state,
-                inputs: state.inputs,
-                columns,
-                depends_on_style,
+                definition: state.definition.clone(),
+                state: state.state.clone(),
+                inputs: state.inputs.clone(),
+                columns: storable.columns,
+                depends_on_style: storable.depends_on_style,
                 as_of,
+                states: planned.states.clone(),
             },
-            schema,
-            rows: Box::pin(RecordBatchStreamAdapter::new(own, rows)),
+            schema: Arc::clone(&planned.schema),
+            rows,
         };
-        Ok(match self.materialized.store(to_store).await? {
+        let stored = self.materialized.store(to_store).await;
+        Ok(match stored.map_err(failed)? {
             Stored::Conflict => None,
             Stored::Version { version, n_rows } => Some(Done {
-                is_stored: true,
+                way: match planned.whole {
+                    Some(whole) => Way::Whole(whole.code()),
+                    None => Way::Incremental,
+                },
                 version,
                 n_rows: Some(n_rows),
-                inputs: inputs
-                    .iter()
-                    .map(|input| format!("{} {}", input.relation, input.version))
-                    .collect::<Vec<_>>()
-                    .join(", "),
+                inputs: shown(&state.inputs),
             }),
         })
     }
 
     /// The context of a view's owner: what it may not see does not get into the rows.
-    fn context_of_owner(&self, name: &FullName, cancel: &CancellationToken) -> StatementContext {
+    pub(super) fn context_of_owner(
+        &self,
+        name: &FullName,
+        cancel: &CancellationToken,
+    ) -> StatementContext {
         let context = self.own_context();
         let authority = self.catalog.authority();
         let owner = authority.owner_of(&Object::relation(&name.0, &name.1));
@@ -330,8 +353,46 @@ impl Inner {
     }
 }
 
+/// A refresh that failed, and why it may go well as a whole, if it was none.
+struct Failed {
+    error: Error,
+    whole: Option<Whole>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, whole: None }
+    }
+}
+
+/// Runs a plan whose types are fitted, until `stop` is cancelled.
+async fn run(
+    plan: LogicalPlan,
+    session: &SessionState,
+    context: &StatementContext,
+    stop: &CancellationToken,
+) -> Result<SendableRecordBatchStream> {
+    let physical = execute::physical(plan, session).await?;
+    let task = context.limits.task_context(session)?;
+    let rows = execute_stream(stoppable(physical, stop)?, task)
+        .map_err(|error| failure::from_datafusion(&error))?;
+    let own = rows.schema();
+    let rows = rows.map_err(|error| {
+        let ours = failure::from_datafusion(&error);
+        datafusion::common::DataFusionError::External(Box::new(ours))
+    });
+    Ok(Box::pin(RecordBatchStreamAdapter::new(own, rows)))
+}
+
+/// Inputs with their versions, as one text.
+fn shown(inputs: &[Input]) -> String {
+    let inputs = inputs.iter();
+    let shown = inputs.map(|input| format!("{} {}", input.relation, input.version));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
 /// The view that was pinned by itself.
-fn own_view(pinned: &Pinned) -> Result<&Arc<PinnedView>> {
+pub(super) fn own_view(pinned: &Pinned) -> Result<&Arc<PinnedView>> {
     let mut relations = pinned.relations.values();
     let found = relations.find_map(|relation| match relation {
         PinnedRelation::View(view) => Some(view),

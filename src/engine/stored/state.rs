@@ -32,7 +32,21 @@ impl State {
     /// # Errors
     /// Why there is none.
     pub(super) fn of(view: &PinnedView) -> Result<Self, Untold> {
+        Self::with(view, None)
+    }
+
+    /// That of a pinned view if the one table that it reads were at another version, which has this identity. What is
+    /// told of inputs is of the version that is pinned.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn at(view: &PinnedView, identity: [u8; 32]) -> Result<Self, Untold> {
+        Self::with(view, Some(identity))
+    }
+
+    fn with(view: &PinnedView, identity: Option<[u8; 32]>) -> Result<Self, Untold> {
         let mut writing = Writing {
+            identity,
             definition: blake3::Hasher::new(),
             state: blake3::Hasher::new(),
             inputs: Vec::new(),
@@ -52,6 +66,8 @@ impl State {
 }
 
 struct Writing {
+    /// That of every table, in place of its own.
+    identity: Option<[u8; 32]>,
     definition: blake3::Hasher,
     state: blake3::Hasher,
     inputs: Vec<Input>,
@@ -112,7 +128,7 @@ impl Writing {
 
     fn table(&mut self, table: &PinnedTable) -> Result<(), Untold> {
         let relation = format!("{}.{}", table.schema, table.name);
-        let Some(identity) = table.identity else {
+        let Some(identity) = self.identity.or(table.identity) else {
             return Err(Untold::NoVersion(relation));
         };
         for text in ["table", &table.schema, &table.name] {

@@ -1,15 +1,17 @@
 //! `avg`, which is numeric of integers and numerics, rounded at 16 digits behind the point.
 //! <https://www.postgresql.org/docs/16/functions-aggregate.html>
 
-use arrow::array::{ArrayRef, BooleanArray};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef};
-use datafusion::common::{Result, ScalarValue};
+use arrow::datatypes::{DataType, Decimal128Type, DecimalType, FieldRef, Int64Type};
+use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF,
-    Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, EmitTo, GroupsAccumulator,
+    ReversedUDAF, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::functions::overloads::undefined;
@@ -176,6 +178,83 @@ fn with_type<'a>(arguments: &AccumulatorArgs<'a>, quotient: &FieldRef) -> Accumu
     }
 }
 
+/// A function that gives what `avg` gives of values of a type, of their sum and how many they are: exactly, as the sum
+/// of numerics is. `None` of floats, whose sum depends on the order.
+pub(in crate::functions) fn average_of(averaged: &DataType) -> Option<ScalarUDF> {
+    let DataType::Decimal128(_, scale) = averaged else {
+        return None;
+    };
+    let average = average();
+    let given = average.inner().return_type(std::slice::from_ref(averaged));
+    Some(ScalarUDF::from(AverageOf {
+        signature: Signature::any(2, Volatility::Immutable),
+        sum_scale: *scale,
+        given: given.ok()?,
+    }))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct AverageOf {
+    signature: Signature,
+    /// Digits of the sum behind the point.
+    sum_scale: i8,
+    given: DataType,
+}
+
+impl ScalarUDFImpl for AverageOf {
+    fn name(&self) -> &'static str {
+        "average_of"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.given.clone())
+    }
+
+    fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let columns = ColumnarValue::values_to_arrays(&call.args)?;
+        let sums = columns[0].as_primitive_opt::<Decimal128Type>();
+        let counts = columns[1].as_primitive_opt::<Int64Type>();
+        let (Some(sums), Some(counts)) = (sums, counts) else {
+            return internal_err!("an average is of a numeric and a bigint");
+        };
+        let DataType::Decimal128(precision, scale) = self.given else {
+            return internal_err!("an average is numeric");
+        };
+        let averages = sums.iter().zip(counts).map(|(sum, count)| {
+            let (Some(sum), Some(count)) = (sum, count.filter(|count| *count != 0)) else {
+                return Ok(None);
+            };
+            let average = self.quotient(sum, count.into(), scale);
+            let Some(average) = average else {
+                return exec_err!("an average has more digits than a numeric");
+            };
+            Decimal128Type::validate_decimal_precision(average, precision, scale)?;
+            Ok(Some(average))
+        });
+        let averages = averages.collect::<Result<Decimal128Array>>()?;
+        let averages = averages.with_precision_and_scale(precision, scale)?;
+        Ok(ColumnarValue::Array(Arc::new(averages)))
+    }
+}
+
+impl AverageOf {
+    /// As DataFusion divides, and [`Rounded`] rounds: one digit more than is given, cut off, and then rounded.
+    fn quotient(&self, sum: i128, count: i128, scale: i8) -> Option<i128> {
+        let more = u32::try_from(scale + 1 - self.sum_scale).ok()?;
+        let quotient = sum.checked_mul(10_i128.checked_pow(more)?)? / count;
+        let (whole, last) = (quotient / 10, quotient % 10);
+        Some(match last {
+            5.. => whole + 1,
+            ..=-5 => whole - 1,
+            _ => whole,
+        })
+    }
+}
+
 /// Rounds the quotients of an accumulator.
 #[derive(Debug)]
 struct Rounded<A: ?Sized> {
@@ -265,5 +344,36 @@ impl GroupsAccumulator for Rounded<dyn GroupsAccumulator> {
 
     fn size(&self) -> usize {
         self.inner.size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotients_are_rounded_to_sixteen_digits() {
+        fn check(sum: i128, count: i128, expected: &str) {
+            let averaged = widened(10, 0);
+            let DataType::Decimal128(precision, scale) = averaged else {
+                panic!("numerics are averaged");
+            };
+            let given = average().inner().return_type(&[averaged]);
+            let given = given.expect("it has a type");
+            assert_eq!(given, DataType::Decimal128(precision + 4, scale + 3));
+            let average_of = AverageOf {
+                signature: Signature::any(2, Volatility::Immutable),
+                sum_scale: scale,
+                given,
+            };
+            let sum = sum * 10_i128.pow(13);
+            let quotient = average_of.quotient(sum, count, scale + 3);
+            assert_eq!(quotient.map(|it| it.to_string()).as_deref(), Some(expected));
+        }
+        check(2, 3, "6666666666666667");
+        check(-2, 3, "-6666666666666667");
+        check(1, 3, "3333333333333333");
+        check(-7, 1, "-70000000000000000");
+        check(0, 5, "0");
     }
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::AggregateUDF;
 
+pub(super) use average::average_of;
+
 /// The aggregates.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = vec![

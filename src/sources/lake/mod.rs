@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use object_store::path::Path;
 
-use super::{At, Known, LakeTable, Layout, PinnedTable, Told};
+use super::{At, Change, Known, LakeTable, Layout, PinnedTable, Told, Unfollowed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Lake;
 
@@ -107,6 +107,34 @@ impl LakeSource {
         match table.layout {
             Layout::Delta => self.delta.what_is_left(&table.path, version).await,
             Layout::Folder | Layout::File => Err(Error::unsupported("versions of files")),
+        }
+    }
+
+    /// What became of a table's rows from a version to a later one. `n_files` is how many files the earlier one has,
+    /// where that is known ([`Self::n_files`]).
+    ///
+    /// # Errors
+    /// As [`Self::version`].
+    pub async fn change(
+        &self,
+        table: &LakeTable,
+        versions: (u64, u64),
+        n_files: Option<u64>,
+    ) -> Result<Result<Change, Unfollowed>> {
+        match table.layout {
+            Layout::Delta => self.delta.change(&table.path, versions, n_files).await,
+            Layout::Folder | Layout::File => Ok(Err(Unfollowed::Log)),
+        }
+    }
+
+    /// How many files a version of a table has; `None` if it keeps none.
+    ///
+    /// # Errors
+    /// As [`Self::version`].
+    pub async fn n_files(&self, table: &LakeTable, version: u64) -> Result<Option<u64>> {
+        match table.layout {
+            Layout::Delta => self.delta.n_files_of(&table.path, version).await.map(Some),
+            Layout::Folder | Layout::File => Ok(None),
         }
     }
 

@@ -121,6 +121,8 @@ pub(in crate::wire) const SETTINGS: &[Setting] = &[
     setting("lakegate.max_staleness", "", DurationOrNothing, "How old stored rows of materialized views may be; empty for what each view says, 0 for not at all."),
     setting("lakegate.remote_pushdown", "on", Bool, "Has the servers of foreign tables judge the conditions that they judge alike."),
     setting("lakegate.result_cache", "on", Bool, "Gives answers that were kept of the same statement over the same versions."),
+    setting("lakegate.rewrite", "on", Bool, "Answers queries over tables from materialized views that have the same."),
+    setting("lakegate.rewrite_floats", "off", Bool, "Does so also where floating-point numbers are added in another order."),
     setting("lakegate.statement_memory", "0", Kilobytes, "The most memory that a statement may hold in sorts, joins and aggregates."),
     setting("lc_collate", "C", Fixed, "The collation's locale."),
     setting("lc_ctype", "C", Fixed, "The locale of character classes."),

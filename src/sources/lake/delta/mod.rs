@@ -1,6 +1,7 @@
 //! Pins Delta tables: keeps their snapshots, and learns by one listing whether they changed.
 
 mod at;
+mod change;
 mod guard;
 mod history;
 mod left;
@@ -8,13 +9,14 @@ mod log;
 mod provider;
 mod stats;
 mod told;
+mod vectors;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
-use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext, FileSelection};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
@@ -319,6 +321,19 @@ fn provider_of(path: &str, table: &DeltaTable) -> Result<provider::Provider> {
     let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
     let partition_columns = snapshot.metadata().partition_columns();
     let scan = scan(path, table)?;
+    Ok(provider::Provider::new(scan, partition_columns))
+}
+
+/// What reads some files of the table's snapshot, which the log calls so.
+fn provider_of_files(
+    path: &str,
+    table: &DeltaTable,
+    files: impl Iterator<Item = String>,
+) -> Result<provider::Provider> {
+    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
+    let partition_columns = snapshot.metadata().partition_columns();
+    let selection = FileSelection::from_file_paths(files);
+    let scan = scan(path, table)?.with_file_selection(selection);
     Ok(provider::Provider::new(scan, partition_columns))
 }
 

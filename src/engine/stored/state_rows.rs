@@ -1,0 +1,230 @@
+//! The rows of a materialized view at the versions that a statement has pinned, for queries over the table below it.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use tokio_util::sync::CancellationToken;
+
+use super::combined::Together;
+use super::refresh::own_view;
+use super::shape::{Call, Part, Shape};
+use super::state::{State, Untold};
+use super::states::{StateKind, key_column, state_column};
+use super::{earlier_or_latest, fits};
+use crate::catalog::Snapshot;
+use crate::catalog::views::View;
+use crate::engine::access::{Access, Checks};
+use crate::engine::context::StatementContext;
+use crate::engine::pin::{Pinned, PinnedTable};
+use crate::engine::plan::Plan;
+use crate::engine::rewrite::Reason;
+use crate::engine::{Inner, execute, pin, plan, references, session_state};
+use crate::error::{Error, Result as OwnResult};
+use crate::materialize::StoredRows;
+
+/// What a view has of each of its groups, or of each of its rows if it does not group: one row each.
+#[derive(Debug)]
+pub(in crate::engine) struct StateRows {
+    /// The version of its Delta table.
+    pub(in crate::engine) version: u64,
+    /// How many files are read beside it: of rows that came below since, and of rows that went.
+    pub(in crate::engine) n_changed: (usize, usize),
+    /// The bytes that are read.
+    pub(in crate::engine) n_bytes: u64,
+    /// Gives the rows.
+    pub(in crate::engine) plan: LogicalPlan,
+    /// The values over the relation's columns that rows hold, each with its column: keys of groups, or outputs.
+    pub(in crate::engine) values: Vec<(Expr, Column)>,
+    /// The aggregates that rows hold, each with its column.
+    pub(in crate::engine) calls: Vec<(Call, Column)>,
+}
+
+impl Inner {
+    /// The rows of a view that reads one table and nothing else, as they are of the table as a statement has pinned
+    /// it, and the view's shape. Whoever may read the table may be given them: they are made of nothing else.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(in crate::engine) async fn state_rows(
+        &self,
+        view: &Arc<View>,
+        table: &Arc<PinnedTable>,
+        snapshot: &Arc<Snapshot>,
+        context: &StatementContext,
+    ) -> Result<(Arc<Shape>, StateRows), Reason> {
+        let name = (view.schema.clone(), view.name.clone());
+        let owner = self.context_of_owner(&name, &CancellationToken::new());
+        let pinned = self.over_table(view, table, snapshot, &owner);
+        let pinned = pinned.map_err(|error| unreadable(&error, view))?;
+        let pinned = pinned.ok_or(Reason::ViewShape)?;
+        let own = own_view(&pinned).map_err(|error| unreadable(&error, view))?;
+        let state = State::of(own).map_err(|untold| match untold {
+            Untold::Limited(_) => Reason::Rights,
+            Untold::NoVersion(_) => Reason::NoVersion,
+        })?;
+        let latest = self.materialized.latest(&name).await;
+        let latest = latest.map_err(|error| unreadable(&error, view))?;
+        let latest = latest.ok_or(Reason::NotStored)?;
+        let together = self.together(&name, (own, &state), &pinned, latest.clone());
+        let together = Box::pin(together).await;
+        // A view that cannot be planned over this version has no rows of it either, and is told of as that.
+        let together = together.map_err(|error| unreadable(&error, view));
+        if let Ok(Ok(together)) = together {
+            let made = together.rows.made.as_ref();
+            if !made.is_some_and(|made| fits(made, context)) {
+                return Err(Reason::Session);
+            }
+            let shape = Arc::new(together.kept.states.shape.clone());
+            let rows = states_of(together, &name);
+            let rows = rows.map_err(|error| unreadable(&Error::internal(error), view))?;
+            return Ok((shape, rows));
+        }
+        let found = earlier_or_latest(&self.materialized, &name, latest, &state).await;
+        let found = found.map_err(|error| unreadable(&error, view))?;
+        let rows = found.ok_or(Reason::OtherVersion)?;
+        if !rows.made.as_ref().is_some_and(|made| fits(made, context)) {
+            return Err(Reason::Session);
+        }
+        let key = state.state.clone();
+        let shape = match self.rewriting.shape(&key) {
+            Some(known) => known,
+            None => {
+                let shape = self.shape_of_view(&pinned, &owner);
+                let shape = shape.map_err(|error| unreadable(&error, view))?;
+                self.rewriting.keep_shape(key, &shape);
+                shape
+            }
+        }?;
+        let rows = rows_of(&rows, &name, &shape).map_err(|error| unreadable(&error, view))?;
+        Ok((shape, rows.ok_or(Reason::Unreadable)?))
+    }
+
+    /// A view pinned over one version of the table; `None` if it reads something else.
+    fn over_table(
+        &self,
+        view: &Arc<View>,
+        table: &Arc<PinnedTable>,
+        snapshot: &Arc<Snapshot>,
+        owner: &StatementContext,
+    ) -> OwnResult<Option<Pinned>> {
+        let state = session_state::of_statement(&self.base, owner);
+        let clock = self.clock(&state, owner, &[]);
+        let access = Access::of(&self.catalog, owner, Checks::Reading);
+        let resolved = references::resolve_view(snapshot, view, clock, &access)?;
+        let mut tables = resolved.tables.keys();
+        let is_it = match (tables.next(), tables.next()) {
+            (Some(one), None) => (&one.schema, &one.name) == (&table.schema, &table.name),
+            _ => false,
+        };
+        Ok(is_it.then(|| pin::pinned_over(&self.catalog, &resolved, table)))
+    }
+
+    fn shape_of_view(
+        &self,
+        pinned: &Pinned,
+        owner: &StatementContext,
+    ) -> OwnResult<Result<Arc<Shape>, Reason>> {
+        let session = session_state::of_statement(&self.base, owner);
+        let logical = plan::logical_of_view(pinned, &session, owner)?;
+        let analyzed = execute::analyzed(&Plan { logical }, &session)?;
+        let shape = Shape::of(&analyzed).ok();
+        // Groups that are left out are in none that would be made of them.
+        let shape = shape.filter(|shape| shape.having.is_empty());
+        Ok(shape.map(Arc::new).ok_or(Reason::ViewShape))
+    }
+}
+
+/// The keys of groups, what the view's aggregates give, and how many rows and values each group has.
+fn states_of(
+    together: Together,
+    (schema, name): &(String, String),
+) -> datafusion::common::Result<StateRows> {
+    let states = &together.kept.states;
+    let own = TableReference::partial(schema.as_str(), name.as_str());
+    let keys = states.keys.iter().enumerate();
+    let mut columns: Vec<Expr> = keys.clone().map(|(number, _)| key_column(number)).collect();
+    let groups = states.shape.groups.iter();
+    let mut calls: Vec<Call> = Vec::new();
+    for (call, given) in groups.flat_map(|groups| &groups.calls).zip(&states.given) {
+        if !calls.contains(call) {
+            columns.push(given.clone().alias(format!("call_{}", calls.len())));
+            calls.push(call.clone());
+        }
+    }
+    // A sum that an average is made of has another type than one that is asked for by itself.
+    for (number, state) in states.states.iter().enumerate() {
+        if state.kind == StateKind::Count && !calls.contains(&state.call) {
+            columns.push(state_column(number).alias(format!("call_{}", calls.len())));
+            calls.push(state.call.clone());
+        }
+    }
+    let plan = LogicalPlanBuilder::from(together.plan).project(columns)?;
+    let plan = plan.alias(own)?.build()?;
+    let mut named = plan.schema().columns().into_iter();
+    let values = keys.map(|(_, key)| key.expression.clone());
+    let values = values.zip(named.by_ref()).collect();
+    let calls = calls.into_iter().zip(named).collect();
+    Ok(StateRows {
+        version: together.rows.version,
+        n_changed: together.n_changed,
+        n_bytes: together.n_bytes,
+        plan,
+        values,
+        calls,
+    })
+}
+
+/// The stored rows of a view of this shape; `None` if they have other columns. Types are those of the stored
+/// columns: what the view says of them beside that is said by whoever reads it.
+fn rows_of(
+    rows: &StoredRows,
+    (schema, name): &(String, String),
+    shape: &Shape,
+) -> OwnResult<Option<StateRows>> {
+    let Some(made) = &rows.made else {
+        return Ok(None);
+    };
+    let own = TableReference::partial(schema.as_str(), name.as_str());
+    let provider = Arc::clone(&rows.rows.provider);
+    let plan = LogicalPlanBuilder::scan(own.clone(), provider_as_source(provider), None);
+    let plan = plan.and_then(LogicalPlanBuilder::build);
+    let plan = plan.map_err(Error::internal)?;
+    let columns = made.columns.iter();
+    let columns: Vec<Column> = columns
+        .map(|column| Column::new(Some(own.clone()), &column.stored))
+        .collect();
+    let has = |column: &Column| plan.schema().has_column(column);
+    if columns.len() != shape.outputs.len() || !columns.iter().all(has) {
+        return Ok(None);
+    }
+    let (mut values, mut calls) = (Vec::new(), Vec::new());
+    for (output, column) in shape.outputs.iter().zip(columns) {
+        match (&shape.groups, Part::of(output)) {
+            (None, _) => values.push((output.clone(), column)),
+            (Some(groups), Some(Part::Key(number))) => {
+                values.push((groups.keys[number].clone(), column));
+            }
+            (Some(groups), Some(Part::Call(number))) => {
+                calls.push((groups.calls[number].clone(), column));
+            }
+            (Some(_), None) => {}
+        }
+    }
+    Ok(Some(StateRows {
+        version: rows.version,
+        n_changed: (0, 0),
+        n_bytes: rows.rows.size.bytes,
+        plan,
+        values,
+        calls,
+    }))
+}
+
+/// The table answers as well.
+fn unreadable(error: &Error, view: &View) -> Reason {
+    let (schema, name) = (&view.schema, &view.name);
+    tracing::debug!(%error, schema, name, "a view is not used");
+    Reason::Unreadable
+}

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+"""Queries over tables, answered from materialized views or not: the rows are the same, whatever becomes of the tables.
+
+    python3 rewriting.py --gateway HOST:PORT --make FOLDER --state FOLDER [--seed N] [--steps N] [--queries N] [--tell]
+
+A table is changed by Python's deltalake, which is another process, as in materialized.py. After every change random GROUP BY
+queries are asked with `lakegate.rewrite` on and off, before materialized views of random definitions are refreshed and after
+that, in sessions of several zones, now and at earlier instants: the rows must be the same bag, or the SQLSTATE the same; and
+DuckDB must find the same in the table. Most queries are made of a view's definition, so that the view has what they ask for:
+of those that are asked after its refresh, or after rows came and before that, the share that reads a view is counted, and must
+reach the goal.
+"""
+
+import argparse
+import os
+import random
+import re
+import sys
+import time
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import psycopg
+from deltalake import DeltaTable
+from materialized import Tables, bag
+
+# The shares of queries that a view has the rows for which must read one: after it was refreshed, and after rows came and
+# before it is refreshed.
+GOALS = {"refreshed": 0.6, "appended": 0.9}
+# Changes after which what is stored is put together with what came, and aggregates whose views are not.
+FOLLOWED = ["append", "compact", "checkpoint"]
+NOT_FOLLOWED = ["distinct", "sum(f)", "stddev", "array_agg"]
+# Keys, each with keys that follow from it.
+KEYS = {
+    "word": ["word", "upper(word)", "word is null", "length(word)"],
+    "n": ["n", "n + 1", "coalesce(n, 0)", "n > 3"],
+    "id % 5": ["id % 5", "(id % 5) * 2"],
+    "price > 50": ["price > 50"],
+    "date_trunc('hour', at)": ["date_trunc('hour', at)", "date_trunc('day', at)", "date_trunc('month', at)", "extract(hour from at)"],
+    "date_trunc('day', at)": ["date_trunc('day', at)", "date_trunc('week', at)", "date_trunc('quarter', at)", "at::date",
+                              "extract(year from at)", "extract(dow from at)"],
+    "at::date": ["at::date", "date_trunc('month', at)", "extract(month from at)"],
+    "date_trunc('month', at)": ["date_trunc('month', at)", "date_trunc('year', at)", "extract(quarter from at)"],
+    "date_trunc('week', at)": ["date_trunc('week', at)", "extract(isoyear from at)"],
+}
+# Conditions on keys.
+CONDITIONS = {
+    "word": ["word = 'red'", "word in ('red', 'blue')", "word <> 'red'", "word is null", "word is not null", "word > 'c'",
+             "word like '%e%'", "word is distinct from 'grey'"],
+    "n": ["n = 5", "n > 1", "n >= 5", "n between 1 and 5", "n in (1, 9)", "n is null", "n <> 5", "not n = 5", "n + 1 > 3"],
+    "id % 5": ["id % 5 = 2", "id % 5 in (0, 1)"],
+    "price > 50": ["price > 50", "not (price > 50)"],
+    "date_trunc('hour', at)": ["at >= '2010-01-01 05:00:00'", "at < '2015-06-01'", "extract(hour from at) > 12", "at >= '2012-01-01'"],
+    "date_trunc('day', at)": ["at >= '2010-01-01'", "at < '2015-06-01'", "extract(year from at) = 2012", "at::date >= '2011-05-05'",
+                              "at between '2010-01-01' and '2019-12-31 23:59:59.999999'"],
+    "at::date": ["at >= '2010-01-01'", "at::date < '2015-06-02'"],
+    "date_trunc('month', at)": ["at >= '2010-02-01'", "at < '2015-06-01'"],
+    "date_trunc('week', at)": ["at >= '2012-01-02'"],
+}
+# Conditions on what views have seldom as a key.
+OTHERS = ["id < 70", "price < 50", "id % 2 = 0", "at >= '2010-01-01 10:11:12'", "n = 5", "word = 'red'", "data is not null"]
+CALLS = ["count(*)", "count(n)", "count(price)", "count(word)", "sum(n)", "sum(id)", "sum(price)", "min(at)", "max(at)", "min(n)",
+         "max(price)", "min(word)", "max(word)", "bool_and(n > 1)", "bool_or(price > 90)", "count(*) filter (where n = 5)",
+         "sum(price) filter (where word = 'red')", "max(id) filter (where n is null)"]
+# Those that are not made of others of their kind.
+WHOLE = ["avg(n)", "avg(price)", "avg(id)", "count(distinct n)", "count(distinct word)", "sum(distinct n)", "sum(price * n)",
+         "count(f)", "sum(f)", "stddev(n)", "array_agg(id order by id)"]
+ZONES = ["UTC", "Asia/Kolkata", "America/New_York"]
+# What DuckDB says otherwise: quotients that are no numerics, and times of day in texts.
+NOT_DUCKDB = ["avg", "stddev", "array_agg", "sum(f)", "extract"]
+
+
+class Definition:
+    """A materialized view of the table."""
+
+    def __init__(self, name: str, chance: random.Random):
+        self.name = name
+        self.keys = chance.sample(sorted(KEYS), chance.choice([0, 1, 2, 2, 3]))
+        self.calls = chance.sample(CALLS, chance.randint(3, 9))
+        self.whole = chance.sample(WHOLE, chance.randint(0, 2))
+        self.conditions = chance.sample(OTHERS, chance.choice([0, 0, 0, 1, 2]))
+        self.has_states = not any(word in call for word in NOT_FOLLOWED for call in self.whole)
+        # Whether what is stored can be followed to what the table is.
+        self.is_followed = True
+
+    def query(self) -> str:
+        columns = [f"{key} as k{index}" for index, key in enumerate(self.keys)]
+        columns += [f"{call} as c{index}" for index, call in enumerate(self.calls + self.whole)]
+        return f"select {', '.join(columns)} from s.d{where(self.conditions)}{group_by(len(self.keys))}"
+
+
+def where(conditions: list[str]) -> str:
+    return f" where {' and '.join(conditions)}" if conditions else ""
+
+
+def group_by(n_keys: int) -> str:
+    return f" group by {', '.join(str(index + 1) for index in range(n_keys))}" if n_keys else ""
+
+
+class Query:
+    """A query, and whether a view has all that it asks for."""
+
+    def __init__(self, definitions: list[Definition], chance: random.Random):
+        self.could_be = chance.random() < 0.7
+        self.of = None
+        if self.could_be:
+            of = self.of = chance.choice(definitions)
+            from_keys = chance.sample(of.keys, chance.randint(0, len(of.keys)))
+            keys = [chance.choice(KEYS[key]) for key in from_keys]
+            calls = chance.sample(of.calls, chance.randint(1, len(of.calls)))
+            if "sum(price)" in of.calls and "count(price)" in of.calls:
+                calls.append("avg(price)")
+            if "sum(n)" in of.calls and "count(n)" in of.calls:
+                calls.append("avg(n)")
+            if "n" in of.keys:
+                calls += ["count(distinct n)", "max(n)"]
+            own = [condition for key in of.keys for condition in CONDITIONS[key]]
+            conditions = of.conditions + chance.sample(own, min(len(own), chance.choice([0, 0, 1, 2])))
+        else:
+            keys = [chance.choice(KEYS[key]) for key in chance.sample(sorted(KEYS), chance.randint(0, 3))]
+            calls = chance.sample(CALLS + WHOLE, chance.randint(0 if keys else 1, 4))
+            own = [condition for conditions in CONDITIONS.values() for condition in conditions]
+            conditions = chance.sample(own + OTHERS, chance.choice([0, 1, 2]))
+        chance.shuffle(conditions)
+        self.calls = list(dict.fromkeys(calls))
+        columns = [f"{key} as k{index}" for index, key in enumerate(keys)] + [f"{call} as c{index}" for index, call in enumerate(self.calls)]
+        self.text = f"select {', '.join(columns)} from s.d{where(conditions)}{group_by(len(keys))}"
+        if keys and chance.random() < 0.2:
+            self.text += " having count(*) > 1"
+            self.could_be = self.could_be and "count(*)" in calls
+        elif keys and not self.calls and chance.random() < 0.5:
+            self.text = f"select distinct {', '.join(keys)} from s.d{where(conditions)}"
+        if chance.random() < 0.2:
+            self.text = f"select count(*), count(c0) from ({self.text}) as t" if self.calls else f"select count(*) from ({self.text}) as t"
+
+    def is_for_duckdb(self) -> bool:
+        return not any(word in self.text for word in NOT_DUCKDB)
+
+
+def normal(rows) -> Counter:
+    """Rows as DuckDB and PostgreSQL mean them alike: numbers by their value, moments in UTC."""
+
+    def value(of):
+        match of:
+            case bool() | None | str() | bytes():
+                return of
+            case int() | Decimal():
+                return Decimal(of).normalize()
+            case datetime() if of.tzinfo:
+                return of.astimezone(timezone.utc)
+            case _:
+                return of
+
+    return Counter(tuple(value(it) for it in row) for row in rows)
+
+
+class Sessions:
+    """A session of each zone; answers are never those that were kept."""
+
+    def __init__(self, host: str, port: str):
+        place = {"host": host, "port": port, "dbname": "lake", "autocommit": True, "user": "t"}
+        self.all = []
+        for zone in ZONES:
+            session = psycopg.connect(**place)
+            for setting in [f"TimeZone = '{zone}'", "lakegate.result_cache = 'off'"]:
+                session.execute(f"set {setting}")
+            self.all.append(session)
+
+    def ask(self, session, sql: str, rewrite: str):
+        session.execute(f"set lakegate.rewrite = {rewrite}")
+        try:
+            return session.execute(sql).fetchall()
+        except psycopg.Error as error:
+            return error.sqlstate
+
+
+def used(session, sql: str) -> list[str]:
+    session.execute("set lakegate.rewrite = on")
+    lines = session.execute(f"explain (why) {sql}").fetchall()
+    return [line for (line,) in lines if line.startswith("Materialized View")]
+
+
+def check(sessions: Sessions, query: Query, other, chance: random.Random, at: str, counts: Counter) -> None:
+    session = sessions.all[0] if chance.random() < 0.8 else chance.choice(sessions.all)
+    given, right = (sessions.ask(session, query.text, rewrite) for rewrite in ("on", "off"))
+    same = given == right if isinstance(right, str) or isinstance(given, str) else bag(given) == bag(right)
+    assert same, f"{at}: {query.text}\n{given}\nis not\n{right}\n{used(session, query.text)}"
+    counts["asked"] += 1
+    if other is not None and session is sessions.all[0] and query.is_for_duckdb() and not isinstance(right, str):
+        # "at" is a word of its own to DuckDB.
+        theirs = other.execute(re.sub(r"\bat\b", '"at"', query.text.replace("s.d", "d"))).fetchall()
+        assert normal(given) == normal(theirs), f"{at}: {query.text}\n{given}\nis not DuckDB's\n{theirs}"
+        counts["asked of DuckDB"] += 1
+
+
+def count(session, query: Query, when: str, counts: Counter, tells: bool) -> None:
+    told = used(session, query.text)
+    is_read = any(line.startswith("Materialized View: ") for line in told)
+    counts[f"could be, {when}"] += 1
+    counts[f"is read, {when}"] += is_read
+    if tells and not is_read:
+        print(when, query.text, told)
+
+
+def duck(folder: Path) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("set timezone = 'UTC'")
+    connection.register("rows", DeltaTable(folder / "d").to_pyarrow_table())
+    connection.execute("create table d as select * from rows")
+    return connection
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gateway", required=True)
+    parser.add_argument("--make", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("LAKEGATE_TEST_SEED") or random.randrange(10**6)))
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--tell", action="store_true", help="prints the queries that no view was read for")
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}", flush=True)
+    chance = random.Random(arguments.seed)
+    tables = Tables(arguments.make, chance)
+    sessions = Sessions(*arguments.gateway.rsplit(":", 1))
+    admin = sessions.all[0]
+    admin.execute("create schema m")
+    definitions = [Definition(f"m.v{number}", chance) for number in range(6)]
+    for definition in definitions:
+        admin.execute(f"create materialized view {definition.name} with (refresh = 'manual') as {definition.query()}")
+    counts, instants = Counter(), []
+    for step in range(arguments.steps):
+        done = tables.change() if step else "begin"
+        if done == "make_anew":
+            instants.clear()
+        time.sleep(0.02)
+        instants.append(datetime.now(timezone.utc))
+        time.sleep(0.02)
+        at = f"seed {arguments.seed}, step {step} ({done})"
+        other = duck(tables.folder)
+        for definition in definitions:
+            definition.is_followed = definition.is_followed and definition.has_states and done in FOLLOWED
+        for _ in range(arguments.queries // 2):
+            query = Query(definitions, chance)
+            check(sessions, query, other, chance, f"{at}, before", counts)
+            if query.could_be and query.of.is_followed:
+                count(admin, query, "appended", counts, arguments.tell)
+        admin.execute("set lakegate.rewrite = off")
+        refreshed = [definition for definition in definitions if chance.random() < 0.8]
+        for definition in refreshed:
+            admin.execute(f"refresh materialized view {definition.name}")
+            definition.is_followed = True
+        for _ in range(arguments.queries // 2):
+            query = Query(definitions, chance)
+            check(sessions, query, other, chance, f"{at}, after", counts)
+            if query.could_be and query.of in refreshed:
+                count(admin, query, "refreshed", counts, arguments.tell)
+        instant = chance.choice(instants) + timedelta(milliseconds=1)
+        for session in sessions.all:
+            session.execute(f"set lakegate.as_of = '{instant.isoformat()}'")
+        for _ in range(arguments.queries // 10):
+            check(sessions, Query(definitions, chance), None, chance, f"{at}, at {instant}", counts)
+        for session in sessions.all:
+            session.execute("reset lakegate.as_of")
+    print(dict(counts))
+    assert counts["asked of DuckDB"] > arguments.steps * arguments.queries / 10, counts
+    for when, goal in GOALS.items():
+        if counts[f"could be, {when}"]:
+            share = counts[f"is read, {when}"] / counts[f"could be, {when}"]
+            print(f"{when}: of what a view has {share:.0%} was read from one")
+            assert share >= goal, counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())
