@@ -8,6 +8,7 @@ mod chosen;
 mod comparison;
 mod correlated_scalar;
 mod counted_sets;
+pub(in crate::engine) mod distinct_from;
 mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
@@ -40,6 +41,7 @@ mod ordinality;
 mod row_comparisons;
 pub(in crate::engine) mod rows_in_lists;
 mod schemas;
+mod single_distinct;
 mod single_value;
 mod subquery_array;
 pub(super) mod subquery_names;
@@ -63,6 +65,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
 use crate::error::{Error, Result};
+use crate::sources::warehouse::SentWhole;
 
 /// Adds the rules to a state.
 ///
@@ -92,6 +95,9 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     planners.insert(0, Arc::new(subscripts::Subscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
+        .with_optimizer_rules(single_distinct::careful())
+        // Last, for it takes what the others have left.
+        .with_optimizer_rule(Arc::new(SentWhole))
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
