@@ -41,7 +41,7 @@ soak: tools ## A million broken messages, then MINUTES of clients that misbehave
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 	$(PYTHON) tests/soak/memory.py --program $(TARGET)/demo/lakegate --statements $(or $(STATEMENTS),20000)
 
-bench: tools ## Start, logins, large catalogs, versions of long ago, idle memory, pulling a table, repeated questions and questions that views answer, in turns with peers.
+bench: tools ## Start, logins, large catalogs, versions of long ago, idle memory, pulling a table, repeated questions, questions that views answer, and tables of a warehouse, in turns with peers.
 	scripts/build_close
 	$(PYTHON) -m pip install -q --disable-pip-version-check -r benches/requirements.txt
 	$(PYTHON) benches/start.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
@@ -51,6 +51,7 @@ bench: tools ## Start, logins, large catalogs, versions of long ago, idle memory
 	$(PYTHON) benches/pull.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	scripts/with_servers $(PYTHON) benches/cache.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 	$(PYTHON) benches/rewrite.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
+	$(PYTHON) benches/warehouse.py --program $${LAKEGATE_BIN:-$(TARGET)/demo/lakegate}
 
 tools:
 	@scripts/install_test_tools

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
+use super::kept_imports::{LastSeen, names};
 use super::views::{Foreign, Import, Views};
 use super::{Catalog, Snapshot};
 use crate::error::{Error, ErrorKind, Remote, Result};
@@ -18,6 +19,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How long a server may take to list a schema, beside the time for a connection.
 const LISTING_MAX: Duration = Duration::from_secs(20);
 
+/// Those of a schema.
+type Tables = Arc<Vec<RemoteTable>>;
+
 /// What was found of each schema.
 pub(super) type Imported = HashMap<Import, Listing>;
 
@@ -25,7 +29,7 @@ pub(super) type Imported = HashMap<Import, Listing>;
 #[derive(Clone, Debug)]
 pub(super) struct Listing {
     /// As they were last seen.
-    pub(super) tables: Arc<Vec<RemoteTable>>,
+    pub(super) tables: Tables,
     /// Why they could not be listed the last time.
     pub(super) error: Option<Error>,
     /// When that was asked.
@@ -54,7 +58,7 @@ pub(super) fn are_same(left: &Imported, right: &Imported) -> bool {
 pub(super) async fn list(
     warehouse: &Warehouse,
     foreign: &Foreign,
-    before: &Imported,
+    (before, last_seen): (&Imported, &LastSeen),
     only_new: bool,
 ) -> Imported {
     let listed = foreign.imports.iter().map(|import| async move {
@@ -64,7 +68,12 @@ pub(super) async fn list(
         });
         let listing = match rests {
             Some(known) => known.clone(),
-            None => list_one(warehouse, import, known.or_else(|| former(before, import))).await,
+            None => {
+                let known = known.or_else(|| former(before, import));
+                let known = known.map(|known| &known.tables);
+                let known = known.or_else(|| last_seen.get(&names(import)));
+                list_one(warehouse, import, known).await
+            }
         };
         (import.clone(), listing)
     });
@@ -73,16 +82,12 @@ pub(super) async fn list(
 
 /// The same import of a server that was defined otherwise: what it was last seen with.
 fn former<'a>(before: &'a Imported, import: &Import) -> Option<&'a Listing> {
-    let names = |it: &Import| {
-        let (remote, local) = (it.remote.clone(), it.local.clone());
-        (it.server.name.clone(), remote, local)
-    };
     let mut others = before.iter();
     let (_, listing) = others.find(|(other, _)| names(other) == names(import))?;
     Some(listing)
 }
 
-async fn list_one(warehouse: &Warehouse, import: &Import, known: Option<&Listing>) -> Listing {
+async fn list_one(warehouse: &Warehouse, import: &Import, known: Option<&Tables>) -> Listing {
     let asked = Instant::now();
     let tables = warehouse.tables(&import.server, &import.remote);
     let (tables, error) = match tokio::time::timeout(LISTING_MAX, tables).await {
@@ -98,8 +103,8 @@ async fn list_one(warehouse: &Warehouse, import: &Import, known: Option<&Listing
     }
 }
 
-fn last_seen(known: Option<&Listing>) -> Arc<Vec<RemoteTable>> {
-    known.map_or_else(Arc::default, |known| Arc::clone(&known.tables))
+fn last_seen(known: Option<&Tables>) -> Tables {
+    known.map_or_else(Tables::default, Arc::clone)
 }
 
 /// As ImportForeignSchema of postgres_fdw.
@@ -132,7 +137,8 @@ impl Catalog {
         if imports.iter().all(|import| before.contains_key(import)) {
             return;
         }
-        let listed = list(&self.warehouse, &views.foreign, &before, true).await;
+        let seen = self.known().last_seen.clone();
+        let listed = list(&self.warehouse, &views.foreign, (&before, &seen), true).await;
         self.known_mut().imported.extend(listed);
     }
 

@@ -6,6 +6,7 @@ mod discover;
 mod folder;
 mod imports;
 mod inventory;
+mod kept_imports;
 mod kept_inventory;
 mod refresh;
 mod roles;
@@ -252,6 +253,9 @@ pub struct Catalog {
     opened: Arc<inventory::Opened>,
     recalled: tokio::sync::OnceCell<()>,
     last_kept: tokio::sync::Mutex<kept_inventory::LastKept>,
+    recalled_imports: tokio::sync::OnceCell<()>,
+    /// What the file of imports holds, as far as this gateway knows.
+    kept_imports: tokio::sync::Mutex<Option<String>>,
     system: HashMap<(String, String), Arc<dyn SystemRelation>>,
     builtin: Arc<Builtin>,
 }
@@ -262,6 +266,8 @@ struct Known {
     discovery: Option<Arc<Discovery>>,
     views: Arc<Views>,
     imported: imports::Imported,
+    /// What imports were seen with before this gateway began, or since.
+    last_seen: kept_imports::LastSeen,
     /// Made of both, once both are there.
     snapshot: Option<Arc<Snapshot>>,
     /// Of the last snapshot that was made.
@@ -300,6 +306,8 @@ impl Catalog {
             opened: Arc::default(),
             recalled: tokio::sync::OnceCell::default(),
             last_kept: tokio::sync::Mutex::default(),
+            recalled_imports: tokio::sync::OnceCell::default(),
+            kept_imports: tokio::sync::Mutex::default(),
             system,
             builtin,
         }

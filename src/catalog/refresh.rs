@@ -60,6 +60,7 @@ impl Catalog {
     /// # Errors
     /// The lake cannot be listed.
     pub async fn refresh(&self) -> Result<Arc<Snapshot>> {
+        self.recall_imports().await;
         let (listing, is_own) = self.listing();
         let listed = listing.await?;
         match is_own {
@@ -149,12 +150,13 @@ async fn list(
     warehouse: &Warehouse,
     known: &RwLock<Known>,
 ) -> Result<Arc<Snapshot>> {
-    let (views, before, found_before) = {
+    let (views, before, found_before, seen) = {
         let known = known.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.discovery.clone();
-        (Arc::clone(&known.views), known.imported.clone(), found)
+        let (before, seen) = (known.imported.clone(), known.last_seen.clone());
+        (Arc::clone(&known.views), before, found, seen)
     };
-    let imported = imports::list(warehouse, &views.foreign, &before, false);
+    let imported = imports::list(warehouse, &views.foreign, (&before, &seen), false);
     let found = discover(lake.lake(), found_before.as_deref());
     let (found, imported) = tokio::join!(found, imported);
     let found = found?;

@@ -10,8 +10,8 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 use super::copy::{self, Copy};
 use super::lock;
 use super::rules::{
-    elements, exists_in_lists, fetch, interval_literals, keyed_recursion, literals, named_windows,
-    never_run, normalize, rows_in_lists, subquery_names,
+    distinct_from, elements, exists_in_lists, fetch, interval_literals, keyed_recursion, literals,
+    named_windows, never_run, normalize, rows_in_lists, subquery_names,
 };
 use super::statement::{Statement, StatementKind};
 use super::{explain, named, numerals, output_name, recursion, refuse, session_command, travel};
@@ -354,6 +354,7 @@ pub(super) fn is_keyword(token: &Token, keyword: &str) -> bool {
 
 /// A query brought into the spellings that DataFusion plans, and checked for what it would drop.
 pub(super) fn checked(mut query: Box<ast::Query>) -> Result<Box<ast::Query>> {
+    distinct_from::bind_tightly(&mut query);
     travel::mark(&mut query)?;
     output_name::name_columns(&mut query);
     subquery_names::make_distinct(&mut query);

@@ -56,6 +56,7 @@ async fn keep_watch(engine: &Engine, catalog: &Catalog, (history, state): (&Hist
             proven = Some(views);
         }
         failures.extend(catalog.keep_inventory().await.err());
+        failures.extend(catalog.keep_imports().await.err());
         failures.extend(history.keep(state, false).await.err());
         said = report(&failures, &said);
     }

@@ -17,6 +17,8 @@ pub enum Version {
     Delta(u64),
     /// A digest over names, sizes and tags of a relation's files.
     Files([u8; 32]),
+    /// What a server tells its state by.
+    Token([u8; 32]),
     /// Rows that never change while the process runs.
     Immutable,
     /// Unknown: may change at any time, so the statement must not be cached.
@@ -37,16 +39,19 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Version::Delta(version) => write!(f, "v{version}"),
-            Version::Files(digest) => {
-                f.write_str("files:")?;
-                digest[..6]
-                    .iter()
-                    .try_for_each(|byte| write!(f, "{byte:02x}"))
-            }
+            Version::Files(digest) => shown(f, "files:", digest),
+            Version::Token(token) => shown(f, "token:", token),
             Version::Immutable => f.write_str("immutable"),
             Version::None => f.write_str("none"),
         }
     }
+}
+
+/// The beginning of a digest.
+fn shown(f: &mut fmt::Formatter<'_>, kind: &str, digest: &[u8; 32]) -> fmt::Result {
+    f.write_str(kind)?;
+    let mut bytes = digest[..6].iter();
+    bytes.try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
 /// A moment of a table's history.

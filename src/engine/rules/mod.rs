@@ -10,6 +10,7 @@ mod chosen;
 mod comparison;
 mod correlated_scalar;
 mod counted_sets;
+pub(in crate::engine) mod distinct_from;
 mod distinct_names;
 mod division;
 pub(in crate::engine) mod elements;
@@ -60,12 +61,13 @@ mod yielding;
 use std::sync::Arc;
 
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
-use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer};
+use datafusion::optimizer::{Analyzer, AnalyzerRule};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 #[cfg(test)]
 use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser::Parser};
 
 use crate::error::{Error, Result};
+use crate::sources::warehouse::SentWhole;
 
 /// Adds the rules to a state.
 ///
@@ -95,7 +97,9 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     planners.insert(0, Arc::new(subscripts::Subscripts));
     let builder = builder
         .with_analyzer_rules(analyzer)
-        .with_optimizer_rules(single_distinct::careful(Optimizer::new().rules))
+        .with_optimizer_rules(single_distinct::careful())
+        // Last, for it takes what the others have left.
+        .with_optimizer_rule(Arc::new(SentWhole))
         .with_optimizer_rule(Arc::new(cast_nulls::CastNulls))
         .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));

@@ -1,34 +1,31 @@
-//! Sums of integers beside `count(DISTINCT ...)` keep their type.
-//!
-//! DataFusion makes groups of the distinct values first, and then sums up their sums: but a sum of bigints is
-//! numeric, and it refuses to run what changed its type.
+//! DataFusion makes two steps of aggregates of which one is DISTINCT, and adds up sums in the second.
+//! Ours are of a wider type than what they add up (`sum(int)` is bigint, and that of bigint numeric),
+//! which a sum of sums is not: such aggregates stay in one step.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::tree_node::Transformed;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
-use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::optimizer::{ApplyOrder, OptimizerConfig};
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 
 /// The name of DataFusion's rule.
 const RULE: &str = "single_distinct_aggregation_to_group_by";
 
 /// DataFusion's rules, that one with care.
-pub(super) fn careful(
-    rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
-) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+pub(super) fn careful() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let careful = |rule: Arc<dyn OptimizerRule + Send + Sync>| match rule.name() {
-        RULE => Arc::new(SingleDistinct(rule)) as Arc<dyn OptimizerRule + Send + Sync>,
+        RULE => Arc::new(WithoutSums(rule)) as Arc<dyn OptimizerRule + Send + Sync>,
         _ => rule,
     };
-    rules.into_iter().map(careful).collect()
+    Optimizer::new().rules.into_iter().map(careful).collect()
 }
 
 #[derive(Debug)]
-struct SingleDistinct(Arc<dyn OptimizerRule + Send + Sync>);
+struct WithoutSums(Arc<dyn OptimizerRule + Send + Sync>);
 
-impl OptimizerRule for SingleDistinct {
+impl OptimizerRule for WithoutSums {
     fn name(&self) -> &str {
         self.0.name()
     }
@@ -42,24 +39,19 @@ impl OptimizerRule for SingleDistinct {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        match sums_integers(&plan) {
-            true => Ok(Transformed::no(plan)),
-            false => self.0.rewrite(plan, config),
+        match &plan {
+            LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.iter().any(is_sum_of_all) => {
+                Ok(Transformed::no(plan))
+            }
+            _ => self.0.rewrite(plan, config),
         }
     }
 }
 
-/// Whether a node has a sum that is of another type than the sum of such sums.
-fn sums_integers(plan: &LogicalPlan) -> bool {
-    let LogicalPlan::Aggregate(aggregate) = plan else {
-        return false;
-    };
-    let schema = aggregate.input.schema();
-    aggregate.aggr_expr.iter().any(|call| match call {
-        Expr::AggregateFunction(of) if of.func.name() == "sum" && !of.params.distinct => !matches!(
-            call.get_type(schema),
-            Ok(DataType::Float64 | DataType::Decimal128(..))
-        ),
+fn is_sum_of_all(of: &Expr) -> bool {
+    match of {
+        Expr::Alias(alias) => is_sum_of_all(&alias.expr),
+        Expr::AggregateFunction(call) => call.func.name() == "sum" && !call.params.distinct,
         _ => false,
-    })
+    }
 }

@@ -48,8 +48,22 @@ impl Dialect {
         self != Self::Mysql || !columns.any(|column| is_calendar(column.comparable))
     }
 
+    /// The column of a relation that an expression is, or is cast from without a value becoming
+    /// another, if its values are compared there as we would.
+    pub(super) fn column<'a>(
+        self,
+        of: &Expr,
+        relation: &'a RemoteRelation,
+    ) -> Option<&'a RemoteColumn> {
+        Scene {
+            dialect: self,
+            relation,
+        }
+        .column(of)
+    }
+
     /// How a comparison of texts says that it is one of bytes.
-    fn bytewise(self) -> &'static str {
+    pub(super) fn bytewise(self) -> &'static str {
         match self {
             Self::Postgres => " COLLATE \"C\"",
             Self::Sqlite => " COLLATE BINARY",
@@ -64,7 +78,7 @@ struct Scene<'a> {
     relation: &'a RemoteRelation,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
     fn condition(&self, of: &Expr, depth: usize) -> Option<String> {
         let depth = depth.checked_sub(1)?;
         match of {
@@ -92,7 +106,7 @@ impl Scene<'_> {
     }
 
     /// The column that an expression is.
-    fn any_column(&self, of: &Expr) -> Option<&RemoteColumn> {
+    fn any_column(&self, of: &Expr) -> Option<&'a RemoteColumn> {
         match of {
             Expr::Column(column) => self.relation.column(&column.name),
             _ => None,
@@ -101,14 +115,14 @@ impl Scene<'_> {
 
     /// The column that an expression is, if it is NULL there where it is here. MySQL finds dates
     /// NULL that are `0000-00-00`.
-    fn known(&self, of: &Expr) -> Option<&RemoteColumn> {
+    fn known(&self, of: &Expr) -> Option<&'a RemoteColumn> {
         let column = self.any_column(of)?;
         let may_differ = self.dialect == Dialect::Mysql && is_calendar(column.comparable);
         (!may_differ).then_some(column)
     }
 
     /// The column that an expression is, or is cast from without a value becoming another.
-    fn column(&self, of: &Expr) -> Option<&RemoteColumn> {
+    fn column(&self, of: &Expr) -> Option<&'a RemoteColumn> {
         let Expr::Cast(cast) = of else {
             let column = self.any_column(of)?;
             return (column.comparable != Comparable::Never).then_some(column);
@@ -126,8 +140,31 @@ impl Scene<'_> {
             Operator::LtEq => "<=",
             Operator::Gt => ">",
             Operator::GtEq => ">=",
+            Operator::IsDistinctFrom | Operator::IsNotDistinctFrom => {
+                return self.null_safe(left, op, right);
+            }
             _ => return None,
         };
+        self.signed(left, sign, right)
+    }
+
+    /// Whether two values are the same or both NULL, or that they are not.
+    fn null_safe(&self, left: &Expr, op: Operator, right: &Expr) -> Option<String> {
+        let is_distinct = op == Operator::IsDistinctFrom;
+        match (self.dialect, is_distinct) {
+            (Dialect::Postgres, true) => self.signed(left, "IS DISTINCT FROM", right),
+            (Dialect::Postgres, false) => self.signed(left, "IS NOT DISTINCT FROM", right),
+            (Dialect::Sqlite, true) => self.signed(left, "IS NOT", right),
+            (Dialect::Sqlite, false) => self.signed(left, "IS", right),
+            (Dialect::Mysql, false) => self.signed(left, "<=>", right),
+            (Dialect::Mysql, true) => {
+                let same = self.signed(left, "<=>", right)?;
+                Some(format!("(NOT {same})"))
+            }
+        }
+    }
+
+    fn signed(&self, left: &Expr, sign: &str, right: &Expr) -> Option<String> {
         if let (Some(left), Some(right)) = (self.column(left), self.column(right)) {
             let kind = kind_of_both(left.comparable, right.comparable)?;
             return Some(self.compared(&left.sql, sign, &right.sql, kind));
@@ -147,7 +184,7 @@ impl Scene<'_> {
 
     /// A comparison of what is compared as `kind`.
     fn compared(&self, left: &str, sign: &str, right: &str, kind: Comparable) -> String {
-        let is_equality = ["=", "<>"].contains(&sign);
+        let is_equality = !["<", "<=", ">", ">="].contains(&sign);
         let end = self.collation(kind, is_equality);
         let Some(may_ask_first) = self.is_made_bytes(kind) else {
             return format!("({left} {sign} {right}{end})");
@@ -239,11 +276,11 @@ impl Scene<'_> {
 }
 
 /// A text of MySQL's as the bytes that it has in UTF-8.
-fn of_bytes(text: &str) -> String {
+pub(super) fn of_bytes(text: &str) -> String {
     format!("CAST(CONVERT({text} USING utf8mb4) AS BINARY)")
 }
 
-fn is_calendar(kind: Comparable) -> bool {
+pub(super) fn is_calendar(kind: Comparable) -> bool {
     matches!(
         kind,
         Comparable::Date | Comparable::Timestamp | Comparable::Instant
@@ -295,6 +332,8 @@ mod tests {
                 column("i", instants, Comparable::Instant),
             ],
             size: Size::default(),
+            ranges: Vec::new(),
+            depends: false,
         }
     }
 

@@ -1,20 +1,25 @@
 //! Warehouses: tables of other databases, read beside the lake. A [`Server`] says where they are,
 //! and a [`ForeignTable`] which; each kind of server is one source behind [`WarehouseSource`].
 
+mod aggregate;
 mod batch;
 mod condition;
 mod constant;
+mod kept_for;
 mod keys;
 mod mapping;
 mod mysql;
+mod part;
 mod pool;
 mod postgres;
 mod provider;
 mod quote;
+mod ranges;
 mod reading;
 mod relation;
 mod scan;
 mod selection;
+mod sent_whole;
 mod server;
 mod sqlite;
 mod tls;
@@ -32,14 +37,18 @@ use futures::stream::BoxStream;
 
 pub use reading::Reading;
 pub use relation::{ForeignTable, RemoteName, RemoteTable};
+pub use sent_whole::SentWhole;
 pub use server::{Options, OptionsOf, Server, Wrapper};
 
 use super::{PinnedTable, Version};
 use crate::config::Secrets;
 use crate::error::{Error, Result};
 use condition::Dialect;
+use kept_for::Terms;
 use provider::Foreign;
+use ranges::Ranges;
 use relation::{RemoteColumn, RemoteRelation};
+use selection::Selection;
 
 /// Rows of a source, as they come.
 type Rows = BoxStream<'static, Result<RecordBatch>>;
@@ -72,6 +81,19 @@ trait RemoteSnapshot: fmt::Debug + Send + Sync {
     /// `UndefinedTable`: it is not there any more; a column of it cannot be read.
     async fn describe(&self, table: &ForeignTable) -> Result<RemoteRelation>;
 
+    /// What tells a table's rows in this snapshot from all others that it had, has or will have:
+    /// equal ones mean equal rows, always. `None` where nothing is known to.
+    ///
+    /// # Errors
+    /// As the source says.
+    async fn version(
+        &self,
+        _table: &ForeignTable,
+        _relation: &RemoteRelation,
+    ) -> Result<Option<blake3::Hash>> {
+        Ok(None)
+    }
+
     /// Says that there will be one more query, before the first of them is read.
     fn expect_query(&self);
 
@@ -81,6 +103,14 @@ trait RemoteSnapshot: fmt::Debug + Send + Sync {
     /// # Errors
     /// As the source says.
     async fn read(&self, query: &Arc<RemoteQuery>, memory: &Arc<dyn MemoryPool>) -> Result<Rows>;
+
+    /// As [`Self::read`], if a connection is free that nobody else will need; `None` otherwise.
+    ///
+    /// # Errors
+    /// The same.
+    async fn read_beside(&self, _query: &Arc<RemoteQuery>) -> Result<Option<Rows>> {
+        Ok(None)
+    }
 }
 
 /// A query that a source answers.
@@ -94,9 +124,38 @@ struct RemoteQuery {
     schema: SchemaRef,
     /// The table, for messages.
     table: String,
+    /// Its parts, where they are read one by one.
+    parts: Option<Parts>,
+}
+
+/// A query of a table in parts.
+#[derive(Debug)]
+struct Parts {
+    selection: Selection,
+    ranges: Arc<Ranges>,
+}
+
+impl Parts {
+    /// The query of the next part.
+    fn next(&self) -> Option<String> {
+        let range = self.ranges.next()?;
+        Some(self.selection.sql(&[range.to_owned()]))
+    }
 }
 
 impl RemoteQuery {
+    /// The same, part by part.
+    fn in_parts(&self, selection: &Selection, ranges: &Arc<Ranges>) -> Self {
+        let parts = Parts {
+            selection: selection.clone(),
+            ranges: Arc::clone(ranges),
+        };
+        Self {
+            parts: Some(parts),
+            ..self.saying(self.sql.clone())
+        }
+    }
+
     /// The same, said otherwise.
     fn saying(&self, sql: String) -> Self {
         Self {
@@ -104,6 +163,7 @@ impl RemoteQuery {
             columns: self.columns.clone(),
             schema: Arc::clone(&self.schema),
             table: self.table.clone(),
+            parts: None,
         }
     }
 }
@@ -141,6 +201,8 @@ type SourceKey = (Arc<Server>, Option<String>);
 #[derive(Debug)]
 pub struct Warehouse {
     surroundings: Surroundings,
+    /// Of servers whose options have answers kept for a time.
+    terms: Terms,
     sources: Mutex<HashMap<SourceKey, Arc<dyn WarehouseSource>>>,
 }
 
@@ -149,6 +211,7 @@ impl Warehouse {
     pub fn new(surroundings: Surroundings) -> Self {
         Self {
             surroundings,
+            terms: Terms::default(),
             sources: Mutex::default(),
         }
     }
@@ -185,9 +248,15 @@ impl Warehouse {
         let name = table.server.name.as_str();
         let snapshot = reading.snapshot(name, role, begin).await?;
         let relation = snapshot.describe(table).await?;
+        let told = snapshot.version(table, &relation).await?;
+        // What a transaction sees is of one moment, of which no clock tells.
+        let term = (told.is_none() && !reading.is_lasting)
+            .then(|| self.terms.current(&table.server))
+            .flatten();
+        let read_as = |of: blake3::Hash| kept_for::read_as(of, table, role, &relation);
         Ok(PinnedTable {
-            version: Version::None,
-            digest: None,
+            version: told.map_or(Version::None, |told| Version::Token(*told.as_bytes())),
+            digest: told.or(term).map(read_as),
             identity: None,
             changed: None,
             size: relation.size,

@@ -63,6 +63,7 @@ pub(super) trait Connect: Send + Sync + 'static {
 pub(super) struct Pool<C: Connect> {
     pub(super) connect: C,
     permits: Arc<Semaphore>,
+    connections_max: usize,
     idle: Mutex<Vec<Idle<C::Session>>>,
     /// When somebody waited in vain, and for what.
     silent: Mutex<Option<(Instant, Error)>>,
@@ -87,9 +88,11 @@ impl<C: Connect> Pool<C> {
     pub(super) fn new(connect: C) -> Arc<Self> {
         let said = connect.server().option("max_connections");
         let connections_max = said.and_then(|number| number.parse().ok());
+        let connections_max = connections_max.unwrap_or(CONNECTIONS);
         Arc::new(Self {
             connect,
-            permits: Arc::new(Semaphore::new(connections_max.unwrap_or(CONNECTIONS))),
+            permits: Arc::new(Semaphore::new(connections_max)),
+            connections_max,
             idle: Mutex::default(),
             silent: Mutex::default(),
             background: TaskTracker::new(),
@@ -113,6 +116,30 @@ impl<C: Connect> Pool<C> {
             let detail = "All connections that it may have are in use; see max_connections.";
             return Err(self.server().unavailable(detail));
         };
+        self.begun(permit, begin).await
+    }
+
+    /// As [`Self::lease`], if more than half of the connections are free: who reads faster by
+    /// several does not keep others from reading at all.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) async fn lease_beside(self: &Arc<Self>, begin: &str) -> Result<Option<Lease<C>>> {
+        if self.permits.available_permits() * 2 <= self.connections_max {
+            return Ok(None);
+        }
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => self.begun(permit, begin).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn begun(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        begin: &str,
+    ) -> Result<Lease<C>> {
+        let wait = self.server().connect_timeout();
         let lease = |session, permit| Lease {
             session: Some(session),
             pool: Arc::clone(self),

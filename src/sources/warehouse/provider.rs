@@ -13,11 +13,16 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::condition::Dialect;
 use super::keys::Learned;
+use super::part::Part;
+use super::ranges::Ranges;
 use super::relation::{ForeignTable, RemoteRelation};
 use super::scan::ForeignScan;
-use super::selection::Selection;
+use super::selection::{Order, Selection};
 use super::{RemoteQuery, RemoteSnapshot};
 use crate::error::Error;
+
+/// The most connections that one table is read by.
+const PARTITIONS_MAX: usize = 4;
 
 /// A foreign table in one snapshot of its source.
 #[derive(Debug)]
@@ -29,6 +34,10 @@ pub(super) struct Foreign {
     snapshot: Arc<dyn RemoteSnapshot>,
     /// What conditions are written in; `None` if the source is not to judge any.
     dialect: Option<Dialect>,
+    /// What leaves out rows already.
+    conditions: Vec<String>,
+    /// Which of the rows are wanted, if that is not all of them.
+    order: Option<Order>,
 }
 
 impl Foreign {
@@ -45,7 +54,45 @@ impl Foreign {
             relation: Arc::new(relation),
             snapshot,
             dialect,
+            conditions: Vec::new(),
+            order: None,
         }
+    }
+
+    /// What a part of a plan is made of, as a relation of its own.
+    pub(super) fn of_part(
+        part: &Part,
+        relation: RemoteRelation,
+        (conditions, order): (Vec<String>, Option<Order>),
+    ) -> Self {
+        Self {
+            shown: part.shown.clone(),
+            schema: relation.schema(),
+            relation: Arc::new(relation),
+            snapshot: Arc::clone(&part.snapshot),
+            dialect: Some(part.dialect),
+            conditions,
+            order,
+        }
+    }
+
+    /// All of it under conditions, as a part of a plan that the source may answer. `None` if it is
+    /// not to judge anything, or not exactly these, or if rows were left out that come later.
+    pub(super) fn part(&self, filters: &[Expr]) -> Option<Part> {
+        let dialect = self.dialect.filter(|_| self.order.is_none())?;
+        let mut conditions = self.conditions.clone();
+        for filter in filters {
+            let is_exact = dialect.is_exact(filter, &self.relation);
+            conditions.push(self.condition(filter).filter(|_| is_exact)?);
+        }
+        Some(Part {
+            snapshot: Arc::clone(&self.snapshot),
+            dialect,
+            shown: self.shown.clone(),
+            relation: Arc::clone(&self.relation),
+            conditions,
+            columns: Vec::new(),
+        })
     }
 
     fn condition(&self, filter: &Expr) -> Option<String> {
@@ -80,7 +127,10 @@ impl TableProvider for Foreign {
             let dialect = self.dialect.as_ref();
             dialect.is_some_and(|dialect| dialect.is_exact(filter, &self.relation))
         };
-        let support = |filter: &&Expr| match self.condition(filter) {
+        // What is judged behind the first rows cannot be judged before them.
+        let takes = self.order.is_none();
+        let condition = |filter: &Expr| self.condition(filter).filter(|_| takes);
+        let support = |filter: &&Expr| match condition(filter) {
             Some(_) if is_exact(filter) => TableProviderFilterPushDown::Exact,
             Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
@@ -90,7 +140,7 @@ impl TableProvider for Foreign {
 
     async fn scan(
         &self,
-        _: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -101,6 +151,7 @@ impl TableProvider for Foreign {
         };
         let conditions = filters.iter().map(|filter| self.condition(filter));
         let conditions: Option<Vec<String>> = conditions.collect();
+        let conditions = conditions.map(|more| [self.conditions.as_slice(), &more].concat());
         let Some(conditions) = conditions else {
             // Dropping one would give rows that were asked to be left out.
             let cause = std::io::Error::other("a condition that was refused is to be pushed down");
@@ -108,6 +159,10 @@ impl TableProvider for Foreign {
         };
         self.snapshot.expect_query();
         let selection = Selection::new(&self.relation, &columns, conditions, limit);
+        let selection = match &self.order {
+            Some(order) => selection.ordered(order),
+            None => selection,
+        };
         let query = RemoteQuery {
             sql: selection.sql(&[]),
             columns: columns
@@ -116,12 +171,23 @@ impl TableProvider for Foreign {
                 .collect(),
             schema: Arc::new(self.schema.project(&columns)?),
             table: self.shown.clone(),
+            parts: None,
         };
+        // The first rows, or some, are of whatever parts they are.
+        let n_partitions = session.config().target_partitions().min(PARTITIONS_MAX);
+        let is_parted = selection.takes_conditions() && n_partitions > 1;
+        let ranges = Some(&self.relation.ranges).filter(|ranges| is_parted && ranges.len() > 1);
+        let ranges = ranges.map(|ranges| {
+            self.snapshot.expect_query();
+            (Ranges::new(ranges.clone()), n_partitions.min(ranges.len()))
+        });
         let learned = self.dialect.filter(|_| selection.takes_conditions());
         let learned = learned.map(|dialect| Learned::new(dialect, &self.relation, &query.schema));
         let snapshot = Arc::clone(&self.snapshot);
-        Ok(Arc::new(ForeignScan::new(
-            query, selection, learned, snapshot,
-        )))
+        let scan = ForeignScan::new(query, selection, learned, snapshot);
+        Ok(Arc::new(match ranges {
+            Some((ranges, n_partitions)) => scan.in_parts(ranges, n_partitions),
+            None => scan,
+        }))
     }
 }

@@ -95,6 +95,11 @@ pub(super) struct RemoteRelation {
     pub(super) columns: Vec<RemoteColumn>,
     /// How much it holds, as its source estimates.
     pub(super) size: Size,
+    /// Conditions, exactly one of which is true of each row: parts of a large table, which may be read
+    /// side by side. None of a table that is read at once.
+    pub(super) ranges: Vec<String>,
+    /// Whether more than what is stored decides about its values, as its source writes them.
+    pub(super) depends: bool,
 }
 
 impl RemoteRelation {
@@ -102,6 +107,12 @@ impl RemoteRelation {
     pub(super) fn schema(&self) -> SchemaRef {
         let fields = self.columns.iter().map(|column| column.field.clone());
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
+    /// Which column has this name.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        let mut columns = self.columns.iter();
+        columns.position(|column| column.field.name() == name)
     }
 
     /// The column of this name.

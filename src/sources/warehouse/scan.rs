@@ -7,6 +7,7 @@ use datafusion::common::Result as PlanResult;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -22,9 +23,10 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt};
 
 use super::keys::Learned;
+use super::ranges::Ranges;
 use super::selection::Selection;
-use super::{RemoteQuery, RemoteSnapshot};
-use crate::error::Error;
+use super::{RemoteQuery, RemoteSnapshot, Rows};
+use crate::error::{Error, Result};
 
 /// The rows of one remote query, in the order in which they come.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(super) struct ForeignScan {
     /// What was sent, if it is not what was planned.
     sent: Arc<OnceLock<String>>,
     snapshot: Arc<dyn RemoteSnapshot>,
+    /// The parts that several connections may read.
+    ranges: Option<Arc<Ranges>>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -47,21 +51,24 @@ impl ForeignScan {
         learned: Option<Learned>,
         snapshot: Arc<dyn RemoteSnapshot>,
     ) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&query.schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
+        let properties = properties(&query, 1);
         Self {
             query: Arc::new(query),
             selection,
             learned,
             sent: Arc::default(),
             snapshot,
+            ranges: None,
             properties: Arc::new(properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+
+    /// The same scan by as many connections, if they are free.
+    pub(super) fn in_parts(mut self, ranges: Arc<Ranges>, n_partitions: usize) -> Self {
+        self.properties = Arc::new(properties(&self.query, n_partitions));
+        self.ranges = Some(ranges);
+        self
     }
 
     /// The same scan, which leaves out rows that joins have no partner for.
@@ -72,9 +79,63 @@ impl ForeignScan {
             learned: Some(learned),
             sent: Arc::default(),
             snapshot: Arc::clone(&self.snapshot),
+            ranges: self.ranges.as_ref().map(|ranges| ranges.again()),
             properties: Arc::clone(&self.properties),
             metrics: ExecutionPlanMetricsSet::new(),
         }
+    }
+}
+
+fn properties(query: &RemoteQuery, n_partitions: usize) -> PlanProperties {
+    PlanProperties::new(
+        EquivalenceProperties::new(Arc::clone(&query.schema)),
+        Partitioning::UnknownPartitioning(n_partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
+}
+
+/// One run of a scan, or of a part of it.
+struct Run {
+    query: Arc<RemoteQuery>,
+    selection: Selection,
+    learned: Option<Learned>,
+    sent: Arc<OnceLock<String>>,
+    snapshot: Arc<dyn RemoteSnapshot>,
+    ranges: Option<Arc<Ranges>>,
+    partition: usize,
+}
+
+impl Run {
+    /// The rows. It is first asked for them when a join knows its other side.
+    async fn rows(self, memory: &Arc<dyn MemoryPool>) -> Result<Rows> {
+        let keys = self.learned.as_ref().map(Learned::conditions);
+        let keys = keys.unwrap_or_default();
+        if let Some(ranges) = &self.ranges {
+            let is_first = ranges.begin(self.partition)?;
+            let is_whole = ranges.is_whole(|| !keys.is_empty());
+            if !is_whole {
+                let query = Arc::new(self.query.in_parts(&self.selection, ranges));
+                return match is_first {
+                    true => self.snapshot.read(&query, memory).await,
+                    false => {
+                        let beside = self.snapshot.read_beside(&query).await?;
+                        Ok(beside.unwrap_or_else(|| futures::stream::empty().boxed()))
+                    }
+                };
+            }
+            if !is_first {
+                return Ok(futures::stream::empty().boxed());
+            }
+        }
+        if keys.is_empty() {
+            return self.snapshot.read(&self.query, memory).await;
+        }
+        let sql = self.selection.sql(&keys);
+        // Nothing is lost where it was said already.
+        drop(self.sent.set(sql.clone()));
+        let query = Arc::new(self.query.saying(sql));
+        self.snapshot.read(&query, memory).await
     }
 }
 
@@ -85,6 +146,9 @@ impl DisplayAs for ForeignScan {
             DisplayFormatType::Verbose => {
                 let sent = self.sent.get().unwrap_or(&self.query.sql);
                 write!(f, ", Remote SQL: {sent}")?;
+                if let Some(ranges) = &self.ranges {
+                    write!(f, ", in {} parts", ranges.len())?;
+                }
                 match &self.learned {
                     Some(learned) if self.sent.get().is_none() && !learned.filters().is_empty() => {
                         f.write_str(", and keys of joins")
@@ -150,29 +214,35 @@ impl ExecutionPlan for ForeignScan {
         Ok(self)
     }
 
+    fn reset_state(self: Arc<Self>) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self {
+            query: Arc::clone(&self.query),
+            selection: self.selection.clone(),
+            learned: self.learned.clone(),
+            sent: Arc::default(),
+            snapshot: Arc::clone(&self.snapshot),
+            ranges: self.ranges.as_ref().map(|ranges| ranges.again()),
+            properties: Arc::clone(&self.properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }))
+    }
+
     fn execute(
         &self,
         partition: usize,
         context: Arc<TaskContext>,
     ) -> PlanResult<SendableRecordBatchStream> {
         let metrics = BaselineMetrics::new(&self.metrics, partition);
-        let (snapshot, query) = (Arc::clone(&self.snapshot), Arc::clone(&self.query));
-        let (learned, selection) = (self.learned.clone(), self.selection.clone());
-        let sent = Arc::clone(&self.sent);
-        // It is first asked for rows when a join knows its other side.
-        let rows = async move {
-            let keys = learned.map(|learned| learned.conditions());
-            let query = match keys.filter(|keys| !keys.is_empty()) {
-                None => query,
-                Some(keys) => {
-                    let sql = selection.sql(&keys);
-                    // Nothing is lost where it was said already.
-                    drop(sent.set(sql.clone()));
-                    Arc::new(query.saying(sql))
-                }
-            };
-            snapshot.read(&query, context.memory_pool()).await
+        let run = Run {
+            query: Arc::clone(&self.query),
+            selection: self.selection.clone(),
+            learned: self.learned.clone(),
+            sent: Arc::clone(&self.sent),
+            snapshot: Arc::clone(&self.snapshot),
+            ranges: self.ranges.as_ref().map(Arc::clone),
+            partition,
         };
+        let rows = async move { run.rows(context.memory_pool()).await };
         let external = |error: Error| DataFusionError::External(Box::new(error));
         let rows = futures::stream::once(rows)
             .try_flatten()

@@ -2,12 +2,23 @@
 
 use super::relation::RemoteRelation;
 
+/// The first rows by an order.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    /// What is sorted by, as the source is told it.
+    pub(super) keys: String,
+    /// How many of the rows are wanted.
+    pub(super) n_rows: usize,
+}
+
 /// A query of one table.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     /// Up to the table.
     head: String,
     conditions: Vec<String>,
+    /// By what the rows are sorted, of which the first are wanted.
+    order: Option<String>,
     limit: Option<usize>,
 }
 
@@ -29,8 +40,17 @@ impl Selection {
         Self {
             head: format!("SELECT {columns} FROM {}", relation.sql),
             conditions,
+            order: None,
             limit,
         }
+    }
+
+    /// Only the first of the rows by this order.
+    pub(super) fn ordered(mut self, order: &Order) -> Self {
+        self.order = Some(order.keys.clone());
+        let limit = self.limit.unwrap_or(order.n_rows);
+        self.limit = Some(limit.min(order.n_rows));
+        self
     }
 
     /// Whether rows may be left out before they are counted.
@@ -49,6 +69,9 @@ impl Selection {
             .collect();
         if !conditions.is_empty() {
             sql += &format!(" WHERE {}", conditions.join(" AND "));
+        }
+        if let Some(order) = &self.order {
+            sql += &format!(" ORDER BY {order}");
         }
         if let Some(limit) = self.limit {
             sql += &format!(" LIMIT {limit}");

@@ -80,6 +80,7 @@ impl Wrapper {
         match (self, of) {
             (Self::Mysql, OptionsOf::Server) => &[
                 "application_name",
+                "cache_ttl",
                 "connect_timeout",
                 "host",
                 "max_connections",
@@ -92,6 +93,7 @@ impl Wrapper {
             (Self::Mysql, OptionsOf::Table) => &["on_error", "schema_name", "table_name"],
             (Self::Postgres, OptionsOf::Server) => &[
                 "application_name",
+                "cache_ttl",
                 "connect_timeout",
                 "dbname",
                 "host",
@@ -104,7 +106,7 @@ impl Wrapper {
             ],
             (Self::Mysql | Self::Postgres, OptionsOf::Mapping) => &["password", "user"],
             (Self::Postgres, OptionsOf::Table) => &["numeric", "schema_name", "table_name"],
-            (Self::Sqlite, OptionsOf::Server) => &["database"],
+            (Self::Sqlite, OptionsOf::Server) => &["cache_ttl", "database"],
             (Self::Sqlite, OptionsOf::Table) => &["table_name"],
             (Self::Sqlite, OptionsOf::Mapping) | (_, OptionsOf::Import) => &[],
         }
@@ -148,7 +150,7 @@ fn check_value(name: &str, value: &str) -> Result<()> {
     let is_valid = match name {
         "port" => value.parse::<u16>().is_ok_and(|port| port > 0),
         "sslmode" => SSL_MODES.contains(&value),
-        "connect_timeout" => value.parse::<u32>().is_ok_and(|seconds| seconds > 0),
+        "cache_ttl" | "connect_timeout" => value.parse::<u32>().is_ok_and(|seconds| seconds > 0),
         "statement_timeout" => value.parse::<u32>().is_ok(),
         "max_connections" => value
             .parse()
@@ -261,6 +263,12 @@ impl Server {
         let said = self.option("connect_timeout");
         let said = said.and_then(|seconds| seconds.parse().ok());
         said.map_or(CONNECT_TIMEOUT, Duration::from_secs)
+    }
+
+    /// How long answers are kept whose tables have no versions; `None` not at all.
+    pub(super) fn cache_ttl(&self) -> Option<Duration> {
+        let said = self.option("cache_ttl")?;
+        said.parse().ok().map(Duration::from_secs)
     }
 
     /// Precision and scale under which numerics without any are read; `None` keeps them as they

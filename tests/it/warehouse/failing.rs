@@ -183,3 +183,44 @@ fn no_more_connections_are_opened_than_a_server_allows() {
         assert_eq!(wire.value("select a from mart.t"), "1");
     }
 }
+
+#[test]
+fn a_server_that_was_down_at_start_has_the_tables_it_was_seen_with() {
+    let statements = "create table seen (a int); comment on table seen is 'as it was'";
+    let database = Database::new("down", statements);
+    let lake = tempfile::TempDir::new().expect("a temporary folder can be made");
+    let state = tempfile::TempDir::new().expect("a temporary folder can be made");
+    let start = || crate::gateway::Gateway::start_with_state(lake.path(), state.path(), &[]);
+    let gateway = start();
+    let mut wire = gateway.connect();
+    done(&mut wire, &database.server());
+    done(&mut wire, "create schema mart");
+    done(
+        &mut wire,
+        "import foreign schema public from server dwh into mart",
+    );
+    let kept = state.path().join("imports.json");
+    gateway
+        .wait_until(|| std::fs::read_to_string(&kept).is_ok_and(|text| text.contains("as it was")));
+    drop((wire, gateway));
+    let server = std::fs::read_dir(state.path().join("views/_servers")).expect("it is there");
+    for file in server.filter_map(Result::ok) {
+        let text = std::fs::read_to_string(file.path()).expect("it is text");
+        let port = format!("port '{}'", database.address.port());
+        assert!(text.contains(&port), "{text}");
+        // Nobody listens there.
+        std::fs::write(file.path(), text.replace(&port, "port '1'")).expect("it can be written");
+    }
+    let gateway = start();
+    let mut wire = gateway.connect();
+    let comment = "select obj_description('mart.seen'::regclass)";
+    assert_eq!(wire.value(comment), "as it was");
+    let report = refused(&mut wire, "select * from mart.seen");
+    assert_eq!(report.code(), "08001", "{report:?}");
+    assert!(report.message().contains("\"dwh\""), "{report:?}");
+    assert_eq!(
+        refused(&mut wire, "select * from mart.other").code(),
+        "08001"
+    );
+    assert_eq!(wire.value("select 1"), "1");
+}

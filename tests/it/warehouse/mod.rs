@@ -3,14 +3,18 @@
 
 mod defined;
 mod failing;
+mod federated;
 mod keys;
 mod mariadb;
+mod parts;
 mod pushed;
 mod same;
 mod secured;
 mod shown;
 mod sqlite;
 mod tpch;
+mod versions;
+mod whole;
 
 use std::net::SocketAddr;
 use std::path::Path;

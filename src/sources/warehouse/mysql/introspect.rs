@@ -87,6 +87,8 @@ pub(super) async fn describe(
             rows: number(size, 2),
             bytes: number(size, 3).unwrap_or(0),
         },
+        ranges: Vec::new(),
+        depends: false,
     }))
 }
 

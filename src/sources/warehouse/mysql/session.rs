@@ -41,7 +41,8 @@ const END_BYTES_MAX: usize = 8;
 /// that reads slowly is waited for as long as our own clients are.
 const SESSION: [&str; 4] = [
     "SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+00:00', \
-        sql_select_limit = 18446744073709551615, net_write_timeout = 900",
+        sql_select_limit = 18446744073709551615, net_write_timeout = 900, \
+        max_sort_length = 1024",
     "SET NAMES utf8mb4",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "SET SESSION TRANSACTION READ ONLY",

@@ -12,6 +12,13 @@ use crate::sources::warehouse::{ForeignTable, RemoteTable};
 /// Bytes of a page (BLCKSZ), in which `relpages` counts.
 const PAGE_BYTES: u64 = 8192;
 
+/// Pages of a table that is worth several connections, and of a part of it: 64 and 32 MiB.
+const PARTED_PAGES_MIN: i32 = 8_192;
+const RANGE_PAGES: i32 = 4_096;
+
+/// The most parts, however large a table is.
+const RANGES_MAX: i32 = 64;
+
 /// The schema, once for each of its tables, or once without. Partitions are read through what they
 /// are parts of.
 const TABLES: &str = "\
@@ -26,7 +33,10 @@ const TABLES: &str = "\
 /// The columns of a table, one without a name if it has none. A domain is what it is made of.
 const COLUMNS: &str = "\
     WITH RECURSIVE base AS ( \
-        SELECT c.relkind, c.reltuples, c.relpages, a.attnum, a.attname, a.attnotnull, \
+        SELECT c.relkind, c.reltuples, c.relpages, \
+            c.relam = 2 AND NOT c.relhassubclass \
+                AND pg_catalog.current_setting('server_version_num')::int4 >= 140000 AS is_parted, \
+            a.attnum, a.attname, a.attnotnull, \
             a.attcollation, a.atttypid AS type, a.atttypmod AS modifier \
         FROM pg_catalog.pg_class c \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -34,21 +44,21 @@ const COLUMNS: &str = "\
             ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
         WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'v', 'm', 'f', 'p') \
         UNION ALL \
-        SELECT b.relkind, b.reltuples, b.relpages, b.attnum, b.attname, b.attnotnull, \
+        SELECT b.relkind, b.reltuples, b.relpages, b.is_parted, b.attnum, b.attname, b.attnotnull, \
             b.attcollation, t.typbasetype, \
             CASE WHEN b.modifier = -1 THEN t.typtypmod ELSE b.modifier END \
         FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype = 'd' \
     ) \
     SELECT b.attname::text, b.type::int8, b.modifier, b.attnotnull AND b.relkind IN ('r', 'p'), \
         coalesce(l.collisdeterministic, true), b.reltuples::float8, b.relpages, \
-        b.relkind::text \
+        b.relkind::text, t.typtype::text, b.is_parted \
     FROM base b \
     LEFT JOIN pg_catalog.pg_type t ON t.oid = b.type \
     LEFT JOIN pg_catalog.pg_collation l ON l.oid = b.attcollation \
     WHERE t.typtype IS DISTINCT FROM 'd' ORDER BY b.attnum";
 
 /// A text as a parameter.
-fn text<T: ToSql + Sync>(value: &T) -> (&(dyn ToSql + Sync), Type) {
+pub(super) fn text<T: ToSql + Sync>(value: &T) -> (&(dyn ToSql + Sync), Type) {
     (value, Type::TEXT)
 }
 
@@ -86,8 +96,10 @@ pub(super) async fn describe(
     let size = size(first)?;
     let numeric = table.server.numeric(&table.options);
     let mut columns = Vec::with_capacity(rows.len());
+    let mut depends = false;
     for row in &rows {
         if let Some(attribute) = attribute(row)? {
+            depends |= attribute.depends();
             columns.push(column(&attribute, numeric));
         }
     }
@@ -95,6 +107,8 @@ pub(super) async fn describe(
         sql: format!("{}.{}", identifier(schema), identifier(name)),
         columns,
         size,
+        ranges: ranges(first)?,
+        depends,
     }))
 }
 
@@ -109,7 +123,29 @@ fn attribute(row: &Row) -> Result<Option<Attribute>, tokio_postgres::Error> {
         modifier: row.try_get(2)?,
         is_not_null: row.try_get(3)?,
         is_bytewise: row.try_get(4)?,
+        is_enum: row.try_get::<_, Option<&str>>(8)? == Some("e"),
     }))
+}
+
+/// Parts of a table, as PostgreSQL reads them since version 14 without looking at the others. What was
+/// added since its pages were counted is in the last of them.
+fn ranges(row: &Row) -> Result<Vec<String>, tokio_postgres::Error> {
+    let (pages, is_parted): (i32, Option<bool>) = (row.try_get(6)?, row.try_get(9)?);
+    if is_parted != Some(true) || pages < PARTED_PAGES_MIN {
+        return Ok(Vec::new());
+    }
+    let n_ranges = (pages / RANGE_PAGES).clamp(2, RANGES_MAX);
+    let step = pages / n_ranges;
+    let range = |number: i32| {
+        let start = format!("ctid >= '({},0)'::pg_catalog.tid", number * step);
+        let end = format!("ctid < '({},0)'::pg_catalog.tid", (number + 1) * step);
+        match number {
+            0 => format!("({end})"),
+            last if last == n_ranges - 1 => format!("({start})"),
+            _ => format!("({start} AND {end})"),
+        }
+    };
+    Ok((0..n_ranges).map(range).collect())
 }
 
 /// What the last VACUUM or ANALYZE has counted; nothing is known of views.

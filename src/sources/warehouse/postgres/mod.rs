@@ -9,6 +9,7 @@ mod numeric;
 mod rows;
 mod session;
 mod types;
+mod version;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,6 +43,8 @@ type Lease = pool::Lease<PostgresConnect>;
 pub(super) struct PostgresSource {
     pool: Arc<Pool>,
     kept: KeptValues,
+    /// Whether the server tells what a token needs.
+    is_told: OnceCell<bool>,
 }
 
 impl PostgresSource {
@@ -58,6 +61,7 @@ impl PostgresSource {
         Ok(Arc::new(Self {
             pool: Pool::new(connect),
             kept: surroundings.kept,
+            is_told: OnceCell::new(),
         }))
     }
 }
@@ -82,6 +86,7 @@ impl WarehouseSource for PostgresSource {
             source: self,
             first: Arc::new(Mutex::new(first)),
             exported: OnceCell::new(),
+            token: OnceCell::new(),
             n_queries: AtomicUsize::new(0),
             is_lasting,
         }))
@@ -96,6 +101,8 @@ struct Snapshot {
     first: Arc<Mutex<Lease>>,
     /// The name under which others import it.
     exported: OnceCell<String>,
+    /// What tells it from all others.
+    token: OnceCell<Option<String>>,
     n_queries: AtomicUsize,
     is_lasting: bool,
 }
@@ -111,10 +118,29 @@ impl Snapshot {
 
     /// A session of its own that sees the snapshot.
     async fn another(&self) -> Result<Lease> {
+        self.source.pool.lease(&self.begin_another().await?).await
+    }
+
+    /// What begins a transaction that sees the snapshot.
+    async fn begin_another(&self) -> Result<String> {
         let name = self.exported.get_or_try_init(|| self.export()).await?;
         let name = literal(name);
-        let begin = format!("{BEGIN}; SET TRANSACTION SNAPSHOT {name}");
-        self.source.pool.lease(&begin).await
+        Ok(format!("{BEGIN}; SET TRANSACTION SNAPSHOT {name}"))
+    }
+
+    async fn token(&self, client: &tokio_postgres::Client) -> Result<Option<&str>> {
+        let is_told = self.source.is_told.get_or_try_init(|| async {
+            let is_told = version::is_told(client).await;
+            is_told.map_err(|cause| self.failed(&cause))
+        });
+        if !*is_told.await? {
+            return Ok(None);
+        }
+        let token = self.token.get_or_try_init(|| async {
+            let token = version::token(client).await;
+            token.map_err(|cause| self.failed(&cause))
+        });
+        token.await.map(Option::as_deref)
     }
 
     async fn export(&self) -> Result<String> {
@@ -145,6 +171,26 @@ impl RemoteSnapshot for Snapshot {
         found.ok_or_else(|| missing(table))
     }
 
+    async fn version(
+        &self,
+        table: &ForeignTable,
+        relation: &RemoteRelation,
+    ) -> Result<Option<blake3::Hash>> {
+        if relation.depends {
+            return Ok(None);
+        }
+        let mut first = self.first.lock().await;
+        let client = &first.session().client;
+        let mut told = None;
+        if let Some(token) = self.token(client).await? {
+            let number = version::told_table(client, table).await;
+            let number = number.map_err(|cause| self.failed(&cause))?;
+            told = number.map(|number| blake3::hash(format!("{token} {number}").as_bytes()));
+        }
+        first.clean();
+        Ok(told)
+    }
+
     fn expect_query(&self) {
         self.n_queries.fetch_add(1, Ordering::Relaxed);
     }
@@ -157,5 +203,14 @@ impl RemoteSnapshot for Snapshot {
         }
         let lease = Arc::clone(&self.first).lock_owned().await;
         rows::read(lease, query, kept).await.map(StreamExt::boxed)
+    }
+
+    async fn read_beside(&self, query: &Arc<RemoteQuery>) -> Result<Option<Rows>> {
+        let begin = self.begin_another().await?;
+        let Some(lease) = self.source.pool.lease_beside(&begin).await? else {
+            return Ok(None);
+        };
+        let rows = rows::read(Box::new(lease), query, self.source.kept).await?;
+        Ok(Some(rows.boxed()))
     }
 }

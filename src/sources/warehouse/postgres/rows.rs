@@ -15,7 +15,7 @@ use super::failure::{During, failure};
 use super::session::PostgresConnect;
 use crate::error::{Error, Result};
 use crate::sources::warehouse::pool::{Lease, unexpected};
-use crate::sources::warehouse::{KeptValues, RemoteQuery, Server};
+use crate::sources::warehouse::{KeptValues, Parts, RemoteQuery, Server};
 
 /// The rows of a batch.
 const BATCH_ROWS: usize = 8192;
@@ -37,15 +37,21 @@ where
     L: DerefMut<Target = Lease<PostgresConnect>> + Send + 'static,
 {
     let server = Arc::clone(lease.server());
-    let copy = format!("COPY ({}) TO STDOUT (FORMAT binary)", query.sql);
-    let copied = lease.session().client.copy_out(copy.as_str()).await;
-    let copied = copied.map_err(|cause| failure(&server, During::Session, &cause))?;
+    let sql = match &query.parts {
+        Some(parts) => parts.next(),
+        None => Some(query.sql.clone()),
+    };
+    let copied = match sql {
+        Some(sql) => Some(begun(&mut lease, &server, &sql).await?),
+        // Others have taken all parts.
+        None => None,
+    };
     let copy = Copy {
+        is_over: copied.is_none(),
         tuples: Tuples::new(query, kept)?,
-        copied: Box::pin(copied),
+        copied,
         lease,
         server,
-        is_over: false,
     };
     Ok(futures::stream::try_unfold(copy, |mut copy| async move {
         let batch = copy.next_batch().await?;
@@ -54,10 +60,21 @@ where
     .fuse())
 }
 
+/// Has the server begin to send the rows of a query.
+async fn begun<L>(lease: &mut L, server: &Arc<Server>, sql: &str) -> Result<Pin<Box<CopyOutStream>>>
+where
+    L: DerefMut<Target = Lease<PostgresConnect>>,
+{
+    let copy = format!("COPY ({sql}) TO STDOUT (FORMAT binary)");
+    let copied = lease.session().client.copy_out(copy.as_str()).await;
+    let copied = copied.map_err(|cause| failure(server, During::Session, &cause))?;
+    Ok(Box::pin(copied))
+}
+
 /// A query that is read.
 struct Copy<L> {
     /// Dropped before the session, which is then given back.
-    copied: Pin<Box<CopyOutStream>>,
+    copied: Option<Pin<Box<CopyOutStream>>>,
     tuples: Tuples,
     lease: L,
     server: Arc<Server>,
@@ -68,17 +85,33 @@ impl<L: DerefMut<Target = Lease<PostgresConnect>>> Copy<L> {
     /// The next rows; `None` behind the last.
     async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while !self.is_over && !self.tuples.is_full() {
-            match self.copied.next().await {
+            let Some(copied) = &mut self.copied else {
+                break;
+            };
+            match copied.next().await {
                 Some(Ok(bytes)) => self.tuples.take(&bytes)?,
                 Some(Err(cause)) => return Err(failure(&self.server, During::Session, &cause)),
-                None if self.tuples.has_ended => {
-                    self.is_over = true;
-                    self.lease.clean();
-                }
+                None if self.tuples.has_ended => self.go_on().await?,
                 None => return Err(unexpected(&self.server, "rows without an end")),
             }
         }
         self.tuples.batch()
+    }
+
+    /// Begins the next part, if there is one.
+    async fn go_on(&mut self) -> Result<()> {
+        let next = self.tuples.query.parts.as_ref().and_then(Parts::next);
+        match next {
+            Some(sql) => {
+                self.copied = Some(begun(&mut self.lease, &self.server, &sql).await?);
+                self.tuples.begin_again();
+            }
+            None => {
+                self.is_over = true;
+                self.lease.clean();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -108,6 +141,12 @@ impl Tuples {
             n_rows: 0,
             n_bytes: 0,
         })
+    }
+
+    /// What comes next is another copy, whose rows stand behind those of the last.
+    fn begin_again(&mut self) {
+        self.left.clear();
+        (self.has_begun, self.has_ended) = (false, false);
     }
 
     fn is_full(&self) -> bool {

@@ -17,7 +17,25 @@ pub(super) struct Attribute {
     pub(super) is_not_null: bool,
     /// Whether its collation, if it has one, finds only equal bytes equal.
     pub(super) is_bytewise: bool,
+    pub(super) is_enum: bool,
 }
+
+/// The first number of what is not the server's own.
+const FIRST_OF_USERS: u32 = 16_384;
+
+impl Attribute {
+    /// Whether it may depend on more than the rows what its values are as text: `money` is written by
+    /// a setting, and types of users by whatever functions of theirs.
+    pub(super) fn depends(&self) -> bool {
+        let (own, array) = (self.type_oid, types::element_of(self.type_oid));
+        let is_own = own < FIRST_OF_USERS && array.is_none_or(|of| of < FIRST_OF_USERS);
+        let is_money = [own, array.unwrap_or(0)].contains(&MONEY);
+        (!is_own && !self.is_enum) || is_money || own == MONEY_ARRAY
+    }
+}
+
+const MONEY: u32 = 790;
+const MONEY_ARRAY: u32 = 791;
 
 const TEXT: Comparable = Comparable::Text { is_bytewise: true };
 
@@ -176,6 +194,7 @@ mod tests {
             modifier,
             is_not_null: false,
             is_bytewise: true,
+            is_enum: false,
         };
         let found = column(&attribute, None);
         assert_eq!(found.sql, format!("\"a b\"::pg_catalog.{cast}"));

@@ -3,6 +3,7 @@
 mod affinity;
 mod decode;
 mod read;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,16 +21,20 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::condition::Dialect;
 use super::quote::identifier;
-use super::relation::{RemoteColumn, RemoteRelation};
+use super::relation::{Comparable, RemoteColumn, RemoteRelation};
 use super::{
     ForeignTable, KeptValues, RemoteQuery, RemoteSnapshot, RemoteTable, Rows, Server, Surroundings,
     WarehouseSource, missing,
 };
 use crate::error::{Error, ErrorKind, Remote, Result};
 use crate::sources::Size;
+use watched::{State, Watched};
 
 /// The only schema of a file.
 const MAIN: &str = "main";
+
+/// The encoding of texts that are compared as ours are.
+const UTF_8: &str = "UTF-8";
 
 /// Threads that read one file at a time.
 const READERS_MAX: usize = 8;
@@ -44,6 +49,7 @@ pub(super) struct SqliteSource {
     path: PathBuf,
     kept: KeptValues,
     readers: Arc<Semaphore>,
+    watched: Mutex<Option<Watched>>,
 }
 
 impl SqliteSource {
@@ -69,6 +75,7 @@ impl SqliteSource {
             path,
             kept: surroundings.kept,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
+            watched: Mutex::default(),
         }))
     }
 
@@ -149,20 +156,11 @@ impl WarehouseSource for SqliteSource {
     }
 
     async fn begin(self: Arc<Self>, is_lasting: bool) -> Result<Arc<dyn RemoteSnapshot>> {
-        let source = Arc::clone(&self);
-        let (watched, version) = blocking(move || {
-            let watched = source.open()?;
-            let version = data_version(&watched).map_err(|cause| source.failed(&cause))?;
-            Ok((watched, version))
+        blocking(move || {
+            let snapshot = Snapshot::begin(self, is_lasting)?;
+            Ok(Arc::new(snapshot) as Arc<dyn RemoteSnapshot>)
         })
-        .await?;
-        Ok(Arc::new(Snapshot {
-            source: self,
-            watched: Arc::new(Mutex::new(watched)),
-            version,
-            n_queries: AtomicUsize::new(0),
-            is_lasting,
-        }))
+        .await
     }
 }
 
@@ -188,26 +186,74 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<RemoteTable>> {
         .collect()
 }
 
+/// How often a file is looked at that is written to meanwhile.
+const LOOKS_MAX: usize = 5;
+
 /// A file that must not change where more than one query reads it: each reads in a transaction of
 /// its own, which begins while the kept connection has seen no change.
 #[derive(Debug)]
 struct Snapshot {
     source: Arc<SqliteSource>,
-    watched: Arc<Mutex<Connection>>,
+    watched: Watched,
     /// What `watched` saw first.
     version: i64,
+    /// A transaction that sees the file as `told` tells, for the first who reads. A transaction of
+    /// ours that lasts keeps none: it would keep others from writing.
+    held: Arc<Mutex<Option<Connection>>>,
+    /// What tells the file as it is seen from all that it was or will be.
+    told: Option<State>,
     n_queries: AtomicUsize,
     is_lasting: bool,
+}
+
+impl Snapshot {
+    fn begin(source: Arc<SqliteSource>, is_lasting: bool) -> Result<Self> {
+        let (server, path) = (&source.server, &source.path);
+        let (mut version, mut held, mut told) = (0, None, None);
+        let mut watched = Watched::of(&source.watched, server, path)?;
+        for _ in 0..LOOKS_MAX {
+            watched = Watched::of(&source.watched, server, path)?;
+            let before = watched.state(server, path)?;
+            let connection = source.open()?;
+            begin(&connection).map_err(|cause| source.failed(&cause))?;
+            let after = watched.state(server, path)?;
+            // Where nothing changed while the transaction began, it sees what was told before.
+            told = after.filter(|after| before.as_ref() == Some(after));
+            held = (!is_lasting).then_some(connection);
+            if let Some(told) = &told {
+                version = told.data_version;
+                break;
+            }
+            let seen = watched.connection.lock();
+            let seen = seen.unwrap_or_else(PoisonError::into_inner);
+            version = data_version(&seen).map_err(|cause| source.failed(&cause))?;
+        }
+        if told.is_none() {
+            // Whoever reads first then begins as the others do.
+            held = None;
+        }
+        Ok(Self {
+            watched,
+            version,
+            held: Arc::new(Mutex::new(held)),
+            told,
+            n_queries: AtomicUsize::new(0),
+            is_lasting,
+            source,
+        })
+    }
 }
 
 #[async_trait]
 impl RemoteSnapshot for Snapshot {
     async fn describe(&self, table: &ForeignTable) -> Result<RemoteRelation> {
-        let (source, watched) = (Arc::clone(&self.source), Arc::clone(&self.watched));
+        let (source, held) = (Arc::clone(&self.source), Arc::clone(&self.held));
+        let watched = Arc::clone(&self.watched.connection);
         let name = table.remote.table.clone();
         let columns = blocking(move || {
+            let held = held.lock().unwrap_or_else(PoisonError::into_inner);
             let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
-            columns(&watched, &name).map_err(|cause| source.failed(&cause))
+            columns(held.as_ref().unwrap_or(&watched), &name).map_err(|cause| source.failed(&cause))
         })
         .await?;
         if columns.is_empty() {
@@ -217,7 +263,33 @@ impl RemoteSnapshot for Snapshot {
             sql: format!("{MAIN}.{}", identifier(&table.remote.table)),
             columns,
             size: Size::default(),
+            ranges: Vec::new(),
+            depends: false,
         })
+    }
+
+    async fn version(
+        &self,
+        table: &ForeignTable,
+        _: &RemoteRelation,
+    ) -> Result<Option<blake3::Hash>> {
+        let told = self.told.as_ref();
+        let name = &table.remote.table;
+        // A view may ask for the time, and a virtual table is of what its module says.
+        let is_stored = {
+            let (source, held) = (Arc::clone(&self.source), Arc::clone(&self.held));
+            let watched = Arc::clone(&self.watched.connection);
+            let name = name.clone();
+            blocking(move || {
+                let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+                is_stored(held.as_ref().unwrap_or(&watched), &name)
+                    .map_err(|cause| source.failed(&cause))
+            })
+            .await?
+        };
+        let told = told.filter(|_| is_stored);
+        Ok(told.map(|told| blake3::hash(format!("{told:?} {name:?}").as_bytes())))
     }
 
     fn expect_query(&self) {
@@ -228,8 +300,14 @@ impl RemoteSnapshot for Snapshot {
         let place = self.source.place().await?;
         let source = Arc::clone(&self.source);
         let is_one_of_many = self.is_lasting || self.n_queries.load(Ordering::Relaxed) > 1;
-        let watched = is_one_of_many.then(|| (Arc::clone(&self.watched), self.version));
+        let watched = Arc::clone(&self.watched.connection);
+        let watched = is_one_of_many.then_some((watched, self.version));
+        let held = Arc::clone(&self.held);
         let connection = blocking(move || {
+            let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(connection) = held {
+                return Ok(connection);
+            }
             let connection = source.open()?;
             begin(&connection).map_err(|cause| source.failed(&cause))?;
             if let Some((watched, version)) = watched {
@@ -263,15 +341,34 @@ fn require_same(server: &Server, is_same: bool) -> Result<()> {
         .with_hint("Try again."))
 }
 
+/// Whether a relation is a table whose rows are in the file, and nothing of it is computed.
+fn is_stored(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let of_kind =
+        "SELECT count(*) = 1 FROM pragma_table_list(?1) WHERE schema = 'main' AND type = 'table'";
+    let is_table: bool = connection.query_row(of_kind, [table], |row| row.get(0))?;
+    let computed = "SELECT count(*) FROM pragma_table_xinfo(?1, 'main') WHERE hidden IN (1, 2)";
+    let n_computed: i64 = connection.query_row(computed, [table], |row| row.get(0))?;
+    Ok(is_table && n_computed == 0)
+}
+
 /// The columns of a table or view, generated ones too; none if it is not there.
 fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<RemoteColumn>> {
     let mut statement = connection.prepare(
         "SELECT name, type, \"notnull\" FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1",
     )?;
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
     let columns = statement.query_map([table], |row| {
         let (name, declared): (String, String) = (row.get(0)?, row.get(1)?);
         let is_not_null: bool = row.get(2)?;
-        Ok(affinity::column(&name, &declared, is_not_null))
+        let column = affinity::column(&name, &declared, is_not_null);
+        Ok(match column.comparable {
+            // Bytes are compared as they are stored, whose order in UTF-16 is another.
+            Comparable::Text { .. } if encoding != UTF_8 => RemoteColumn {
+                comparable: Comparable::Never,
+                ..column
+            },
+            _ => column,
+        })
     })?;
     columns.collect()
 }

@@ -60,7 +60,7 @@ fn conditions_projections_and_limits_are_sent() {
         "select id from mart.rows_ where instant >= timestamptz '2026-01-02 02:00+02'",
         "SELECT \"id\", \"instant\" FROM WHERE (\"instant\" >= TIMESTAMP '2026-01-02 00:00:00')",
     );
-    check("select count(*) from mart.rows_", "SELECT NULL FROM");
+    check("select 1 from mart.rows_", "SELECT NULL FROM");
     let mut kept = |query: &str| {
         let plan = plan(&mut wire, query);
         assert!(
