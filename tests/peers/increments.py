@@ -115,6 +115,15 @@ class Table:
         configuration = {"delta.enableDeletionVectors": "true"} if self.has_vectors else {}
         partitions = self.chance.choice([None, ["part"]])
         write_deltalake(self.folder, self.rows(60), partition_by=partitions, configuration=configuration)
+        if self.has_vectors:
+            # The writer claims every feature that it knows, some of which a reader may not.
+            commit = self.folder / "_delta_log" / f"{0:020}.json"
+            actions = [json.loads(line) for line in commit.read_text().splitlines()]
+            features = {"readerFeatures": ["deletionVectors"], "writerFeatures": ["deletionVectors"]}
+            for action in actions:
+                if "protocol" in action:
+                    action["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7} | features
+            commit.write_text("\n".join(json.dumps(action) for action in actions))
 
     def append(self) -> None:
         write_deltalake(self.folder, self.rows(), mode="append")

@@ -17,6 +17,7 @@ use super::states::{States, key_column, state_column};
 use super::whole::Whole;
 use crate::engine::pin::{PinnedRelation, PinnedTable, PinnedView, Relations};
 use crate::materialize::{KeptColumn, KeptStates, stored_field};
+use crate::sources::Version;
 
 /// What the names of columns begin with that are beside the view's own.
 const PREFIX: &str = "_lakegate_";
@@ -45,7 +46,10 @@ impl Kept {
         storable: &Storable,
         session: &SessionState,
     ) -> Result<Self, Whole> {
-        let table = only_table(view).ok_or(Whole::Tables)?;
+        let has_versions = |table: &Arc<PinnedTable>| {
+            table.lake.is_some() && matches!(table.version, Version::Delta(_))
+        };
+        let table = only_table(view).filter(has_versions).ok_or(Whole::Tables)?;
         let shape = Shape::of(&storable.analyzed).map_err(Whole::Shapeless)?;
         let read = source_as_provider(&shape.base.source).map_err(|_| Whole::Fault)?;
         // What is read must be the table itself, and nothing that was made of it.
