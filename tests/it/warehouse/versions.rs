@@ -34,7 +34,6 @@ fn hits_of(wire: &mut Wire, query: &str, n_times: usize) -> i64 {
 fn random() -> (u64, StdRng) {
     let seed = given_if_set("LAKEGATE_TEST_SEED").and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(rand::random::<u64>);
-    println!("LAKEGATE_TEST_SEED={seed}");
     (seed, StdRng::seed_from_u64(seed))
 }
 
@@ -91,6 +90,7 @@ fn what_is_kept_of_postgres_is_what_a_fresh_look_would_find() {
     let mut writer = database.connect();
     let mut open = database.connect();
     let (seed, mut random) = random();
+    println!("LAKEGATE_TEST_SEED={seed}");
     let mut is_open = false;
     let mut n_failed = 0;
     let before = hits(&mut wire);
@@ -207,6 +207,7 @@ fn what_is_kept_of_a_file_is_what_a_fresh_look_would_find() {
     let run = |sql: &str| writer.execute_batch(sql).expect(sql);
     let mut wire = place.gateway.connect();
     let (seed, mut random) = random();
+    println!("LAKEGATE_TEST_SEED={seed}");
     let query = "select count(*), sum(n), max(id) from mart.a";
     let before = hits(&mut wire);
     for step in 0..N_STEPS {
