@@ -38,7 +38,7 @@ enum Word {
     Not,
     And,
     Or,
-    Is(Expr),
+    Is(Box<Expr>),
 }
 
 type Words = std::iter::Peekable<std::vec::IntoIter<Word>>;
@@ -87,7 +87,7 @@ fn in_order(expression: Expr, words: &mut Vec<Word>) {
         Expr::IsNotDistinctFrom(left, right) => {
             compared(*right, words, |right| Expr::IsNotDistinctFrom(left, right));
         }
-        other => words.push(Word::Is(other)),
+        other => words.push(Word::Is(Box::new(other))),
     }
 }
 
@@ -97,7 +97,7 @@ fn compared(right: Expr, words: &mut Vec<Word>, comparison: impl FnOnce(Box<Expr
     in_order(right, &mut rest);
     let mut rest = rest.into_iter();
     match rest.next() {
-        Some(Word::Is(first)) => words.push(Word::Is(comparison(Box::new(first)))),
+        Some(Word::Is(first)) => words.push(Word::Is(Box::new(comparison(first)))),
         // A NOT belongs to what is behind it alone.
         Some(other) => {
             let mut all = std::iter::once(other)
@@ -106,7 +106,7 @@ fn compared(right: Expr, words: &mut Vec<Word>, comparison: impl FnOnce(Box<Expr
                 .into_iter()
                 .peekable();
             if let Some(right) = one(&mut all) {
-                words.push(Word::Is(comparison(Box::new(right))));
+                words.push(Word::Is(Box::new(comparison(Box::new(right)))));
             }
             words.extend(all);
             return;
@@ -138,7 +138,7 @@ fn one(words: &mut Words) -> Option<Expr> {
             op: UnaryOperator::Not,
             expr: Box::new(one(words)?),
         }),
-        Word::Is(expression) => Some(expression),
+        Word::Is(expression) => Some(*expression),
         Word::And | Word::Or => None,
     }
 }
@@ -153,6 +153,8 @@ fn joined(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::sql::sqlparser::ast::SetExpr;
+
     use super::super::parsed;
     use super::*;
 
@@ -165,10 +167,10 @@ mod tests {
             let expected = expected.replace(['(', ')'], "");
             assert_eq!(query.to_string(), expected);
             let mut shown = String::new();
-            if let datafusion::sql::sqlparser::ast::SetExpr::Select(select) = *query.body {
-                if let Some(of) = select.selection {
-                    show(&of, &mut shown);
-                }
+            if let SetExpr::Select(select) = *query.body
+                && let Some(of) = select.selection
+            {
+                show(&of, &mut shown);
             }
             shown
         };

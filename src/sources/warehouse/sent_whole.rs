@@ -99,7 +99,7 @@ fn grouped(aggregate: &Aggregate) -> Option<LogicalPlan> {
 /// The same order over no more rows than are wanted of it.
 fn first_rows(sort: &Sort) -> Option<LogicalPlan> {
     let n_rows = sort.fetch.filter(|n_rows| *n_rows <= ROWS_MAX)?;
-    let input = ordered(&sort.input, sort.expr.clone(), n_rows)?;
+    let input = ordered(&sort.input, &sort.expr, n_rows)?;
     Some(LogicalPlan::Sort(Sort {
         expr: sort.expr.clone(),
         input: Arc::new(input),
@@ -107,7 +107,7 @@ fn first_rows(sort: &Sort) -> Option<LogicalPlan> {
     }))
 }
 
-fn ordered(plan: &LogicalPlan, keys: Vec<SortKey>, n_rows: usize) -> Option<LogicalPlan> {
+fn ordered(plan: &LogicalPlan, keys: &[SortKey], n_rows: usize) -> Option<LogicalPlan> {
     if let Some(part) = Part::of(plan) {
         let keys = keys.iter().map(|key| part.ordered(key));
         let keys = keys.collect::<Option<Vec<_>>>()?.join(", ");
@@ -117,20 +117,22 @@ fn ordered(plan: &LogicalPlan, keys: Vec<SortKey>, n_rows: usize) -> Option<Logi
     let LogicalPlan::Projection(projection) = plan else {
         return None;
     };
-    let keys = keys.into_iter().map(|key| below(key, projection));
-    let input = ordered(&projection.input, keys.collect::<Option<_>>()?, n_rows)?;
+    let keys = keys.iter().map(|key| below(key, projection));
+    let keys = keys.collect::<Option<Vec<_>>>()?;
+    let input = ordered(&projection.input, &keys, n_rows)?;
     let above = Projection::try_new(projection.expr.clone(), Arc::new(input));
     above.ok().map(LogicalPlan::Projection)
 }
 
 /// What is sorted by, as a column below a projection.
-fn below(key: SortKey, projection: &Projection) -> Option<SortKey> {
+fn below(key: &SortKey, projection: &Projection) -> Option<SortKey> {
     let Expr::Column(column) = &key.expr else {
         return None;
     };
     let place = projection.schema.maybe_index_of_column(column)?;
     let expr = projection.expr[place].clone().unalias_nested().data;
-    matches!(expr, Expr::Column(_)).then_some(SortKey { expr, ..key })
+    let by = SortKey::new(expr, key.asc, key.nulls_first);
+    matches!(by.expr, Expr::Column(_)).then_some(by)
 }
 
 /// The first rows of a part.

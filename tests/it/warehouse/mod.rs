@@ -4,6 +4,7 @@
 mod defined;
 mod failing;
 mod federated;
+mod interrupted;
 mod keys;
 mod mariadb;
 mod parts;

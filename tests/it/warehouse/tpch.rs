@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::clients::run;
-use crate::gateway::{Gateway, given};
+use crate::gateway::{Gateway, given, given_if_set};
 
 #[test]
 fn tpch_over_four_kinds_of_source_has_duckdbs_answers() {
@@ -19,7 +19,8 @@ fn tpch_over_four_kinds_of_source_has_duckdbs_answers() {
         let said = run(&mut command).unwrap_or_else(|failure| panic!("{failure}"));
         println!("{said}");
     };
-    script("make", &[]);
+    let scale = given_if_set("LAKEGATE_TEST_TPCH_SCALE").unwrap_or_else(|| "0.01".to_owned());
+    script("make", &["--scale", &scale]);
     let gateway = Gateway::start(&folder.path().join("lake"), &[]);
     script("ask", &["--gateway", &gateway.address().to_string()]);
 }

@@ -172,3 +172,37 @@ fn texts_of_mariadb_are_grouped_and_sorted_as_bytes() {
         "2"
     );
 }
+
+#[test]
+fn whatever_names_say_stays_in_their_quotes() {
+    let statements = "
+        create table \"a\"\"; drop table canary; --\" (\"b\"\"'\\ ;) --\" varchar(40), \"n)::int\" int);
+        insert into \"a\"\"; drop table canary; --\" values ('it''s', 1), ('\\', 2), ('$$; drop table canary', 3), ('%', 4), ('%', 5);
+        create table canary (a int)";
+    let (table, text, number) = (
+        "mart.\"a\"\"; drop table canary; --\"",
+        "\"b\"\"'\\ ;) --\"",
+        "\"n)::int\"",
+    );
+    let database = Database::new("whole_quoted", statements);
+    let maria = Maria::new("whole_quoted", statements);
+    for place in [Place::with_marts(&database), maria.place()] {
+        let mut wire = place.gateway.connect();
+        let query = format!(
+            "select {text}, count(*), sum({number}), max({text}) from {table} where {number} < 9 and {text} <> 'x''; drop table canary; --' \
+             group by {text} having count(*) > 1 or {text} = '$$; drop table canary' order by 2 desc, {text} limit 3"
+        );
+        let plan = plan(&mut wire, &query);
+        assert!(
+            plan.contains("GROUP BY") && plan.contains("ORDER BY"),
+            "{plan}"
+        );
+        let expected = ["%|2|9|%", "$$; drop table canary|1|3|$$; drop table canary"];
+        assert_eq!(lines(&mut wire, &query), expected);
+        let query = format!(
+            "select a.{text}, count(*) from {table} a join {table} b on a.{text} = b.{text} group by a.{text} order by 1 limit 1"
+        );
+        assert_eq!(lines(&mut wire, &query), ["$$; drop table canary|1"]);
+        assert_eq!(wire.value("select count(*) from mart.canary"), "0");
+    }
+}
