@@ -124,6 +124,9 @@ class Table:
                 if "protocol" in action:
                     action["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7} | features
             commit.write_text("\n".join(json.dumps(action) for action in actions))
+        # Several files: what becomes of one of them is less than to read all.
+        for _ in range(6):
+            self.append()
 
     def append(self) -> None:
         write_deltalake(self.folder, self.rows(), mode="append")
@@ -143,6 +146,12 @@ class Table:
 
     def delete(self) -> None:
         self.table().delete(f"id % {self.chance.randint(2, 9)} = 1")
+
+    def delete_few(self) -> None:
+        self.table().delete(f"id = {self.chance.randrange(100)}")
+
+    def update_few(self) -> None:
+        self.table().update(updates={"n": "9"}, predicate=f"id = {self.chance.randrange(100)}")
 
     def delete_word(self) -> None:
         self.table().delete("word = 'red'")
@@ -230,9 +239,10 @@ class Table:
                 add["_rows"] = self.marked.get(vector["pathOrInlineDv"], [])
         return adds
 
-    def change(self) -> str:
-        change = self.chance.choice([
-            self.append, self.append, self.append_again, self.append_twice, self.append_nothing, self.overwrite, self.delete, self.delete,
+    def change(self, step: int) -> str:
+        first = [self.append, self.mark, self.delete_few]
+        change = first[step] if step < len(first) else self.chance.choice([
+            self.append, self.append, self.append_again, self.delete_few, self.delete_few, self.update_few, self.update_few, self.append_twice, self.append_nothing, self.overwrite, self.delete, self.delete,
             self.delete_word, self.delete_all, self.update, self.update, self.merge, self.compact, self.append_and_compact, self.checkpoint,
             self.add_column, self.make_anew, self.vacuum, self.delete_and_vacuum, self.mark, self.mark, self.mark,
         ])
@@ -303,7 +313,7 @@ def main() -> None:
     only_came = dict.fromkeys(VIEWS, True)
     version = table.table().version()
     for step in range(arguments.steps):
-        done = table.change()
+        done = table.change(step)
         if done == "make_anew":
             version = -1
         is_append = done in ("append", "append_again", "append_twice", "append_nothing", "checkpoint") or (
@@ -318,6 +328,7 @@ def main() -> None:
             assert given == right, f"{where}: {view}: {given - right} is not {right - given}"
             stored = gateway.stored(f"select * from {view}", view)
             counts["asked"] += 1
+            counts["used where rows went"] += bool(stored and ", -" in stored)
             counts["used"] += never is None and stored is not None
             counts["could be used"] += never is None
             if never is None and only_came[view]:
