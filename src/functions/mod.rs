@@ -242,10 +242,10 @@ pub fn aggregates() -> Vec<Arc<AggregateUDF>> {
     aggregates::functions()
 }
 
-/// A function that gives what `avg` gives of values of a type, of their sum and how many they are; `None` where that is
+/// A function that gives an average of a type, as `avg` gives it, of a sum and of how many were added; `None` where that is
 /// not the same in every order.
-pub fn average_of(averaged: &DataType) -> Option<ScalarUDF> {
-    aggregates::average_of(averaged)
+pub fn average_of(average: &DataType) -> Option<ScalarUDF> {
+    aggregates::average_of(average)
 }
 
 /// Functions that depend on their arguments alone, registered once. Some take the place of

@@ -9,7 +9,6 @@ mod derive;
 mod grain;
 mod implied;
 mod matched;
-mod quotient;
 mod reason;
 mod roll_up;
 

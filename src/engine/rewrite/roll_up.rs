@@ -9,9 +9,9 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, lit, when};
 
 use super::derive::{Known, as_number};
-use super::quotient::quotient;
 use super::reason::Reason;
 use crate::engine::stored::shape::{Call, Part};
+use crate::functions;
 
 /// The aggregates that give the same however often they meet a value.
 const IDLE: &[&str] = &["bit_and", "bit_or", "bool_and", "bool_or", "max", "min"];
@@ -165,14 +165,16 @@ impl RollUp<'_> {
         let sum_type = self.known.type_of(&sum_type?.0.to_expr())?;
         let sum = self.aggregate(called(&sum_udaf(), Expr::Column(sum), of_sum));
         let count = self.aggregate(called(&sum_udaf(), Expr::Column(count), of_count));
-        match (&sum_type, &to) {
-            (DataType::Int64, DataType::Decimal128(..)) => {
-                quotient(cast(sum, DataType::Decimal128(38, 0)), count, &to)
+        let sum = match (&sum_type, &to) {
+            (DataType::Float64, DataType::Float64) => {
+                return Some(sum / cast(count, DataType::Float64));
             }
-            (DataType::Decimal128(..), DataType::Decimal128(..)) => quotient(sum, count, &to),
-            (DataType::Float64, DataType::Float64) => Some(sum / cast(count, DataType::Float64)),
-            _ => None,
-        }
+            (DataType::Int64, _) => cast(sum, DataType::Decimal128(38, 0)),
+            (DataType::Decimal128(..), _) => sum,
+            _ => return None,
+        };
+        let count = cast(count, DataType::Int64);
+        Some(functions::average_of(&to)?.call(vec![sum, count]))
     }
 }
 

@@ -234,7 +234,9 @@ impl Making {
     fn average(&mut self, call: &Call) -> Result<Expr, Whole> {
         let sum = self.sum(call)?;
         let n_values = self.states[sum].counted_by.ok_or(Whole::Fault)?;
-        let average = functions::average_of(&self.argument(call)?).ok_or(Whole::Type)?;
+        let given = call.to_expr().get_type(&self.schema);
+        let average = given.ok().and_then(|given| functions::average_of(&given));
+        let average = average.ok_or(Whole::Type)?;
         Ok(average.call(vec![state_column(sum), state_column(n_values)]))
     }
 

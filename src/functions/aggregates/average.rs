@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Decimal128Type, DecimalType, FieldRef, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, FieldRef, Int64Type, i256};
 use datafusion::common::{Result, ScalarValue, exec_err, internal_err};
 use datafusion::functions_aggregate::average::avg_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -178,32 +178,29 @@ fn with_type<'a>(arguments: &AccumulatorArgs<'a>, quotient: &FieldRef) -> Accumu
     }
 }
 
-/// A function that gives what `avg` gives of values of a type, of their sum and how many they are: exactly, as the sum
-/// of numerics is. `None` of floats, whose sum depends on the order.
-pub(in crate::functions) fn average_of(averaged: &DataType) -> Option<ScalarUDF> {
-    let DataType::Decimal128(_, scale) = averaged else {
+/// A function that gives the average of this type, as `avg` gives it, of a sum, which is a numeric, and of how many were
+/// added; NULL of none. `None` of floats, whose sum depends on the order.
+pub(in crate::functions) fn average_of(average: &DataType) -> Option<ScalarUDF> {
+    let DataType::Decimal128(precision, scale) = *average else {
         return None;
     };
-    let average = average();
-    let given = average.inner().return_type(std::slice::from_ref(averaged));
     Some(ScalarUDF::from(AverageOf {
         signature: Signature::any(2, Volatility::Immutable),
-        sum_scale: *scale,
-        given: given.ok()?,
+        given: (precision, scale),
     }))
 }
 
+/// The division. SQL text cannot name it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct AverageOf {
     signature: Signature,
-    /// Digits of the sum behind the point.
-    sum_scale: i8,
-    given: DataType,
+    /// Precision and scale of what comes out.
+    given: (u8, i8),
 }
 
 impl ScalarUDFImpl for AverageOf {
     fn name(&self) -> &'static str {
-        "average_of"
+        "average_of\u{1}"
     }
 
     fn signature(&self) -> &Signature {
@@ -211,47 +208,56 @@ impl ScalarUDFImpl for AverageOf {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.given.clone())
+        let (precision, scale) = self.given;
+        Ok(DataType::Decimal128(precision, scale))
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let columns = ColumnarValue::values_to_arrays(&call.args)?;
-        let sums = columns[0].as_primitive_opt::<Decimal128Type>();
-        let counts = columns[1].as_primitive_opt::<Int64Type>();
-        let (Some(sums), Some(counts)) = (sums, counts) else {
+        let [sums, counts] = columns.as_slice() else {
+            return internal_err!("an average is of two arguments");
+        };
+        let DataType::Decimal128(_, scale) = sums.data_type() else {
+            return internal_err!("a sum of {} is divided", sums.data_type());
+        };
+        let sums = sums.as_primitive::<Decimal128Type>();
+        let Some(counts) = counts.as_primitive_opt::<Int64Type>() else {
             return internal_err!("an average is of a numeric and a bigint");
         };
-        let DataType::Decimal128(precision, scale) = self.given else {
-            return internal_err!("an average is numeric");
-        };
-        let averages = sums.iter().zip(counts).map(|(sum, count)| {
-            let (Some(sum), Some(count)) = (sum, count.filter(|count| *count != 0)) else {
-                return Ok(None);
-            };
-            let average = self.quotient(sum, count.into(), scale);
-            let Some(average) = average else {
-                return exec_err!("an average has more digits than a numeric");
-            };
-            Decimal128Type::validate_decimal_precision(average, precision, scale)?;
-            Ok(Some(average))
+        let averages = sums.iter().zip(counts).map(|pair| match pair {
+            (Some(sum), Some(count)) if count != 0 => {
+                divided(sum, count, self.given.1 - scale).map(Some)
+            }
+            _ => Ok(None),
         });
         let averages = averages.collect::<Result<Decimal128Array>>()?;
-        let averages = averages.with_precision_and_scale(precision, scale)?;
+        let averages = averages.with_precision_and_scale(self.given.0, self.given.1)?;
+        averages.validate_decimal_precision(self.given.0)?;
         Ok(ColumnarValue::Array(Arc::new(averages)))
     }
 }
 
-impl AverageOf {
-    /// As DataFusion divides, and [`Rounded`] rounds: one digit more than is given, cut off, and then rounded.
-    fn quotient(&self, sum: i128, count: i128, scale: i8) -> Option<i128> {
-        let more = u32::try_from(scale + 1 - self.sum_scale).ok()?;
-        let quotient = sum.checked_mul(10_i128.checked_pow(more)?)? / count;
-        let (whole, last) = (quotient / 10, quotient % 10);
-        Some(match last {
-            5.. => whole + 1,
-            ..=-5 => whole - 1,
-            _ => whole,
-        })
+/// A quotient with so many more digits, rounded half away from zero, as DataFusion divides, and [`Rounded`] rounds.
+fn divided(sum: i128, count: i64, more_digits: i8) -> Result<i128> {
+    let ten = i256::from_i128(10).checked_pow(u32::from(more_digits.unsigned_abs()));
+    let (sum, count) = (i256::from_i128(sum), i256::from_i128(count.into()));
+    let quotient = || {
+        let (sum, count) = match more_digits >= 0 {
+            true => (sum.checked_mul(ten?)?, count),
+            false => (sum, count.checked_mul(ten?)?),
+        };
+        let (whole, rest) = (sum.checked_div(count)?, sum.checked_rem(count)?);
+        let rest = rest.checked_abs()?.checked_mul(i256::from_i128(2))?;
+        let up = i256::from_i128(if rest >= count { 1 } else { 0 });
+        let rounded = match sum.is_negative() {
+            true => whole.checked_sub(up),
+            false => whole.checked_add(up),
+        };
+        rounded?.to_i128()
+    };
+    match quotient() {
+        Some(quotient) => Ok(quotient),
+        None => exec_err!("Arithmetic Overflow in an average"),
     }
 }
 
@@ -352,28 +358,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotients_are_rounded_to_sixteen_digits() {
-        fn check(sum: i128, count: i128, expected: &str) {
-            let averaged = widened(10, 0);
-            let DataType::Decimal128(precision, scale) = averaged else {
-                panic!("numerics are averaged");
-            };
-            let given = average().inner().return_type(&[averaged]);
-            let given = given.expect("it has a type");
-            assert_eq!(given, DataType::Decimal128(precision + 4, scale + 3));
-            let average_of = AverageOf {
-                signature: Signature::any(2, Volatility::Immutable),
-                sum_scale: scale,
-                given,
-            };
-            let sum = sum * 10_i128.pow(13);
-            let quotient = average_of.quotient(sum, count, scale + 3);
-            assert_eq!(quotient.map(|it| it.to_string()).as_deref(), Some(expected));
+    fn quotients_are_rounded_half_away_from_zero() {
+        fn check(sum: i128, count: i64, more: i8, expected: i128) {
+            let quotient = divided(sum, count, more);
+            assert_eq!(quotient.expect("it fits"), expected, "{sum} / {count}");
         }
-        check(2, 3, "6666666666666667");
-        check(-2, 3, "-6666666666666667");
-        check(1, 3, "3333333333333333");
-        check(-7, 1, "-70000000000000000");
-        check(0, 5, "0");
+        check(2, 3, 16, 6_666_666_666_666_667);
+        check(-2, 3, 16, -6_666_666_666_666_667);
+        check(1, 3, 16, 3_333_333_333_333_333);
+        check(-7, 1, 16, -70_000_000_000_000_000);
+        check(1, 2, 0, 1);
+        check(-1, 2, 0, -1);
+        check(0, 5, 3, 0);
+        check(12345, 1, -2, 123);
+        check(12350, 1, -2, 124);
+        assert!(divided(i128::MAX, 1, 16).is_err());
     }
 }

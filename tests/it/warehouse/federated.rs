@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::Place;
 use crate::clients::run;
-use crate::gateway::given;
+use crate::gateway::{given, given_if_set};
 
 #[test]
 fn random_queries_have_postgres_answers_wherever_they_are_judged() {
@@ -16,7 +16,8 @@ fn random_queries_have_postgres_answers_wherever_they_are_judged() {
     command.args(["--gateway", &place.gateway.address().to_string()]);
     command.args(["--postgres", &given("LAKEGATE_TEST_POSTGRES")]);
     command.args(["--mariadb", &given("LAKEGATE_TEST_MARIADB")]);
-    command.args(["--queries", "2000"]);
+    let queries = given_if_set("LAKEGATE_TEST_QUERIES").unwrap_or_else(|| "500".to_owned());
+    command.args(["--queries", &queries]);
     let said = run(&mut command).unwrap_or_else(|failure| panic!("{failure}"));
     println!("{said}");
 }
