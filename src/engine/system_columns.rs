@@ -18,8 +18,11 @@ use super::travel::unmarked;
 use crate::engine::walk::walk;
 use crate::functions::XMIN;
 
-/// Their names, and what gives them of a table whose name is quoted as text.
-const COLUMNS: [(&str, fn(&str) -> String); 2] = [
+/// What gives a column of a table whose name is quoted as text.
+type OfTable = fn(&str) -> String;
+
+/// The columns by their names.
+const COLUMNS: [(&str, OfTable); 2] = [
     ("tableoid", |table| {
         format!("CAST(regclass({table}) AS oid)")
     }),

@@ -51,14 +51,9 @@ pub(super) fn rewrite(
         Err(expr) => expr,
     };
     if !is_kept(&of) && !is_kept(&to) {
-        // To DataFusion the number of an object would keep the name of its type.
-        let is_number = to.metadata().is_empty() && to.data_type().is_integer();
-        return match is_number && functions::spelling(types::of_field(&of).oid).is_some() {
-            true => {
-                let own = types::named(&to, types::of_field(&to).oid);
-                Ok(Transformed::yes(Expr::Cast(Cast { expr, field: own })))
-            }
-            false => unchanged(expr, to),
+        return match number_of_object(&of, &to) {
+            Some(field) => Ok(Transformed::yes(Expr::Cast(Cast { expr, field }))),
+            None => unchanged(expr, to),
         };
     }
     let (of_oid, to_oid) = (types::of_field(&of).oid, types::of_field(&to).oid);
@@ -101,6 +96,13 @@ pub(super) fn rewrite(
             return Err(external(Error::new(ErrorKind::CannotCoerce, message)));
         }
     })
+}
+
+/// What the number of an object is cast to: to DataFusion it would keep the name of the object's type.
+fn number_of_object(of: &Field, to: &FieldRef) -> Option<FieldRef> {
+    let is_number = to.metadata().is_empty() && to.data_type().is_integer();
+    functions::spelling(types::of_field(of).oid)?;
+    is_number.then(|| types::named(to, types::of_field(to).oid))
 }
 
 /// A cast to text of an object, which is its name and not the number that it is, or of an array of objects;

@@ -143,8 +143,7 @@ fn states_of(
 ) -> datafusion::common::Result<StateRows> {
     let states = &together.kept.states;
     let own = TableReference::partial(schema.as_str(), name.as_str());
-    let keys = states.keys.iter().enumerate();
-    let mut columns: Vec<Expr> = keys.clone().map(|(number, _)| key_column(number)).collect();
+    let mut columns: Vec<Expr> = (0..states.keys.len()).map(key_column).collect();
     let groups = states.shape.groups.iter();
     let mut calls: Vec<Call> = Vec::new();
     for (call, given) in groups.flat_map(|groups| &groups.calls).zip(&states.given) {
@@ -163,7 +162,7 @@ fn states_of(
     let plan = LogicalPlanBuilder::from(together.plan).project(columns)?;
     let plan = plan.alias(own)?.build()?;
     let mut named = plan.schema().columns().into_iter();
-    let values = keys.map(|(_, key)| key.expression.clone());
+    let values = states.keys.iter().map(|key| key.expression.clone());
     let values = values.zip(named.by_ref()).collect();
     let calls = calls.into_iter().zip(named).collect();
     Ok(StateRows {

@@ -377,10 +377,9 @@ mod tests {
                 1 => format!("+{}", file.path),
                 _ => format!("-{}", file.path),
             });
-            shown.collect::<Vec<_>>()
+            shown.collect::<BTreeSet<_>>()
         });
-        let expected =
-            expected.map(|shown| shown.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let expected = expected.map(|shown| shown.iter().map(ToString::to_string).collect());
         assert_eq!(found, expected);
     }
 
