@@ -2,30 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::clients::run;
 use crate::delta::{Row, append_version, write_version};
-use crate::gateway::{Gateway, given};
+use crate::gateway::Gateway;
+use crate::materialized::over_own_state;
 use crate::wire::Wire;
 
 #[test]
 fn aggregates_are_kept_up_whatever_comes_and_goes() {
-    let lake = TempDir::new().expect("a temporary folder can be made");
-    let state = TempDir::new().expect("a temporary folder can be made");
-    let gateway = Gateway::start_with_state(lake.path(), state.path(), &["--poll", "0"]);
-    let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
-    command
-        .arg("tests/peers/increments.py")
-        .args(["--gateway", &gateway.address().to_string(), "--make"])
-        .arg(lake.path())
-        .arg("--state")
-        .arg(state.path());
-    let failure = run(&mut command).err();
-    assert!(failure.is_none(), "{}", failure.unwrap_or_default());
+    over_own_state("tests/peers/increments.py");
 }
 
 fn rows(ids: std::ops::Range<i64>) -> Vec<Row> {

@@ -74,20 +74,25 @@ fn wait_for(wire: &mut Wire, query: &str, expected: &str) {
     }
 }
 
-#[test]
-fn views_give_what_their_queries_give_whatever_happens() {
+/// Runs a script that makes a lake of its own and asks a gateway, which keeps its state apart and refreshes nothing by itself.
+pub(crate) fn over_own_state(script: &str) {
     let lake = TempDir::new().expect("a temporary folder can be made");
     let state = TempDir::new().expect("a temporary folder can be made");
     let gateway = Gateway::start_with_state(lake.path(), state.path(), &["--poll", "0"]);
     let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
     command
-        .arg("tests/peers/materialized.py")
+        .arg(script)
         .args(["--gateway", &gateway.address().to_string(), "--make"])
         .arg(lake.path())
         .arg("--state")
         .arg(state.path());
     let failure = run(&mut command).err();
     assert!(failure.is_none(), "{}", failure.unwrap_or_default());
+}
+
+#[test]
+fn views_give_what_their_queries_give_whatever_happens() {
+    over_own_state("tests/peers/materialized.py");
 }
 
 #[test]

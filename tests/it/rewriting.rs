@@ -1,30 +1,14 @@
 //! Queries over tables that are answered from materialized views: the same rows, and for the same readers.
 
 use std::fs;
-use std::process::Command;
 
-use tempfile::TempDir;
-
-use crate::clients::run;
 use crate::delta::write_version;
-use crate::gateway::{Gateway, given};
 use crate::login::log_in;
-use crate::materialized::{Session, lake, rows, serve, stored, value};
+use crate::materialized::{Session, lake, over_own_state, rows, serve, stored, value};
 
 #[test]
 fn queries_give_what_they_give_without_views() {
-    let lake = TempDir::new().expect("a temporary folder can be made");
-    let state = TempDir::new().expect("a temporary folder can be made");
-    let gateway = Gateway::start_with_state(lake.path(), state.path(), &["--poll", "0"]);
-    let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
-    command
-        .arg("tests/peers/rewriting.py")
-        .args(["--gateway", &gateway.address().to_string(), "--make"])
-        .arg(lake.path())
-        .arg("--state")
-        .arg(state.path());
-    let failure = run(&mut command).err();
-    assert!(failure.is_none(), "{}", failure.unwrap_or_default());
+    over_own_state("tests/peers/rewriting.py");
 }
 
 /// Whether a query reads the files of the stored view, which its reader may not know by name.
