@@ -81,6 +81,10 @@ pub struct Relation {
     pub name: String,
     /// Stable over restarts: derived from schema and name.
     pub oid: u32,
+    /// The OID of the type of its rows, as stable.
+    pub row_type: u32,
+    /// That of arrays of them.
+    pub row_array: u32,
     /// Where its rows come from; an error if the name is taken twice.
     pub kind: Result<Kind>,
 }

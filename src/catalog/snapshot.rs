@@ -61,6 +61,8 @@ pub(super) fn make(
         for (name, kind) in relations {
             let relation = Relation {
                 oid: oids.next(&format!("relation\0{schema_name}\0{name}")),
+                row_type: oids.next(&format!("row\0{schema_name}\0{name}")),
+                row_array: oids.next(&format!("rows\0{schema_name}\0{name}")),
                 schema: schema_name.to_owned(),
                 name: name.to_owned(),
                 kind,
@@ -159,6 +161,12 @@ impl Snapshot {
     pub fn n_relations(&self) -> usize {
         let schemas = self.schemas.values();
         schemas.map(|schema| schema.relations.len()).sum()
+    }
+
+    /// The OID of the type of a relation's rows.
+    pub fn row_type(&self, schema: &str, name: &str) -> Option<u32> {
+        let relations = &self.schemas.get(schema)?.relations;
+        relations.get(name).map(|relation| relation.row_type)
     }
 
     /// The relation of this name: an exact match, else the only one that matches ignoring case.

@@ -108,6 +108,15 @@ pub(super) enum PinnedRelation {
 }
 
 impl PinnedRelation {
+    /// Its schema and its name.
+    pub(super) fn name(&self) -> (&str, &str) {
+        match self {
+            Self::Table(table) => (&table.schema, &table.name),
+            Self::View(view) => (&view.view.schema, &view.view.name),
+            Self::Protected(protection) => (&protection.schema, &protection.name),
+        }
+    }
+
     /// The same as nobody protects it.
     pub(super) fn unprotected(&self) -> &Self {
         match self {

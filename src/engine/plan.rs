@@ -35,6 +35,7 @@ use super::rules::{
 };
 use super::stored::Stored;
 use super::{Parameter, Scene, execute, protect, travel, typed_literals};
+use crate::catalog::Snapshot;
 use crate::catalog::sql::Lines;
 use crate::catalog::views::{View, permission_denied};
 use crate::engine::walk::walk;
@@ -156,6 +157,7 @@ struct Planning<'a> {
     state: &'a SessionState,
     context: &'a StatementContext,
     functions: HashMap<String, Arc<ScalarUDF>>,
+    snapshot: &'a Snapshot,
     /// Those of the statement's parameters, where they are known.
     values: &'a [Parameter],
     views: HashMap<ViewKey, Arc<dyn TableProvider>>,
@@ -174,6 +176,7 @@ impl<'a> Planning<'a> {
             functions: functions
                 .map(|function| (function.name().to_owned(), function))
                 .collect(),
+            snapshot: &pinned.snapshot,
             values: &[],
             views: HashMap::new(),
             stored: &pinned.stored,
@@ -200,7 +203,12 @@ impl<'a> Planning<'a> {
             .filter(|(_, relation)| matches!(relation.unprotected(), PinnedRelation::View(_)))
             .map(|(name, _)| name.clone())
             .collect();
-        bind::bind(&mut query, &tables, &views)?;
+        let known = bind::Known {
+            columns: &tables,
+            views,
+            row_types: self.row_types(relations),
+        };
+        bind::bind(&mut query, &known)?;
         let names = Names {
             state: self.state,
             functions: &self.functions,
@@ -237,6 +245,15 @@ impl<'a> Planning<'a> {
                     .then(|| grouping::ungrouped(&written, &tables, &is_aggregate, lines));
                 ungrouped.flatten().unwrap_or(failed)
             })
+    }
+
+    /// The types of the rows of relations.
+    fn row_types(&self, relations: &Relations) -> HashMap<TableReference, u32> {
+        let types = relations.iter().filter_map(|(reference, relation)| {
+            let (schema, name) = relation.name();
+            Some((reference.clone(), self.snapshot.row_type(schema, name)?))
+        });
+        types.collect()
     }
 
     /// Refuses a query that names columns which may not be read.

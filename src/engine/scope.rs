@@ -37,6 +37,10 @@ pub(super) struct Item {
     pub(super) columns: Option<Vec<String>>,
     /// The column that the relation's name stands for, if it gives values instead of rows.
     pub(super) value: Option<String>,
+    /// The OID of the type of its rows, if they have one of their own.
+    pub(super) row_type: Option<u32>,
+    /// Whether an outer join may fill its columns with NULLs.
+    pub(super) is_filled: bool,
 }
 
 /// What names mean inside of one query: the relations of its FROM and the names it gives.

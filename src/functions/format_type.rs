@@ -116,6 +116,7 @@ pub(super) fn type_oid(names: &Names, text: &str) -> Option<u32> {
     types
         .find(|(_, row)| row.namespace == schema && row.name == *name)
         .map(|(oid, _)| *oid)
+        .or_else(|| names.row_type_oid(text))
 }
 
 /// SQL's names of types, which the grammar knows and `pg_type` does not.

@@ -71,7 +71,7 @@ pub use exact::exact_value;
 pub use expanded::EXPANDED_LIST;
 pub use field_of::FIELD_OF;
 pub use interval_fields::INTERVAL_OF_FIELDS;
-pub use kept::{makes_ranges, range_taken_by, row};
+pub use kept::{WHOLE_ROW, makes_ranges, range_taken_by, row};
 pub use like::LIKE_ESCAPE;
 use names::Names;
 pub use numeric::of_float;

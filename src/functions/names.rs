@@ -208,6 +208,25 @@ impl Names {
         }
     }
 
+    /// The name of the type of a relation's rows, or of arrays of them, if the OID is one's.
+    pub(super) fn row_type(&self, oid: u32) -> Option<String> {
+        let schemas = self.snapshot.schemas.values();
+        let mut relations = schemas.flat_map(|schema| schema.relations.values());
+        let is_its = |it: &&Arc<Relation>| [it.row_type, it.row_array].contains(&oid);
+        let relation = relations.find(is_its)?;
+        let name = self.spell_relation(relation.oid);
+        Some(match oid == relation.row_array {
+            true => format!("{name}[]"),
+            false => name,
+        })
+    }
+
+    /// The OID of the type that is named as the relation is whose rows it is for.
+    pub(super) fn row_type_oid(&self, relation: &str) -> Option<u32> {
+        let oid = self.relation_oid(relation).ok()??;
+        Some(self.snapshot.relation(oid)?.row_type)
+    }
+
     /// The name of a role.
     pub(super) fn role(&self, oid: u32) -> Option<String> {
         let authority = &self.snapshot.views.authority;

@@ -134,7 +134,10 @@ fn definitions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
             }
             let modifier = (!row[1].is_null()).then(|| number(&row[1]));
             let modifier = modifier.and_then(|modifier| i32::try_from(modifier).ok());
-            let name = format_type(&formatted.builtin, oid_of(&row[0]), modifier);
+            let type_oid = oid_of(&row[0]);
+            let of_rows = formatted.row_type(type_oid);
+            let name =
+                of_rows.unwrap_or_else(|| format_type(&formatted.builtin, type_oid, modifier));
             Ok(ScalarValue::from(name))
         })
         .with_nulls()

@@ -59,7 +59,7 @@ const KINDS: &[Kind] = &[
         type_oid: oid::REGTYPE,
         find: |names, text| Ok(type_oid(names, text)),
         spell: |names, oid| match names.builtin.type_row(oid) {
-            None if oid != 0 => oid.to_string(),
+            None if oid != 0 => names.row_type(oid).unwrap_or_else(|| oid.to_string()),
             _ => format_type(&names.builtin, oid, None),
         },
         missing: |name| missing(ErrorKind::UndefinedObject, "type", name),

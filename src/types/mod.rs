@@ -238,6 +238,11 @@ pub fn kept(field: &Field) -> Option<u32> {
     (is_bytes && of != oid::BYTEA).then_some(of)
 }
 
+/// Whether values are rows: of `record`, or of a relation's own type. Nested columns of the lake are JSON.
+pub fn is_record(field: &Field) -> bool {
+    matches!(field.data_type(), DataType::Struct(_)) && of_field(field).oid != oid::JSON
+}
+
 /// A field that says its type, whatever its values tell.
 pub fn named(field: &FieldRef, pg_oid: u32) -> FieldRef {
     let mut metadata = field.metadata().clone();

@@ -26,6 +26,7 @@ FIRST_OWN_OID = 16384
 OWN_OIDS = """
 SELECT oid, 'relation ' || relname FROM pg_class WHERE oid >= 16384
 UNION ALL SELECT oid, 'schema ' || nspname FROM pg_namespace WHERE oid >= 16384
+UNION ALL SELECT oid, 'type ' || typname FROM pg_type WHERE oid >= 16384
 UNION ALL SELECT oid, 'constraint ' || conname FROM pg_constraint WHERE oid >= 16384
 UNION ALL SELECT r.oid, 'rule of ' || relname FROM pg_rewrite r JOIN pg_class c ON c.oid = ev_class WHERE r.oid >= 16384"""
 # Roles are the cluster's: other tests make theirs meanwhile.
@@ -102,7 +103,7 @@ class Server:
             while (line := self.connection.get_copy_data(0))[0] > 0:
                 rows.append((bytes(line[1]).decode("latin1"),))
             return {"columns": "COPY OUT", "rows": rows}
-        columns = [(answer.fname(at).decode(), answer.ftype(at), answer.fmod(at)) for at in range(answer.nfields)]
+        columns = [(answer.fname(at).decode(), self.value(str(answer.ftype(at)).encode()), answer.fmod(at)) for at in range(answer.nfields)]
         rows = [tuple(self.value(answer.get_value(row, at)) for at in range(answer.nfields)) for row in range(answer.ntuples)]
         return {"columns": columns, "rows": [row for row in rows if not any(OTHERS_ROLES.match(it or "") for it in row)]}
 

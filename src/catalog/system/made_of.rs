@@ -4,6 +4,7 @@
 const ALWAYS_WITH_ROWS: &[(&str, &str)] = &[
     ("pg_catalog", "pg_attribute"),
     ("pg_catalog", "pg_class"),
+    ("pg_catalog", "pg_type"),
     ("information_schema", "columns"),
     ("information_schema", "tables"),
 ];

@@ -190,6 +190,7 @@ const PROJECTIONS: &[Made] = &[
         Needs::Snapshot,
         relations::pg_tables,
     ),
+    ("pg_catalog", "pg_type", Needs::Snapshot, relations::pg_type),
     ("pg_catalog", "pg_user", Needs::Snapshot, roles::pg_user),
     (
         "pg_catalog",

@@ -15,6 +15,15 @@ use crate::sources::Size;
 /// The bytes of a page, in which `relpages` counts: BLCKSZ of PostgreSQL.
 const PAGE_BYTES: u64 = 8192;
 
+/// `record_in`, `record_out`, `record_recv` and `record_send`.
+const RECORD_FUNCTIONS: [u32; 4] = [2290, 2291, 2402, 2403];
+/// `array_in`, `array_out`, `array_recv` and `array_send`.
+const ARRAY_FUNCTIONS: [u32; 4] = [750, 751, 2400, 2401];
+/// `array_subscript_handler`.
+const ARRAY_SUBSCRIPT: u32 = 6179;
+/// `array_typanalyze`.
+const ARRAY_TYPANALYZE: u32 = 3816;
+
 /// The OID of the schema of a system relation.
 pub(super) fn namespace_of(definition: &Definition) -> u32 {
     match definition.schema {
@@ -71,6 +80,7 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 oid: definition.oid,
                 name: definition.name,
                 namespace: namespace_of(definition),
+                row_type: 0,
                 kind: definition.kind,
                 n_columns: definition.columns.len(),
                 identity: "n",
@@ -100,6 +110,7 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
                 oid: relation.oid,
                 name: &relation.name,
                 namespace,
+                row_type: relation.row_type,
                 kind: kind_of(relation),
                 n_columns: columns.map_or(0, |columns| columns.fields().len()),
                 // As heap_create has it: of rows that are elsewhere nobody asks which they are.
@@ -127,6 +138,96 @@ pub(super) fn pg_class(builtin: &Builtin, view: &SystemView, table: &mut Table) 
     push_indexes(view, table)
 }
 
+/// The types of the rows of the lake's relations, and of arrays of them.
+pub(super) fn pg_type(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
+    for (namespace, relation) in lake_relations(view) {
+        let types = [relation.row_type, relation.row_array];
+        if !types.iter().any(|oid| table.has_oid("oid", *oid)) {
+            continue;
+        }
+        let object = Object::relation(&relation.schema, &relation.name);
+        let owner = owner(view, &object).0;
+        let array_name = format!("_{}", relation.name);
+        push_type(
+            table,
+            &RowType {
+                oid: relation.row_type,
+                name: &relation.name,
+                kind: ("c", "C"),
+                relation: relation.oid,
+                subscript: 0,
+                element: 0,
+                array: relation.row_array,
+                functions: RECORD_FUNCTIONS,
+                analyze: 0,
+            },
+            (namespace, owner),
+        )?;
+        push_type(
+            table,
+            &RowType {
+                oid: relation.row_array,
+                name: &array_name,
+                kind: ("b", "A"),
+                relation: 0,
+                subscript: ARRAY_SUBSCRIPT,
+                element: relation.row_type,
+                array: 0,
+                functions: ARRAY_FUNCTIONS,
+                analyze: ARRAY_TYPANALYZE,
+            },
+            (namespace, owner),
+        )?;
+    }
+    Ok(())
+}
+
+/// What differs between the type of a relation's rows and that of arrays of them.
+struct RowType<'a> {
+    oid: u32,
+    name: &'a str,
+    /// `typtype` and `typcategory`.
+    kind: (&'a str, &'a str),
+    relation: u32,
+    subscript: u32,
+    element: u32,
+    array: u32,
+    /// Those that read and write values, in text and binary.
+    functions: [u32; 4],
+    analyze: u32,
+}
+
+fn push_type(
+    table: &mut Table,
+    row_type: &RowType<'_>,
+    (namespace, owner): (u32, u32),
+) -> Result<()> {
+    let [input, output, receive, send] = row_type.functions;
+    table.push(&[
+        ("oid", row_type.oid.into()),
+        ("typname", row_type.name.into()),
+        ("typnamespace", namespace.into()),
+        ("typowner", owner.into()),
+        ("typlen", (-1i16).into()),
+        ("typtype", row_type.kind.0.into()),
+        ("typcategory", row_type.kind.1.into()),
+        ("typisdefined", true.into()),
+        ("typdelim", ",".into()),
+        ("typrelid", row_type.relation.into()),
+        ("typsubscript", row_type.subscript.into()),
+        ("typelem", row_type.element.into()),
+        ("typarray", row_type.array.into()),
+        ("typinput", input.into()),
+        ("typoutput", output.into()),
+        ("typreceive", receive.into()),
+        ("typsend", send.into()),
+        ("typanalyze", row_type.analyze.into()),
+        ("typalign", "d".into()),
+        ("typstorage", "x".into()),
+        ("typtypmod", (-1).into()),
+    ])
+}
+
 /// The indexes below declared keys.
 fn push_indexes(view: &SystemView, table: &mut Table) -> Result<()> {
     for key in view.snapshot.keys() {
@@ -138,6 +239,7 @@ fn push_indexes(view: &SystemView, table: &mut Table) -> Result<()> {
                 oid,
                 name: &key.key.name,
                 namespace: key.namespace,
+                row_type: 0,
                 kind: "i",
                 n_columns: key.key.columns.len(),
                 identity: "n",
@@ -160,6 +262,8 @@ struct Class<'a> {
     oid: u32,
     name: &'a str,
     namespace: u32,
+    /// `reltype`; 0 of those whose rows have none.
+    row_type: u32,
     kind: &'a str,
     /// 0 if unknown: the table was not opened for this.
     n_columns: usize,
@@ -189,6 +293,7 @@ fn push_class(table: &mut Table, class: &Class<'_>) -> Result<()> {
         ("oid", class.oid.into()),
         ("relname", class.name.into()),
         ("relnamespace", class.namespace.into()),
+        ("reltype", class.row_type.into()),
         ("relowner", class.owner.into()),
         ("relam", class.access_method.into()),
         ("relpages", i32::try_from(pages).unwrap_or(i32::MAX).into()),

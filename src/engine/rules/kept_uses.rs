@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator};
 use super::comparison::is_comparison;
 use super::kept_casts::{self, Session};
 use super::named_types::{Aligned, aligned, is_kept, is_open};
+use super::row_nulls;
 use crate::error::{Error, ErrorKind};
 use crate::functions;
 use crate::functions::kept::as_type;
@@ -69,6 +70,7 @@ fn is_kept_expression(expression: &Expr, schema: &DFSchema) -> bool {
 pub(super) fn name_of(field: &Field) -> String {
     match field.data_type() {
         DataType::Null => "unknown".to_owned(),
+        _ if types::is_record(field) => "record".to_owned(),
         _ => format_type(types::of_field(field).oid, -1).unwrap_or_default(),
     }
 }
@@ -85,6 +87,12 @@ fn rewrite(expression: Expr, schema: &DFSchema, session: Session<'_>) -> Result<
         Expr::Between(between) => rewrite_between(between, schema),
         Expr::InList(in_list) => rewrite_in_list(in_list, schema),
         Expr::ScalarFunction(call) if call.func.name() == "row" => Ok(record(call, schema)?),
+        Expr::IsNull(ref row) | Expr::IsNotNull(ref row)
+            if field_of(row, schema).is_some_and(|of| types::is_record(&of)) =>
+        {
+            let row_type = row.get_type(schema)?;
+            row_nulls::of_each(expression, &row_type)
+        }
         Expr::ScalarFunction(call) if takes_written(call.func.name()) => {
             Ok(Transformed::yes(concatenated(call, schema, session.style)))
         }
@@ -147,9 +155,9 @@ fn concatenated(call: ScalarFunction, schema: &DFSchema, style: Style) -> Expr {
 fn rewrite_binary(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let BinaryExpr { left, op, right } = binary;
     let is_any_kept = is_kept_expression(&left, schema) || is_kept_expression(&right, schema);
-    let is_record = [&left, &right].into_iter().any(|operand| {
-        field_of(operand, schema).is_some_and(|of| types::of_field(&of).oid == oid::RECORD)
-    });
+    let is_record = [&left, &right]
+        .into_iter()
+        .any(|operand| field_of(operand, schema).is_some_and(|of| types::is_record(&of)));
     if is_record || (is_any_kept && !is_comparison(op)) {
         let of = [&left, &right].map(|operand| field_of(operand, schema));
         let of = of.into_iter().flatten();
@@ -307,6 +315,7 @@ const TAKING_ALL: &[&str] = &[
     "as_type",
     "bpchar",
     "cardinality",
+    "get_field",
     "input",
     "kept",
     "make_array",
@@ -322,7 +331,10 @@ fn check_others(expression: &Expr, schema: &DFSchema) -> crate::error::Result<()
     let (name, arguments): (&str, &[Expr]) = match expression {
         Expr::ScalarFunction(call) => {
             let name = call.func.name();
-            if TAKING_ALL.contains(&name) || functions::makes_ranges(name) {
+            let takes_all = TAKING_ALL.contains(&name) || name == functions::WHOLE_ROW;
+            // Arrays of rows have no type of their own here.
+            let is_list_of_rows = name == "make_array" && has_own_rows(&call.args, schema);
+            if (takes_all && !is_list_of_rows) || functions::makes_ranges(name) {
                 return check_ranges(name, &call.args, schema);
             }
             (name, &call.args)
@@ -336,16 +348,30 @@ fn check_others(expression: &Expr, schema: &DFSchema) -> crate::error::Result<()
             ("LIKE", std::slice::from_ref(like.expr.as_ref()))
         }
         Expr::Negative(expr) => ("-", std::slice::from_ref(expr.as_ref())),
+        // Joins that subqueries become forget what type a row has.
+        Expr::ScalarSubquery(query) => {
+            let fields = query.subquery.schema().fields();
+            return match fields.iter().any(|field| types::is_record(field)) {
+                true => Err(Error::unsupported("a subquery whose value is a row")),
+                false => Ok(()),
+            };
+        }
         _ => return Ok(()),
     };
     let kept = arguments.iter().find_map(|argument| {
         let field = field_of(argument, schema)?;
-        is_kept(&field).then(|| name_of(&field))
+        (is_kept(&field) || types::is_record(&field)).then(|| name_of(&field))
     });
     match kept {
         Some(of) => Err(Error::unsupported(format!("{name}() of type {of}"))),
         None => Ok(()),
     }
+}
+
+/// Whether some are rows of a relation's own type.
+fn has_own_rows(arguments: &[Expr], schema: &DFSchema) -> bool {
+    let mut fields = arguments.iter().filter_map(|it| field_of(it, schema));
+    fields.any(|of| types::is_record(&of) && types::of_field(&of).oid != oid::RECORD)
 }
 
 /// Multiranges are made of ranges of their own type.

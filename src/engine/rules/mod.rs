@@ -41,6 +41,7 @@ mod numeric_literals;
 pub(in crate::engine) mod ordered_subqueries;
 mod ordinality;
 mod row_comparisons;
+mod row_nulls;
 pub(in crate::engine) mod rows_in_lists;
 pub(in crate::engine) mod schemas;
 mod single_distinct;

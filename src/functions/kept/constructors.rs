@@ -9,7 +9,7 @@ use datafusion::logical_expr::ScalarUDF;
 use super::bound::Subtype;
 use super::multirange;
 use super::range::{self, Bound, Range};
-use super::record;
+use super::{record, whole_row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::scalar::{Argument, Scalar};
 use crate::types::{multirange_of, oid};
@@ -40,7 +40,7 @@ pub(in crate::functions) fn functions() -> Vec<Arc<ScalarUDF>> {
     let multiranges = MULTIRANGES.iter().map(|(name, of)| collector(name, *of));
     ranges
         .chain(multiranges)
-        .chain([record::function()])
+        .chain([record::function(), whole_row::function()])
         .collect()
 }
 

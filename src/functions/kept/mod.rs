@@ -17,6 +17,7 @@ mod range;
 mod range_text;
 mod record;
 mod time_zone;
+mod whole_row;
 
 use bytes::BytesMut;
 
@@ -24,6 +25,7 @@ pub(super) use constructors::functions;
 pub use constructors::{makes_ranges, range_taken_by};
 pub use convert::{as_type, kept_of, of_scalar};
 pub use record::function as row;
+pub use whole_row::WHOLE_ROW;
 
 use super::input::name_of;
 use super::output::Style;

@@ -64,23 +64,31 @@ impl ScalarUDFImpl for Row {
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let DataType::Struct(fields) = call.return_field.data_type().clone() else {
-            return datafusion::common::internal_err!("a row is a structure");
-        };
-        let is_constant = call
-            .args
-            .iter()
-            .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let n_rows = if is_constant { 1 } else { call.number_rows };
-        let columns: Vec<ArrayRef> = call
-            .args
-            .iter()
-            .map(|argument| argument.to_array(n_rows))
-            .collect::<Result<_>>()?;
-        let rows = StructArray::try_new_with_length(fields, columns, None, n_rows)?;
-        Ok(match is_constant {
-            true => ColumnarValue::Scalar(ScalarValue::Struct(Arc::new(rows))),
-            false => ColumnarValue::Array(Arc::new(rows)),
-        })
+        let n_rows = call.number_rows;
+        side_by_side(&call.return_field, &call.args, n_rows)
     }
+}
+
+/// Values as the fields of structures.
+pub(super) fn side_by_side(
+    field: &FieldRef,
+    values: &[ColumnarValue],
+    n_rows: usize,
+) -> Result<ColumnarValue> {
+    let DataType::Struct(fields) = field.data_type().clone() else {
+        return datafusion::common::internal_err!("a row is a structure");
+    };
+    let is_constant = values
+        .iter()
+        .all(|value| matches!(value, ColumnarValue::Scalar(_)));
+    let n_rows = if is_constant { 1 } else { n_rows };
+    let columns: Vec<ArrayRef> = values
+        .iter()
+        .map(|value| value.to_array(n_rows))
+        .collect::<Result<_>>()?;
+    let rows = StructArray::try_new_with_length(fields, columns, None, n_rows)?;
+    Ok(match is_constant {
+        true => ColumnarValue::Scalar(ScalarValue::Struct(Arc::new(rows))),
+        false => ColumnarValue::Array(Arc::new(rows)),
+    })
 }

@@ -92,9 +92,8 @@ impl Values {
                 let kept = cast(array, &DataType::Binary)?;
                 Self::Kept(kept.as_binary().clone(), pg_oid)
             }
-            DataType::Struct(_) if pg_oid == oid::RECORD => {
-                Self::Record(Box::new(Record::of(array)?))
-            }
+            // Nested columns of the lake are JSON.
+            DataType::Struct(_) => Self::Record(Box::new(Record::of(array)?)),
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean().clone()),
             DataType::Int8 | DataType::UInt8 | DataType::Int16 => Self::Int2(
@@ -144,7 +143,7 @@ impl Values {
             DataType::RunEndEncoded(_, values) => {
                 return Self::of(&cast(array, values.data_type())?, pg_oid);
             }
-            DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => {
+            DataType::Map(..) | DataType::Union(..) => {
                 Self::Text(crate::functions::json::texts(array)?)
             }
             other if is_list(other) => Self::List(Box::new(List::of(array, pg_oid)?)),

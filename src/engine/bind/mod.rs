@@ -3,21 +3,22 @@
 //!
 //! Works on the tree, before planning: only here is it still known which names were quoted.
 
+mod rows;
+mod scopes;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
-    VisitorMut,
+    Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, VisitorMut,
 };
 
-use super::merged::{self, has_others, is_named, merged_names, merging};
+use super::merged::{self, has_others, is_named, merging};
 use super::output_name::{fold, of};
-use super::rules::elements;
 use super::scope::{
-    Item, Scope, Unfolded, expand, given_names, is_wildcard, joined, matches_qualifier,
-    plain_column, reference, renamed, unfold, unfold_item,
+    Scope, Unfolded, expand, given_names, is_wildcard, joined, matches_qualifier, plain_column,
+    unfold,
 };
 use super::system_columns;
 use super::travel::whole_row;
@@ -31,18 +32,22 @@ const MARK: char = '\u{1}';
 /// The columns of each table of a statement, by the reference as written.
 pub(super) type TableColumns = HashMap<TableReference, Vec<String>>;
 
-/// Binds the names of a query whose tables have these columns; `views` are those that are none.
+/// What is known of a statement's relations, by the reference as written.
+pub(super) struct Known<'a> {
+    pub(super) columns: &'a TableColumns,
+    /// Those that are no tables.
+    pub(super) views: HashSet<TableReference>,
+    /// The OID of the type of a relation's rows, of those that have one.
+    pub(super) row_types: HashMap<TableReference, u32>,
+}
+
+/// Binds the names of a query over these relations.
 ///
 /// # Errors
-/// Joins merge columns that are not there, or are not known.
-pub(super) fn bind(
-    query: &mut Query,
-    tables: &TableColumns,
-    views: &HashSet<TableReference>,
-) -> Result<()> {
+/// Joins merge columns that are not there, or are not known; a whole row that an outer join may give as NULL.
+pub(super) fn bind(query: &mut Query, known: &Known<'_>) -> Result<()> {
     let mut binder = Binder {
-        tables,
-        views,
+        known,
         names_system_columns: system_columns::are_named(query),
         ctes: Vec::new(),
         scopes: Vec::new(),
@@ -71,9 +76,7 @@ fn distinct(names: &mut [String]) {
 }
 
 struct Binder<'a> {
-    tables: &'a TableColumns,
-    /// Those of the tables that have no system columns.
-    views: &'a HashSet<TableReference>,
+    known: &'a Known<'a>,
     names_system_columns: bool,
     ctes: Vec<HashMap<String, Option<Vec<String>>>>,
     scopes: Vec<Scope>,
@@ -138,8 +141,19 @@ impl VisitorMut for Binder<'_> {
             Expr::Identifier(name) => match (self.merged_column(name), self.value_of(name)) {
                 (Some(merged), _) => *expression = merged,
                 (None, Some(column)) => *expression = Expr::CompoundIdentifier(column),
-                (None, None) => self.bind_name(&[], name),
+                (None, None) => match self.whole_row(name) {
+                    Ok(Some(row)) => *expression = row,
+                    Ok(None) => self.bind_name(&[], name),
+                    Err(error) => return ControlFlow::Break(error),
+                },
             },
+            Expr::CompoundFieldAccess { root, access_chain } => {
+                if let Expr::Identifier(name) = root.as_ref()
+                    && !matches!(self.whole_row(name), Ok(None))
+                {
+                    rows::name_column(root, access_chain);
+                }
+            }
             Expr::CompoundIdentifier(parts) => {
                 if let Some((name, qualifier)) = parts.split_last_mut() {
                     self.bind_name(qualifier, name);
@@ -286,8 +300,9 @@ impl Binder<'_> {
         for (item, name) in select.projection.iter_mut().zip(names) {
             let (expression, current) = match item {
                 SelectItem::UnnamedExpr(expression) => {
-                    let is_merged = matches!(expression, Expr::Identifier(name) if self.merged_column(name).is_some());
-                    let plain = plain_column(expression).filter(|_| !is_merged);
+                    let is_other =
+                        matches!(expression, Expr::Identifier(name) if self.stands_for_other(name));
+                    let plain = plain_column(expression).filter(|_| !is_other);
                     let spelled = plain.map(|column| self.spelling_of(column));
                     (expression.clone(), spelled)
                 }
@@ -301,6 +316,12 @@ impl Binder<'_> {
                 };
             }
         }
+    }
+
+    /// Whether a name means more than a column: one that joins merged, or a whole row.
+    fn stands_for_other(&self, name: &Ident) -> bool {
+        let is_row = || self.value_of(name).is_none() && !matches!(self.whole_row(name), Ok(None));
+        self.merged_column(name).is_some() || is_row()
     }
 
     /// How a column's name is spelled once bound.
@@ -327,172 +348,5 @@ impl Binder<'_> {
             }
         }
         Some(names)
-    }
-
-    /// The names of a query's columns.
-    fn query_names(&mut self, query: &Query) -> Option<Vec<String>> {
-        self.open_ctes(query);
-        let names = self.body_names(&query.body);
-        self.ctes.pop();
-        names
-    }
-
-    fn body_names(&mut self, body: &SetExpr) -> Option<Vec<String>> {
-        match body {
-            SetExpr::Select(select) => {
-                let scope = self.scope(&select.from);
-                let mut names = self.list_names(&select.projection, &scope)?;
-                distinct(&mut names);
-                Some(names)
-            }
-            SetExpr::Query(query) => self.query_names(query),
-            SetExpr::SetOperation { left, .. } => self.body_names(left),
-            SetExpr::Values(values) => {
-                let n_columns = values.rows.first()?.len();
-                Some((1..=n_columns).map(|n| format!("column{n}")).collect())
-            }
-            _ => None,
-        }
-    }
-
-    fn open_ctes(&mut self, query: &Query) {
-        self.ctes.push(HashMap::new());
-        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            // Unknown while its own query is looked at: it may name itself.
-            let name = fold(&cte.alias.name);
-            self.innermost_ctes().insert(name.clone(), None);
-            let names = self.query_names(&cte.query);
-            let names = renamed(names, Some(&cte.alias));
-            self.innermost_ctes().insert(name, names);
-        }
-    }
-
-    fn innermost_ctes(&mut self) -> &mut HashMap<String, Option<Vec<String>>> {
-        self.ctes
-            .last_mut()
-            .expect("a level was pushed by open_ctes")
-    }
-
-    fn scope(&mut self, from: &[TableWithJoins]) -> Scope {
-        let mut scope = Scope {
-            star: Some(Vec::new()),
-            ..Scope::default()
-        };
-        for tables in from {
-            let mut names = Vec::new();
-            let columns = self.add_joined(&mut scope, tables, &mut names);
-            if has_others(tables) {
-                let columns = columns.iter().flatten();
-                let merged = columns.filter(|column| names.contains(&column.name));
-                scope.merged.extend(merged.cloned());
-            }
-            scope.star = scope.star.take().zip(columns).map(|(mut star, columns)| {
-                star.extend(columns);
-                star
-            });
-        }
-        scope
-    }
-
-    /// Adds joined relations to a scope, and the names of their merged columns. What `*` stands for in
-    /// them, if that is known.
-    fn add_joined(
-        &mut self,
-        scope: &mut Scope,
-        tables: &TableWithJoins,
-        names: &mut Vec<String>,
-    ) -> Option<Vec<Unfolded>> {
-        let mut columns = self.add_nested(scope, &tables.relation, names);
-        for join in &tables.joins {
-            let right = self.add_nested(scope, &join.relation, names);
-            let merging = merging(&join.join_operator);
-            scope.merges |= merging.is_some();
-            columns = columns.zip(right).and_then(|(left, right)| {
-                if let Some((constraint, _)) = merging {
-                    names.extend(merged_names(constraint, &left, &right)?);
-                }
-                joined(left, right, merging)
-            });
-        }
-        columns
-    }
-
-    fn add_nested(
-        &mut self,
-        scope: &mut Scope,
-        factor: &TableFactor,
-        names: &mut Vec<String>,
-    ) -> Option<Vec<Unfolded>> {
-        match factor {
-            TableFactor::NestedJoin {
-                table_with_joins,
-                alias: None,
-            } => self.add_joined(scope, table_with_joins, names),
-            factor => self.add_factor(scope, factor),
-        }
-    }
-
-    fn add_factor(&mut self, scope: &mut Scope, factor: &TableFactor) -> Option<Vec<Unfolded>> {
-        let (qualifier, columns, alias) = match factor {
-            TableFactor::Table {
-                name,
-                alias,
-                args: None,
-                ..
-            } => {
-                let qualifier = name
-                    .0
-                    .iter()
-                    .filter_map(|part| part.as_ident().cloned())
-                    .collect();
-                (qualifier, self.table_columns(name), alias.as_ref())
-            }
-            TableFactor::Table { name, alias, .. } => {
-                let last = name.0.last().and_then(|part| part.as_ident().cloned());
-                (last.into_iter().collect(), None, alias.as_ref())
-            }
-            TableFactor::Derived {
-                subquery, alias, ..
-            } => (Vec::new(), self.query_names(subquery), alias.as_ref()),
-            TableFactor::UNNEST { alias, .. } | TableFactor::Function { alias, .. } => {
-                (Vec::new(), None, alias.as_ref())
-            }
-            _ => (Vec::new(), None, None),
-        };
-        let qualifier = alias.map_or(qualifier, |alias| vec![alias.name.clone()]);
-        let columns = renamed(columns, alias);
-        let value = elements::value_column(factor);
-        let item = Item {
-            qualifier,
-            columns,
-            value,
-        };
-        let unfolded = unfold_item(&item);
-        scope.items.push(item);
-        unfolded
-    }
-
-    /// The columns of what has those of the system besides.
-    fn own_columns(&self, name: &ObjectName) -> Option<&[String]> {
-        let reference = reference(name).filter(|reference| {
-            let is_cte = |table| self.ctes.iter().any(|level| level.contains_key(table));
-            !(self.views.contains(reference) || name.0.len() == 1 && is_cte(reference.table()))
-        })?;
-        self.tables.get(&reference).map(Vec::as_slice)
-    }
-
-    fn table_columns(&self, name: &ObjectName) -> Option<Vec<String>> {
-        let reference = reference(name)?;
-        if let TableReference::Bare { table } = &reference {
-            let cte = self
-                .ctes
-                .iter()
-                .rev()
-                .find_map(|level| level.get(table.as_ref()));
-            if let Some(columns) = cte {
-                return columns.clone();
-            }
-        }
-        self.tables.get(&reference).cloned()
     }
 }
