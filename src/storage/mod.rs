@@ -5,6 +5,7 @@
 //! name per set of credentials.
 
 mod confined;
+mod counted;
 mod document;
 mod folder;
 mod local;
@@ -23,6 +24,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use counted::counted;
 pub use document::fetch;
 pub use folder::{Change, Files, Folder};
 pub use pinned::pinned;
@@ -31,6 +33,9 @@ pub use standing::{Noted, Standing};
 
 /// The scheme under which DataFusion and deltalake know our stores.
 pub const SCHEME: &str = "lake";
+
+/// How the domains of stores on disk begin.
+const ON_DISK: &str = "disk-";
 
 /// A store rooted at a lake.
 #[derive(Clone, Debug)]
@@ -167,7 +172,16 @@ fn synthetic_url(url: &str, options: &BTreeMap<String, String>) -> Result<Url> {
         hasher.update(value.as_bytes());
     }
     let digest = hasher.finalize().to_hex();
-    Url::parse(&format!("{SCHEME}://{}/", &digest[..16])).map_err(Error::internal)
+    let place = match remote_url(url)? {
+        Some(_) => "",
+        None => ON_DISK,
+    };
+    Url::parse(&format!("{SCHEME}://{place}{}/", &digest[..16])).map_err(Error::internal)
+}
+
+/// Whether the store that readers know under this URL is on a disk of this machine.
+pub fn is_on_disk(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host.starts_with(ON_DISK))
 }
 
 #[cfg(test)]
@@ -193,6 +207,8 @@ mod tests {
         let none = BTreeMap::new();
         let some = BTreeMap::from([("AWS_ACCESS_KEY_ID".to_owned(), "a".to_owned())]);
         let name = |options| synthetic_url("s3://bucket", options).expect("a valid URL");
+        let on_disk = synthetic_url("lake", &none).expect("a valid URL");
+        assert!(is_on_disk(&on_disk) && !is_on_disk(&name(&none)));
         assert_eq!(name(&none), name(&none));
         assert_ne!(name(&none), name(&some));
     }

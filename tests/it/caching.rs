@@ -454,3 +454,42 @@ fn catalogs_are_kept_until_they_change() {
     assert_eq!(found[0].rows, computed(&gateway, tables));
     assert_eq!(found[0].rows.len(), 2);
 }
+
+#[test]
+fn explain_tells_the_bytes_that_were_read_and_from_where() {
+    let (lake, gateway) = place(1, &[]);
+    let csv = "id,word\n1,a\n2,b\n".repeat(1_000);
+    fs::create_dir(lake.path().join("plain")).expect("a folder can be made");
+    fs::write(lake.path().join("plain/rows.csv"), &csv).expect("it can be written");
+    fs::write(
+        lake.path().join("plain/lines.json"),
+        "{\"id\": 1}\n{\"id\": 2}\n",
+    )
+    .expect("it can be written");
+    let mut wire = Wire::connect(gateway.address());
+    let mut read = |query: &str| {
+        let answers = wire.query(&format!("explain analyze {query}"));
+        let answers = answers.expect("it can be explained");
+        let mut lines = answers[0].rows.iter().flatten().flatten();
+        let line = lines.find_map(|line| line.strip_prefix("Bytes Read: "));
+        line.expect("it says what was read").to_owned()
+    };
+    let all = format!("disk={} network=0", csv.len());
+    assert_eq!(read("select count(id) from plain.rows"), all);
+    assert_eq!(read("select id from plain.lines"), "disk=20 network=0");
+    assert_eq!(read("select 1"), "disk=0 network=0");
+    let n_bytes = fs::read_dir(lake.path().join("s/t"))
+        .expect("the table is there")
+        .map(|entry| entry.expect("it can be read"))
+        .filter(|entry| entry.file_name().to_string_lossy().ends_with(".parquet"))
+        .map(|entry| entry.metadata().expect("it has a size").len())
+        .sum::<u64>();
+    let told = read("select id from s.t");
+    let told = told
+        .strip_prefix("disk=")
+        .and_then(|told| told.strip_suffix(" network=0"));
+    let told: u64 = told
+        .and_then(|told| told.parse().ok())
+        .expect("it is a number");
+    assert!((1..n_bytes).contains(&told), "{told} of {n_bytes}");
+}

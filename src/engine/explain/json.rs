@@ -64,6 +64,15 @@ pub(super) fn document(explained: &Explained<'_>) -> String {
     if let Some(cache) = &explained.cache {
         members.push(("Cache", Json::Text(cache.clone())));
     }
+    if let Some(read) = explained.read {
+        let figures = [
+            ("Bytes Read from Disk", read.disk_bytes),
+            ("Bytes Read from Network", read.network_bytes),
+            ("Rows from Servers", read.server_rows),
+        ];
+        let figures = figures.map(|(name, figure)| (name, Json::Bare(figure.to_string())));
+        members.extend(figures);
+    }
     if explained.options.summary {
         let planning = Json::Bare(milliseconds(explained.planning));
         members.push(("Planning Time", planning));

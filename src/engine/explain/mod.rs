@@ -2,6 +2,7 @@
 
 mod json;
 mod options;
+mod read;
 mod text;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::types::{TYPE_KEY, oid};
 pub(super) use options::parse;
 pub use options::{ExplainFormat, ExplainOptions};
+use read::Read;
 
 /// What is explained.
 struct Explained<'a> {
@@ -31,6 +33,8 @@ struct Explained<'a> {
     planning: Duration,
     /// How long it ran, if it did.
     execution: Option<Duration>,
+    /// What it read, if it ran and that may be told.
+    read: Option<Read>,
     /// What the query finds in the cache of answers; `None` where it was not run.
     cache: Option<String>,
 }
@@ -49,6 +53,7 @@ pub(super) async fn answer(
         true => Some(run(physical, task).await?),
         false => None,
     };
+    let read = execution.and_then(|_| Read::of(physical.as_ref()));
     let explained = Explained {
         pinned,
         verdicts,
@@ -56,6 +61,7 @@ pub(super) async fn answer(
         options,
         planning,
         execution,
+        read,
         cache,
     };
     let lines = match options.format {
@@ -97,10 +103,10 @@ fn versions(pinned: &Pinned) -> Vec<(String, String)> {
 
 /// A materialized view that is read: its name, the version of its table, and how many files are read beside it, of rows
 /// that came since and of rows that went.
-type Read = (String, u64, (usize, usize));
+type StoredRead = (String, u64, (usize, usize));
 
 /// The materialized views whose stored rows are read.
-fn stored(explained: &Explained<'_>) -> Vec<Read> {
+fn stored(explained: &Explained<'_>) -> Vec<StoredRead> {
     let named = explained.pinned.stored.values();
     let named = named.map(|view| (view.name.clone(), view.version, view.n_changed));
     let mut stored: Vec<_> = named.chain(explained.verdicts.used()).collect();

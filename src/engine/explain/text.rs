@@ -28,6 +28,13 @@ pub(super) fn lines(explained: &Explained<'_>) -> Vec<String> {
     if let Some(cache) = &explained.cache {
         lines.push(format!("Cache: {cache}"));
     }
+    if let Some(read) = explained.read {
+        let (disk, network) = (read.disk_bytes, read.network_bytes);
+        lines.push(format!("Bytes Read: disk={disk} network={network}"));
+        if read.server_rows > 0 {
+            lines.push(format!("Rows from Servers: {}", read.server_rows));
+        }
+    }
     if explained.options.summary {
         let planning = milliseconds(explained.planning);
         lines.push(format!("Planning Time: {planning} ms"));

@@ -37,6 +37,7 @@ use futures::stream::BoxStream;
 
 pub use reading::Reading;
 pub use relation::{ForeignTable, RemoteName, RemoteTable};
+pub use scan::ForeignScan;
 pub use sent_whole::SentWhole;
 pub use server::{Options, OptionsOf, Server, Wrapper};
 

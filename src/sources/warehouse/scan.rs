@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 
 /// The rows of one remote query, in the order in which they come.
 #[derive(Debug)]
-pub(super) struct ForeignScan {
+pub struct ForeignScan {
     query: Arc<RemoteQuery>,
     selection: Selection,
     /// The keys of joins, where the source may judge them.

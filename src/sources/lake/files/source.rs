@@ -13,13 +13,14 @@ use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::stream::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 
 use super::{avro, text};
 use crate::sources::lake::failure::external;
 use crate::sources::lake::format::Format;
+use crate::storage;
 
 /// A source of rows in any format but Parquet.
 #[derive(Clone)]
@@ -55,12 +56,15 @@ impl FileSource for RowSource {
         &self,
         _: Arc<dyn ObjectStore>,
         _: &FileScanConfig,
-        _: usize,
+        partition: usize,
     ) -> PlanResult<Arc<dyn FileOpener>> {
         let file_schema = self.table_schema.file_schema();
+        // As Parquet's reader names it.
+        let n_bytes = MetricBuilder::new(&self.metrics).counter("bytes_scanned", partition);
+        let tell = move |more| n_bytes.add(more);
         let opener = RowOpener {
             format: self.format,
-            store: Arc::clone(&self.store),
+            store: storage::counted(Arc::clone(&self.store), tell),
             columns: Arc::new(file_schema.project(&self.projection.file_indices)?),
             batch_size: self.batch_size,
         };
