@@ -40,6 +40,7 @@ soak: tools ## A million broken messages, then MINUTES of clients that misbehave
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 	$(PYTHON) tests/soak/memory.py --program $(TARGET)/demo/lakegate --statements $(or $(STATEMENTS),20000)
+	LAKEGATE_TEST_TPCH_SCALE=0.1 scripts/with_servers cargo nextest run --no-capture -E 'test(tpch_over_four_kinds)'
 	LAKEGATE_TEST_QUERIES=2000 scripts/with_servers cargo nextest run --no-capture -E 'test(random_queries_have_postgres_answers)'
 
 bench: tools ## Start, logins, large catalogs, versions of long ago, idle memory, pulling a table, repeated questions, questions that views answer, and tables of a warehouse, in turns with peers.

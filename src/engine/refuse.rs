@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, JoinOperator,
-    Query, Select, SelectItem, SetExpr, TableFactor, Visitor,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    JoinOperator, Query, Select, SelectItem, SetExpr, TableFactor, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -172,6 +172,11 @@ impl Visitor for Refusal {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Error> {
         match expression {
             Expr::Function(function) => self::function(function),
+            // Found out while a file is read, it would be the file's fault.
+            Expr::BinaryOp {
+                op: BinaryOperator::AtAt,
+                ..
+            } => ControlFlow::Break(Error::unsupported("the operator @@")),
             _ => ControlFlow::Continue(()),
         }
     }

@@ -97,6 +97,17 @@ impl Gateway {
         temporary: &Path,
         arguments: &[&str],
     ) -> Self {
+        let temporary = temporary.display().to_string();
+        Self::start_with_environment(lake, state, &[("TMPDIR", &temporary)], arguments)
+    }
+
+    /// The same, with variables of its environment.
+    pub(crate) fn start_with_environment(
+        lake: &Path,
+        state: &Path,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let log = NamedTempFile::new().expect("a temporary file can be made");
         let stderr = File::create(log.path()).expect("the log can be written");
         let mut child = program()
@@ -105,7 +116,7 @@ impl Gateway {
             .arg("--state")
             .arg(state)
             .args(arguments)
-            .env("TMPDIR", temporary)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

@@ -2,11 +2,12 @@
 """TPC-H, its tables spread over a lake, PostgreSQL, MariaDB and SQLite.
 
     python3 tpch.py make FOLDER --postgres HOST:PORT --mariadb HOST:PORT [--scale 0.01]
-    python3 tpch.py ask FOLDER --gateway HOST:PORT --postgres HOST:PORT --mariadb HOST:PORT
+    python3 tpch.py ask FOLDER --gateway HOST:PORT --postgres HOST:PORT --mariadb HOST:PORT [--spreads 0,4]
 
 `make` has tpchgen-cli make the data, writes every table to all four, and has DuckDB answer the 22 queries of the
-specification (tests/data/tpch) over the same data. `ask` makes five schemas of views, each of which takes every
-table from another place, and asks the gateway the same: values must be equal, averages to nine digits.
+specification (tests/data/tpch) over the same data. `ask` makes five schemas of views, or those of them that are named,
+each of which takes every table from another place, and asks the gateway the same: values must be equal, averages to
+nine digits.
 """
 
 import argparse
@@ -27,7 +28,6 @@ from psycopg.types.string import TextLoader
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERIES = sorted((ROOT / "data/tpch").glob("q*.sql"))
-DATABASE = "warehouse_tpch"
 PLACES = ["delta", "postgres", "mariadb", "sqlite"]
 RELATIVE = Decimal("1e-9")
 TABLES = {
@@ -73,11 +73,11 @@ def mariadb(address: str, statements: str) -> None:
                     "-e", statements], check=True)
 
 
-def to_postgres(folder: Path, address: str) -> None:
+def to_postgres(folder: Path, address: str, database: str) -> None:
     with postgres(address, "postgres") as session:
-        session.execute(f"drop database if exists {DATABASE} with (force)")
-        session.execute(f"create database {DATABASE}")
-    with postgres(address, DATABASE) as session:
+        session.execute(f"drop database if exists {database} with (force)")
+        session.execute(f"create database {database}")
+    with postgres(address, database) as session:
         for table, columns in TABLES.items():
             session.execute(f"create table {table} ({columns})")
             with session.cursor().copy(f"copy {table} from stdin (format csv, header)") as copy:
@@ -85,8 +85,8 @@ def to_postgres(folder: Path, address: str) -> None:
         session.execute("analyze")
 
 
-def to_mariadb(folder: Path, address: str) -> None:
-    statements = [f"drop database if exists {DATABASE}; create database {DATABASE} character set utf8mb4; use {DATABASE}"]
+def to_mariadb(folder: Path, address: str, database: str) -> None:
+    statements = [f"drop database if exists {database}; create database {database} character set utf8mb4; use {database}"]
     for table, columns in TABLES.items():
         statements.append(f"create table {table} ({columns})")
         statements.append(f"load data local infile '{folder / table}.csv' into table {table} character set utf8mb4 "
@@ -116,8 +116,8 @@ def make(arguments: argparse.Namespace) -> None:
         truth.execute(f"create table {table} ({columns})")
         truth.execute(f"copy {table} from '{folder / table}.csv' (header, delimiter ',')")
         write_deltalake(str(lake / "delta" / table), truth.sql(f"from {table}").to_arrow_table())
-    to_postgres(folder, arguments.postgres)
-    to_mariadb(folder, arguments.mariadb)
+    to_postgres(folder, arguments.postgres, arguments.database)
+    to_mariadb(folder, arguments.mariadb, arguments.database)
     to_sqlite(folder, lake / "tpch.db")
     for query in QUERIES:
         rows = truth.execute(query.read_text()).fetchall()
@@ -128,14 +128,14 @@ def make(arguments: argparse.Namespace) -> None:
 def servers(arguments: argparse.Namespace) -> list[str]:
     (host, port), (other_host, other_port) = parts(arguments.postgres), parts(arguments.mariadb)
     return [
-        f"create server p foreign data wrapper postgres options (host '{host}', port '{port}', dbname '{DATABASE}', sslmode 'disable')",
+        f"create server p foreign data wrapper postgres options (host '{host}', port '{port}', dbname '{arguments.database}', sslmode 'disable')",
         "create user mapping for public server p options (user 'postgres')",
         f"create server m foreign data wrapper mysql options (host '{other_host}', port '{other_port}', sslmode 'disable')",
         "create user mapping for public server m options (user 'root')",
         "create server s foreign data wrapper sqlite options (database 'tpch.db')",
         "create schema postgres", "create schema mariadb", "create schema sqlite",
         "import foreign schema public from server p into postgres",
-        f"import foreign schema {DATABASE} from server m into mariadb",
+        f"import foreign schema {arguments.database} from server m into mariadb",
         "import foreign schema main from server s into sqlite",
     ]
 
@@ -170,6 +170,8 @@ def ask(arguments: argparse.Namespace) -> None:
         session.execute(statement)
     wrong = 0
     for number, spread in enumerate(spreads()):
+        if number not in arguments.spreads:
+            continue
         session.execute(f"create schema spread_{number}")
         for table, place in spread.items():
             session.execute(f"create view spread_{number}.{table} as select * from {place}.{table}")
@@ -196,7 +198,9 @@ def main() -> None:
     parser.add_argument("--postgres", required=True)
     parser.add_argument("--mariadb", required=True)
     parser.add_argument("--gateway")
+    parser.add_argument("--database", default="warehouse_tpch", help="what is made anew at both servers")
     parser.add_argument("--scale", type=float, default=0.01)
+    parser.add_argument("--spreads", type=lambda told: [int(number) for number in told.split(",")], default=list(range(5)))
     arguments = parser.parse_args()
     make(arguments) if arguments.what == "make" else ask(arguments)
 

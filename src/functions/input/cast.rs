@@ -44,7 +44,11 @@ pub fn input(to: FieldRef, style: Style) -> Arc<ScalarUDF> {
 /// Whether texts are read as values of this type by [`input`].
 pub fn reads(to: &DataType) -> bool {
     match to {
-        DataType::List(element) => reads(element.data_type()) || is_text(element.data_type()),
+        // Delta tables hold texts and bytes as views.
+        DataType::List(element) => match element.data_type() {
+            DataType::BinaryView => true,
+            element => reads(element) || is_text(element),
+        },
         DataType::Boolean
         | DataType::Int16
         | DataType::Int32
@@ -64,7 +68,10 @@ pub fn reads(to: &DataType) -> bool {
 }
 
 fn is_text(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8)
+    matches!(
+        data_type,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -252,5 +259,47 @@ fn is_deeper(of: &DataType, to: &DataType) -> bool {
         (DataType::List(of), DataType::List(to)) => is_deeper(of.data_type(), to.data_type()),
         (DataType::List(_), _) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    /// What texts are as arrays of elements of a type.
+    fn check(element: &DataType, texts: &[&str], expected: &[&str]) {
+        let list = Field::new_list("a", Field::new_list_field(element.clone(), true), true);
+        assert!(reads(list.data_type()), "{element}");
+        let pg_oid = types::of_field(&list).oid;
+        let texts = StringArray::from(texts.to_vec());
+        let made = read(&texts, (list.data_type(), pg_oid), &Style::default());
+        let made = made.expect("they are arrays");
+        assert_eq!(made.data_type(), list.data_type());
+        let found = made.as_list::<i32>().iter().map(|elements| {
+            let elements = elements.expect("it is not NULL");
+            let elements = cast(&elements, &DataType::Binary).expect("they are bytes");
+            let elements = elements.as_binary::<i32>().iter();
+            let shown = elements
+                .map(|element| String::from_utf8_lossy(element.unwrap_or(b"NULL")).into_owned());
+            shown.collect::<Vec<_>>().join("|")
+        });
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{element}");
+    }
+
+    /// Tables of Delta have views: an array was once a single element that had the array's text.
+    #[test]
+    fn arrays_are_read_however_their_elements_are_held() {
+        for text in [DataType::Utf8, DataType::LargeUtf8, DataType::Utf8View] {
+            check(
+                &text,
+                &["{}", "{a,\"b c\"}", "{NULL}"],
+                &["", "a|b c", "NULL"],
+            );
+        }
+        for bytes in [DataType::Binary, DataType::BinaryView] {
+            check(&bytes, &["{}", "{\"\\\\x6162\"}"], &["", "ab"]);
+        }
     }
 }

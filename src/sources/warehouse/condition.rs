@@ -4,6 +4,7 @@
 //! Operators, types and casts stand in lists here, and what is in none is not pushed. Text is
 //! compared as bytes here, so a source is asked with the collation that does the same.
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Between, InList, Like};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 
@@ -97,6 +98,12 @@ impl<'a> Scene<'a> {
             Expr::InList(list) => self.in_list(list),
             Expr::Between(between) => self.between(between),
             Expr::Like(like) => self.like(like),
+            // What is known of a column makes such of a condition that was taken before.
+            Expr::Literal(ScalarValue::Boolean(known), _) => Some(match known {
+                Some(true) => "(1 = 1)".to_owned(),
+                Some(false) => "(1 = 0)".to_owned(),
+                None => "(1 = NULL)".to_owned(),
+            }),
             Expr::Column(_) | Expr::Cast(_) => {
                 let column = self.column(of)?;
                 (column.comparable == Comparable::Boolean).then(|| column.sql.clone())
@@ -301,7 +308,6 @@ fn kind_of_both(left: Comparable, right: Comparable) -> Option<Comparable> {
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::{DataType, Field, TimeUnit};
-    use datafusion::common::ScalarValue;
     use datafusion::logical_expr::{cast, col, lit};
 
     use super::*;
@@ -360,6 +366,8 @@ mod tests {
             Some("(\"b\" AND (\"n\" IS NULL))"),
         );
         check(&col("f").is_not_null(), Some("(\"f\" IS NOT NULL)"));
+        check(&lit(true), Some("(1 = 1)"));
+        check(&!lit(ScalarValue::Boolean(None)), Some("(NOT (1 = NULL))"));
         let day = lit(ScalarValue::Date32(Some(0)));
         check(&col("d").gt_eq(day), Some("(\"d\" >= DATE '1970-01-01')"));
         let zone = Some("Europe/Berlin".into());

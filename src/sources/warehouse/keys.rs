@@ -79,6 +79,8 @@ impl Learned {
     fn condition(&self, of: &Arc<dyn PhysicalExpr>) -> Option<String> {
         match of.downcast_ref::<CaseExpr>() {
             Some(case) => self.any_of(case),
+            // Nothing is known yet, or the other side has no rows.
+            None if of.is::<Literal>() => None,
             None => self.dialect.condition(&self.logical(of)?, &self.relation),
         }
     }

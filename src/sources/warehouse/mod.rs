@@ -21,6 +21,7 @@ mod scan;
 mod selection;
 mod sent_whole;
 mod server;
+mod socket;
 mod sqlite;
 mod tls;
 

@@ -1,9 +1,11 @@
 //! Tables of PostgreSQL, MariaDB and SQLite beside the lake: what they hold, what is asked of their
 //! servers, and what becomes of statements when those are gone.
 
+mod canaries;
 mod defined;
 mod failing;
 mod federated;
+mod injected;
 mod interrupted;
 mod keys;
 mod mariadb;

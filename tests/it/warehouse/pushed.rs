@@ -67,6 +67,27 @@ fn conditions_projections_and_limits_are_sent() {
     );
 }
 
+#[test]
+fn what_becomes_of_a_condition_while_planning_is_sent_too() {
+    // That a partner's key is not NULL is told of the key, and known of it: nothing is left to ask.
+    let statements = "create table t (id int primary key, other int); create table u (id int primary key, n int);
+        insert into t select i, nullif(i % 20, 3) from generate_series(1, 400) i;
+        insert into u select i, i % 5 from generate_series(1, 60) i";
+    let database = Database::new("told", statements);
+    let place = Place::with_marts(&database);
+    let (mut wire, mut theirs) = (place.gateway.connect(), database.connect());
+    done(&mut wire, "set search_path = mart");
+    for query in [
+        "select count(*) from t where other in (select id from u where n > 2) and other is not null",
+        "select count(*) from t join u on t.other = u.id where t.other is not null and u.id is not null",
+        "select count(*) from t left join u on t.other = u.id and u.id is not null where u.id is null",
+        "select count(*) from t where id is null or other = 4",
+        "select count(*) from u where id is null",
+    ] {
+        assert_eq!(wire.value(query), theirs.value(query), "{query}");
+    }
+}
+
 /// Conditions that are tried.
 const N_CONDITIONS: usize = 150;
 

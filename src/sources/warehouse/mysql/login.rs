@@ -5,12 +5,12 @@ use std::io;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use ring::digest::{Algorithm, Context, Digest, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
-use rustls::pki_types::ServerName;
 
 use super::failure::{Cause, Said};
 use super::packet::{Packets, bytes, damaged, number, until_zero};
 use crate::sources::warehouse::Server;
 use crate::sources::warehouse::mapping::Login;
+use crate::sources::warehouse::socket;
 use crate::sources::warehouse::tls::{Mode, Tls};
 
 /// What a client and a server can. Several statements in one text are not asked for.
@@ -152,9 +152,8 @@ fn head(capabilities: u32) -> BytesMut {
 
 async fn encrypted(packets: Packets, tls: &Tls, host: &str) -> io::Result<Packets> {
     let (socket, next) = packets.into_socket()?;
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let connected = tls.connector().connect(name, socket).await?;
-    Ok(Packets::resumed(Box::new(connected), next))
+    let socket = socket::encrypted(socket, tls, host).await?;
+    Ok(Packets::resumed(socket, next))
 }
 
 fn response(capabilities: u32, user: &str, proof: &Proof<'_>, name: &str) -> BytesMut {

@@ -4,7 +4,9 @@
 use std::io;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::sources::warehouse::socket::Socket;
 
 /// A packet that is this long goes on in the next.
 const PART_BYTES: usize = 0xff_ffff;
@@ -17,11 +19,6 @@ const PACKET_BYTES_MAX: usize = 1 << 30;
 
 /// What is read at a time.
 const READ_BYTES: usize = 64 << 10;
-
-/// A connection, encrypted or not.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Socket for S {}
 
 /// Packets over a connection.
 pub(super) struct Packets {

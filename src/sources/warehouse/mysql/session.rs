@@ -2,12 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 use super::failure::{Cause, Said, failure, unavailable};
 use super::login::{self, Begun};
@@ -16,11 +13,9 @@ use crate::config::Secrets;
 use crate::error::Result;
 use crate::sources::warehouse::mapping::Mapping;
 use crate::sources::warehouse::pool::Connect;
+use crate::sources::warehouse::socket::connected;
 use crate::sources::warehouse::tls::Tls;
 use crate::sources::warehouse::{Options, Server};
-
-/// A server that acknowledges nothing for this long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// The port of MySQL.
 const PORT: u16 = 3306;
@@ -97,9 +92,7 @@ impl MysqlConnect {
         let host = option("host").unwrap_or("localhost");
         let port = option("port").and_then(|port| port.parse().ok());
         let begun = async {
-            let socket = TcpStream::connect((host, port.unwrap_or(PORT))).await?;
-            watch(&socket)?;
-            let packets = Packets::new(Box::new(socket));
+            let packets = Packets::new(connected(host, port.unwrap_or(PORT)).await?);
             login::log_in(packets, (&self.server, &login, &self.tls), host).await
         };
         begun
@@ -113,17 +106,6 @@ impl MysqlConnect {
         let killed = session.run(&format!("KILL {what} {connection}")).await;
         killed.map_err(|cause| failure(&self.server, cause))
     }
-}
-
-/// Finds out that the other end is gone.
-fn watch(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let watched = SockRef::from(socket);
-    let keepalive = TcpKeepalive::new().with_time(SILENCE_MAX);
-    watched.set_tcp_keepalive(&keepalive.with_interval(SILENCE_MAX / 3))?;
-    #[cfg(target_os = "linux")]
-    watched.set_tcp_user_timeout(Some(SILENCE_MAX))?;
-    Ok(())
 }
 
 #[async_trait]

@@ -1,98 +1,38 @@
-//! TLS to a server of PostgreSQL, as `tokio-postgres` asks for it.
+//! How a connection to PostgreSQL begins: whether it is encrypted is asked before anything else.
+//! <https://www.postgresql.org/docs/16/protocol-flow.html#PROTOCOL-FLOW-SSL>
 
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use rustls::OtherError;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::sources::warehouse::socket::{Socket, connected, encrypted};
 use crate::sources::warehouse::tls::{Mode, Tls};
 
-/// Whether connections are encrypted, as `tokio-postgres` names it.
-pub(super) fn mode(of: Mode) -> SslMode {
-    match of {
-        Mode::Disable => SslMode::Disable,
-        Mode::Prefer => SslMode::Prefer,
-        Mode::Require => SslMode::Require,
+/// SSLRequest: its length, and a number in the place of a version.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+
+/// A connection, encrypted as `tls` asks for it. A host that begins with `/` is the folder of a
+/// socket of this machine, which is never encrypted, as libpq has it.
+///
+/// # Errors
+/// The server cannot be reached, or not so.
+pub(super) async fn opened(host: &str, port: u16, tls: &Tls) -> io::Result<Box<dyn Socket>> {
+    #[cfg(unix)]
+    if host.starts_with('/') {
+        let path = format!("{host}/.s.PGSQL.{port}");
+        return Ok(Box::new(tokio::net::UnixStream::connect(path).await?));
     }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Tls {
-    type Stream = Encrypted<S>;
-    type TlsConnect = Handshake;
-    type Error = rustls::Error;
-
-    fn make_tls_connect(&mut self, domain: &str) -> std::result::Result<Handshake, rustls::Error> {
-        let name = ServerName::try_from(domain.to_owned())
-            .map_err(|cause| rustls::Error::Other(OtherError(Arc::new(cause))))?;
-        Ok(Handshake {
-            connector: self.connector(),
-            name,
-        })
+    let mut socket = connected(host, port).await?;
+    if tls.mode == Mode::Disable {
+        return Ok(socket);
     }
-}
-
-/// A handshake with a server of this name.
-pub(in crate::sources::warehouse) struct Handshake {
-    connector: TlsConnector,
-    name: ServerName<'static>,
-}
-
-type Handshaking<S> = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Handshake {
-    type Stream = Encrypted<S>;
-    type Error = io::Error;
-    type Future = Handshaking<S>;
-
-    fn connect(self, stream: S) -> Handshaking<S> {
-        Box::pin(async move {
-            let connected = self.connector.connect(self.name, stream).await?;
-            Ok(Encrypted(Box::new(connected)))
-        })
-    }
-}
-
-/// An encrypted connection.
-pub(in crate::sources::warehouse) struct Encrypted<S>(Box<tokio_rustls::client::TlsStream<S>>);
-
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Encrypted<S> {
-    fn channel_binding(&self) -> ChannelBinding {
-        ChannelBinding::none()
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Encrypted<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, into)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+    socket.write_all(&SSL_REQUEST).await?;
+    socket.flush().await?;
+    // One byte, and no more: what lies behind it is read by TLS or not at all.
+    match (socket.read_u8().await?, tls.mode) {
+        (b'S', _) => encrypted(socket, tls, host).await,
+        (b'N', Mode::Prefer) => Ok(socket),
+        (b'N', _) => Err(io::Error::other("server does not support TLS")),
+        _ => Err(io::Error::other("this is no server of PostgreSQL")),
     }
 }

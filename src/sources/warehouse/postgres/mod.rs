@@ -1,13 +1,16 @@
 //! PostgreSQL as a source: read by `COPY ... TO STDOUT (FORMAT binary)`, in transactions that write
 //! nothing and see one snapshot.
 
+mod columns;
 mod decode;
 mod encrypted;
 mod failure;
+mod fields;
 mod introspect;
 mod numeric;
 mod rows;
 mod session;
+mod tapped;
 mod types;
 mod version;
 

@@ -11,8 +11,30 @@ fn too_large(precision: u8, scale: i8) -> Error {
     Error::new(ErrorKind::NumericValueOutOfRange, message)
 }
 
+/// Powers of ten.
+const TEN: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
+
+/// Groups of digits of a numeric that is computed in one word.
+const SHORT_GROUPS_MAX: usize = 4;
+
 /// The unscaled value of a numeric.
 pub(super) fn decimal128(bytes: &[u8], precision: u8, scale: i8) -> Result<i128> {
+    if let Some((sign, value)) = short(bytes, scale) {
+        // Where there is no such power, the value is less in any case.
+        let limit = TEN.get(usize::from(precision));
+        return match limit.is_none_or(|limit| value < *limit) {
+            true => Ok(sign * i128::from(value)),
+            false => Err(too_large(precision, scale)),
+        };
+    }
     let (sign, digits) = digits(bytes, scale)?;
     let value = digits.iter().try_fold(0_i128, |value, digit| {
         value.checked_mul(10)?.checked_add(i128::from(*digit))
@@ -20,6 +42,50 @@ pub(super) fn decimal128(bytes: &[u8], precision: u8, scale: i8) -> Result<i128>
     let limit = 10_i128.checked_pow(u32::from(precision));
     let value = value.filter(|value| limit.is_none_or(|limit| *value < limit));
     Ok(sign * value.ok_or_else(|| too_large(precision, scale))?)
+}
+
+/// The same of a numeric of few digits, as most are: its sign, and its value without it. `None` is
+/// for all others, and for what is no such numeric.
+#[inline(always)]
+fn short(bytes: &[u8], scale: i8) -> Option<(i128, u64)> {
+    let (head, groups) = bytes.split_first_chunk::<8>()?;
+    let n_groups = usize::from(u16::from_be_bytes([head[0], head[1]]));
+    let weight = i32::from(i16::from_be_bytes([head[2], head[3]]));
+    let sign = match [head[4], head[5]] {
+        [0, 0] => 1,
+        [0x40, 0] => -1,
+        _ => return None,
+    };
+    if n_groups > SHORT_GROUPS_MAX || groups.len() != 2 * n_groups {
+        return None;
+    }
+    let mut value = 0_u64;
+    for group in groups.as_chunks::<2>().0 {
+        let group = u16::from_be_bytes(*group);
+        if group > 9999 {
+            return None;
+        }
+        value = value * 10_000 + u64::from(group);
+    }
+    if value == 0 {
+        return Some((1, 0));
+    }
+    // The place of the last digit, counted from the last that is kept.
+    let n_groups = i32::try_from(n_groups).ok()?;
+    let value = match 4 * (weight + 1 - n_groups) + i32::from(scale) {
+        0 => Some(value),
+        -1 => exact::<10>(value),
+        -2 => exact::<100>(value),
+        -3 => exact::<1000>(value),
+        places => value.checked_mul(*TEN.get(usize::try_from(places).ok()?)?),
+    };
+    Some((sign, value?))
+}
+
+/// A quotient that is whole.
+#[inline(always)]
+fn exact<const DIVISOR: u64>(value: u64) -> Option<u64> {
+    value.is_multiple_of(DIVISOR).then_some(value / DIVISOR)
 }
 
 /// The sign of a numeric, and its digits down to so many behind the point, as `numeric_send` has
@@ -45,6 +111,9 @@ fn digits(bytes: &[u8], scale: i8) -> Result<(i128, Vec<u8>)> {
     let mut place = 4 * (weight + 1);
     for _ in 0..n_groups {
         let group = groups.get_u16();
+        if group > 9999 {
+            return Err(damaged());
+        }
         for divisor in [1000, 100, 10, 1] {
             place -= 1;
             let digit = u8::try_from(group / divisor % 10).unwrap_or(0);
@@ -87,6 +156,9 @@ pub(super) fn decimal256(bytes: &[u8], precision: u8, scale: i8) -> Result<i256>
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
     use super::*;
 
     /// As `numeric_send` writes it.
@@ -120,5 +192,55 @@ mod tests {
         check(&sent(0, 0xC000, &[]), 2, None);
         check(&sent(5, 0, &[1]), 0, None);
         check(&[0, 1], 0, None);
+        check(&sent(2, 0x4000, &[1, 2, 3, 4500]), 2, Some(-10_002_000_345));
+        check(
+            &sent(3, 0, &[9999, 9999, 9999, 9999]),
+            0,
+            Some(9_999_999_999_999_999),
+        );
+        check(
+            &sent(4, 0, &[9999, 9999, 9999, 9999]),
+            0,
+            Some(99_999_999_999_999_990_000),
+        );
+        check(
+            &sent(4, 0, &[1, 0, 0, 0, 1]),
+            0,
+            Some(10_000_000_000_000_001),
+        );
+        check(&sent(4, 0, &[1]), 2, Some(1_000_000_000_000_000_000));
+        check(&sent(4, 0, &[12_345]), 4, None);
+        check(&sent(0, 0, &[12_345]), 0, None);
+    }
+
+    /// As it is computed digit by digit.
+    fn slowly(bytes: &[u8], precision: u8, scale: i8) -> Option<i128> {
+        let (sign, digits) = digits(bytes, scale).ok()?;
+        let value = digits
+            .iter()
+            .fold(0_i128, |value, digit| value * 10 + i128::from(*digit));
+        (value < 10_i128.pow(u32::from(precision))).then_some(sign * value)
+    }
+
+    #[test]
+    fn short_numerics_are_what_their_digits_say() {
+        let seed = rand::random();
+        println!("seed {seed}");
+        let mut chance = StdRng::seed_from_u64(seed);
+        for _ in 0..20_000 {
+            let groups: Vec<u16> = (0..chance.random_range(0..6))
+                .map(|_| match chance.random_range(0..4) {
+                    0 => 0,
+                    1 => 100 * chance.random_range(0..100),
+                    _ => chance.random_range(0..10_000),
+                })
+                .collect();
+            let sign = [0, 0x4000][chance.random_range(0..2)];
+            let bytes = sent(chance.random_range(-4..5), sign, &groups);
+            let (precision, scale) = (chance.random_range(1..30), chance.random_range(0..12));
+            let expected = slowly(&bytes, precision, scale);
+            let found = decimal128(&bytes, precision, scale).ok();
+            assert_eq!(found, expected, "{bytes:?} as ({precision},{scale})");
+        }
     }
 }

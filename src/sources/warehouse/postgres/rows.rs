@@ -1,18 +1,22 @@
 //! The rows of a query, as COPY sends them: cut into tuples and decoded into batches.
 //! <https://www.postgresql.org/docs/16/sql-copy.html#id-1.9.3.55.9.4>
 
+use std::future::poll_fn;
 use std::ops::DerefMut;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use arrow::array::RecordBatch;
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 use futures::{Stream, StreamExt};
 use tokio_postgres::CopyOutStream;
 
 use super::decode::Decoder;
 use super::failure::{During, failure};
+use super::fields::Fields;
 use super::session::PostgresConnect;
+use super::tapped::Copied;
 use crate::error::{Error, Result};
 use crate::sources::warehouse::pool::{Lease, unexpected};
 use crate::sources::warehouse::{KeptValues, Parts, RemoteQuery, Server};
@@ -20,8 +24,13 @@ use crate::sources::warehouse::{KeptValues, Parts, RemoteQuery, Server};
 /// The rows of a batch.
 const BATCH_ROWS: usize = 8192;
 
-/// The bytes of rows after which a batch ends, be it as small as it may.
-const BATCH_BYTES: usize = 16 << 20;
+/// The bytes of rows after which a batch ends, be it as small as it may: several of them wait on the
+/// way to a client that is slow.
+const BATCH_BYTES: usize = 2 << 20;
+
+/// The bytes of rows that are decoded at a time: as few as a near cache holds, with what is known of
+/// their fields.
+const BLOCK_BYTES: usize = 64 << 10;
 
 /// What the format begins with.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -46,7 +55,12 @@ where
         // Others have taken all parts.
         None => None,
     };
+    let blocks = Arc::clone(&lease.session().copied);
+    if copied.is_none() {
+        lease.clean();
+    }
     let copy = Copy {
+        blocks,
         is_over: copied.is_none(),
         tuples: Tuples::new(query, kept)?,
         copied,
@@ -73,8 +87,10 @@ where
 
 /// A query that is read.
 struct Copy<L> {
-    /// Dropped before the session, which is then given back.
+    /// What is still to come of a copy. Dropped before the session, which is then given back.
     copied: Option<Pin<Box<CopyOutStream>>>,
+    /// The rows of it that have come.
+    blocks: Arc<Copied>,
     tuples: Tuples,
     lease: L,
     server: Arc<Server>,
@@ -85,17 +101,39 @@ impl<L: DerefMut<Target = Lease<PostgresConnect>>> Copy<L> {
     /// The next rows; `None` behind the last.
     async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while !self.is_over && !self.tuples.is_full() {
-            let Some(copied) = &mut self.copied else {
-                break;
-            };
-            match copied.next().await {
-                Some(Ok(bytes)) => self.tuples.take(&bytes)?,
-                Some(Err(cause)) => return Err(failure(&self.server, During::Session, &cause)),
-                None if self.tuples.has_ended => self.go_on().await?,
-                None => return Err(unexpected(&self.server, "rows without an end")),
+            if let Some(block) = self.next_block().await? {
+                self.tuples.take(block)?;
+                continue;
+            }
+            self.tuples.decode()?;
+            if self.tuples.has_ended {
+                self.go_on().await?;
+            } else if !self.tuples.is_full() {
+                return Err(unexpected(&self.server, "rows without an end"));
             }
         }
         self.tuples.batch()
+    }
+
+    /// The next bytes of a copy; `None` behind the last.
+    async fn next_block(&mut self) -> Result<Option<Vec<u8>>> {
+        if let Some(copied) = &mut self.copied {
+            // Rows go past the session's client, which tells how they end.
+            let next = poll_fn(|context| match self.blocks.poll_take(context) {
+                Poll::Ready(block) => Poll::Ready(Some(Ok(block))),
+                Poll::Pending => match ready!(copied.as_mut().poll_next(context)) {
+                    Some(Ok(bytes)) => Poll::Ready(Some(Ok(bytes.into()))),
+                    Some(Err(cause)) => Poll::Ready(Some(Err(cause))),
+                    None => Poll::Ready(None),
+                },
+            });
+            match next.await.transpose() {
+                Ok(Some(block)) => return Ok(Some(block)),
+                Ok(None) => self.copied = None,
+                Err(cause) => return Err(failure(&self.server, During::Session, &cause)),
+            }
+        }
+        Ok(self.blocks.take())
     }
 
     /// Begins the next part, if there is one.
@@ -115,15 +153,13 @@ impl<L: DerefMut<Target = Lease<PostgresConnect>>> Copy<L> {
     }
 }
 
-/// The fields of a tuple, `None` for the end, and the bytes it had.
-type Cut<'a> = (Option<&'a [u8]>, usize);
-
-/// Cuts what is sent into tuples: messages may end anywhere.
+/// Cuts what is sent into rows: messages may end anywhere.
 struct Tuples {
     query: Arc<RemoteQuery>,
     decoder: Decoder,
+    fields: Fields,
     /// What is not decoded yet.
-    left: BytesMut,
+    left: Vec<u8>,
     has_begun: bool,
     has_ended: bool,
     n_rows: usize,
@@ -134,8 +170,9 @@ impl Tuples {
     fn new(query: &Arc<RemoteQuery>, kept: KeptValues) -> Result<Self> {
         Ok(Self {
             decoder: Decoder::new(query, kept)?,
+            fields: Fields::new(query.columns.len()),
             query: Arc::clone(query),
-            left: BytesMut::new(),
+            left: Vec::new(),
             has_begun: false,
             has_ended: false,
             n_rows: 0,
@@ -153,22 +190,16 @@ impl Tuples {
         self.n_rows >= BATCH_ROWS || self.n_bytes >= BATCH_BYTES
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        self.n_bytes += bytes.len();
-        // A message mostly is one tuple, or the head of all and one.
-        if self.left.is_empty() && self.has_begun {
-            let n_read = self.decode(bytes)?;
-            self.left.extend_from_slice(&bytes[n_read..]);
-            return Ok(());
+    /// Keeps what came, and decodes it if it is enough.
+    fn take(&mut self, block: Vec<u8>) -> Result<()> {
+        match self.left.is_empty() {
+            true => self.left = block,
+            false => self.left.extend_from_slice(&block),
         }
-        self.left.extend_from_slice(bytes);
-        if !self.has_begun && !self.skip_head()? {
-            return Ok(());
+        match self.left.len() < BLOCK_BYTES {
+            true => Ok(()),
+            false => self.decode(),
         }
-        let left = std::mem::take(&mut self.left);
-        let n_read = self.decode(&left)?;
-        self.left.extend_from_slice(&left[n_read..]);
-        Ok(())
     }
 
     /// Skips what comes before the tuples; whether all of it was there.
@@ -185,58 +216,25 @@ impl Tuples {
         if flags != 0 || extension != 0 {
             return Err(self.damaged());
         }
-        self.left.advance(fixed);
+        self.left.drain(..fixed);
         self.has_begun = true;
         Ok(true)
     }
 
-    /// Decodes whole tuples; how many bytes they had.
-    fn decode(&mut self, bytes: &[u8]) -> Result<usize> {
-        let mut n_read = 0;
-        while !self.has_ended {
-            let Some((tuple, n_bytes)) = self.tuple(&bytes[n_read..])? else {
-                break;
-            };
-            match tuple {
-                Some(fields) => {
-                    self.decoder.row(fields)?;
-                    self.n_rows += 1;
-                }
-                None => self.has_ended = true,
-            }
-            n_read += n_bytes;
+    /// Decodes the whole tuples that came, as many as the batch takes.
+    fn decode(&mut self) -> Result<()> {
+        if self.has_ended || !self.has_begun && !self.skip_head()? {
+            return Ok(());
         }
-        Ok(n_read)
-    }
-
-    /// The fields of the first tuple, if all of it is there, `None` for the end; and its bytes.
-    fn tuple<'a>(&self, bytes: &'a [u8]) -> Result<Option<Cut<'a>>> {
-        let Some(mut left) = bytes.get(2..) else {
-            return Ok(None);
-        };
-        let n_fields = i16::from_be_bytes([bytes[0], bytes[1]]);
-        if n_fields == -1 {
-            return Ok(Some((None, 2)));
-        }
-        // Where no column is wanted, each row is one NULL.
-        let expected = self.query.columns.len().max(1);
-        if usize::try_from(n_fields) != Ok(expected) {
-            return Err(self.damaged());
-        }
-        let start = left;
-        for _ in 0..expected {
-            if left.len() < 4 {
-                return Ok(None);
-            }
-            let length = left.get_i32();
-            let length = usize::try_from(length).unwrap_or(0);
-            match left.get(length..) {
-                Some(rest) => left = rest,
-                None => return Ok(None),
-            }
-        }
-        let n_bytes = start.len() - left.len();
-        Ok(Some((Some(&start[..n_bytes]), 2 + n_bytes)))
+        let n_wanted = BATCH_ROWS.saturating_sub(self.n_rows);
+        let found = self.fields.find(&self.left, n_wanted);
+        let found = found.map_err(|_| self.damaged())?;
+        self.decoder.take(&self.fields, &self.left)?;
+        self.left.drain(..found.n_bytes);
+        self.n_rows += found.n_rows;
+        self.n_bytes += found.n_bytes;
+        self.has_ended = found.is_end;
+        Ok(())
     }
 
     fn damaged(&self) -> Error {

@@ -1,25 +1,25 @@
 //! Sessions with PostgreSQL: how they begin, and how what they do is stopped.
 
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::{CancelToken, Client, Config};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::encrypted;
+use super::encrypted::opened;
 use super::failure::{During, failure};
+use super::tapped::{Copied, Tapped};
 use crate::config::Secrets;
 use crate::error::Result;
 use crate::sources::warehouse::mapping::Mapping;
-use crate::sources::warehouse::pool::{CLEANING_MAX, Connect};
+use crate::sources::warehouse::pool::{CLEANING_MAX, Connect, sentence};
+use crate::sources::warehouse::socket::Socket;
 use crate::sources::warehouse::tls::Tls;
 use crate::sources::warehouse::{Options, Server};
-
-/// A server that acknowledges nothing for this long is gone.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
@@ -42,6 +42,8 @@ pub(super) struct PostgresConnect {
 pub(super) struct Session {
     /// What asks.
     pub(super) client: Client,
+    /// The rows that it sends by COPY.
+    pub(super) copied: Arc<Copied>,
     /// Drives it; its end closes the socket.
     driver: AbortOnDropHandle<()>,
     cancel: CancelToken,
@@ -60,23 +62,23 @@ impl PostgresConnect {
         })
     }
 
+    /// A connection, encrypted as the options ask for it, over which nothing has been said.
+    async fn opened(&self) -> io::Result<Box<dyn Socket>> {
+        let port = self.server.option("port");
+        let port = port.and_then(|port| port.parse().ok()).unwrap_or(PORT);
+        let host = self.server.option("host").unwrap_or("localhost");
+        opened(host, port, &self.tls).await
+    }
+
     fn config(&self) -> Result<Config> {
         let option = |name: &str| self.server.option(name);
         let login = self.mapping.login(&self.server)?;
         let mut config = Config::new();
         config
-            .host(option("host").unwrap_or("localhost"))
-            .port(
-                option("port")
-                    .and_then(|port| port.parse().ok())
-                    .unwrap_or(PORT),
-            )
             .dbname(option("dbname").unwrap_or(&login.user))
             .application_name(option("application_name").unwrap_or("lakegate"))
-            .connect_timeout(self.server.connect_timeout())
-            .tcp_user_timeout(SILENCE_MAX)
-            .keepalives_idle(SILENCE_MAX)
-            .ssl_mode(encrypted::mode(self.tls.mode))
+            // The connection is encrypted already, or is not to be.
+            .ssl_mode(SslMode::Disable)
             .user(login.user);
         if let Some(password) = login.password {
             config.password(password);
@@ -96,7 +98,12 @@ impl Connect for PostgresConnect {
     async fn connect(&self) -> Result<Session> {
         let failed = |cause| failure(&self.server, During::Connecting, &cause);
         let config = self.config()?;
-        let (client, connection) = config.connect(self.tls.clone()).await.map_err(failed)?;
+        let opened = self.opened().await;
+        let opened = opened.map_err(|cause| self.server.unavailable(sentence(&cause.to_string())));
+        let copied = Arc::new(Copied::default());
+        let tapped = Tapped::new(opened?, Arc::clone(&copied));
+        let connected = config.connect_raw(tapped, NoTls).await;
+        let (client, connection) = connected.map_err(failed)?;
         let driver = Handle::current().spawn(async move {
             // What it ends with is told to whoever waits for an answer.
             if let Err(cause) = connection.await {
@@ -106,6 +113,7 @@ impl Connect for PostgresConnect {
         let session = Session {
             cancel: client.cancel_token(),
             client,
+            copied,
             driver: AbortOnDropHandle::new(driver),
         };
         let mut said = SESSION.to_owned();
@@ -127,7 +135,11 @@ impl Connect for PostgresConnect {
     }
 
     async fn stop(&self, session: Session) {
-        let canceled = session.cancel.cancel_query(self.tls.clone());
+        let canceled = async {
+            let opened = self.opened().await?;
+            let canceled = session.cancel.cancel_query_raw(opened, NoTls).await;
+            canceled.map_err(io::Error::other)
+        };
         drop(timeout(CLEANING_MAX, canceled).await);
         session.driver.abort();
     }
