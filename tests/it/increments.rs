@@ -103,7 +103,7 @@ fn compact(folder: &Path, version: usize) {
 
 #[test]
 fn stores_are_asked_for_what_came_and_went_and_nothing_else() {
-    with_own_gateways("tests/peers/counted.py");
+    with_own_gateways("tests/peers/counted.py", &[]);
 }
 
 /// So many files are there before one more comes.

@@ -96,23 +96,24 @@ fn views_give_what_their_queries_give_whatever_happens() {
 }
 
 /// Runs a script that starts gateways of its own.
-pub(crate) fn with_own_gateways(script: &str) {
+pub(crate) fn with_own_gateways(script: &str, arguments: &[&str]) {
     let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
     command
         .args([script, "--program"])
-        .arg(program().get_program());
+        .arg(program().get_program())
+        .args(arguments);
     let failure = run(&mut command).err();
     assert!(failure.is_none(), "{}", failure.unwrap_or_default());
 }
 
 #[test]
 fn gateways_that_are_killed_at_any_write_leave_the_views_right() {
-    with_own_gateways("tests/peers/failpoints.py");
+    with_own_gateways("tests/peers/failpoints.py", &[]);
 }
 
 #[test]
 fn what_nobody_reads_any_more_is_taken_away() {
-    with_own_gateways("tests/peers/vacuumed.py");
+    with_own_gateways("tests/peers/vacuumed.py", &[]);
 }
 
 #[test]

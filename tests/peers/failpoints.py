@@ -244,17 +244,30 @@ def rounds(world: World, program: Program, chance: random.Random, arguments) -> 
     names = {f"killed {'after' if is_after else 'before'} write {at}" for at, is_after in points}
     assert names <= set(counts) or arguments.rounds < 2 * len(points), counts
     assert sum(left.values()) > 0, "who is killed before the commit leaves its files"
-    # Two days later they are of nobody.
+    taken_away(world, program, witness, f"seed {arguments.seed}")
+
+
+def taken_away(world: World, program: Program, witness: psycopg.Connection, where: str) -> None:
+    """Two days later what was left over is of nobody: it goes, also where the gateway that does it is killed at that."""
     for view in VIEWS:
         for path in world.folder_of(view).rglob("*.*"):
             os.utime(path, (time.time() - 2 * DAY_SECONDS,) * 2)
+        while world.change() not in ("append", "overwrite"):
+            pass
+        has_checkpoint = (DeltaTable(world.folder_of(view)).version() + 2) % CHECKPOINT_EVERY == 0
+        door = Door(world.store, fault=Fault(5 if has_checkpoint else 3, world.chance.random() < 0.5))
+        racer = Racer(program, door, view, is_server=False)
+        n_left = world.n_left(view)
+        racer.thread.start()
+        assert racer.end(where) or n_left == 0, f"{where}: nobody came to take away {n_left} files of {view}"
+        check(witness, view, world.right(view), f"{where}, when what was left over was being taken away")
     while world.change() not in ("append", "overwrite"):
         pass
     process = program.start("refresh", Door(world.store).environment(), *VIEWS)
     assert process.wait(ENDED_SECONDS_MAX) == 0, process.stdout.read()
     for view in VIEWS:
-        assert world.n_left(view) == 0, f"seed {arguments.seed}: {view}"
-        check(witness, view, world.right(view), f"seed {arguments.seed}, without what was left over")
+        assert world.n_left(view) == 0, f"{where}: {view}"
+        check(witness, view, world.right(view), f"{where}, without what was left over")
         assert is_stored(witness, view), view
         world.check_versions(view, 0)
 

@@ -112,7 +112,7 @@ class Door:
         taken, self.requests = self.requests, []
         return taken
 
-    def write(self, key: str, do) -> tuple | None:
+    def write(self, key: str, do) -> tuple | list | None:
         """Does it, unless the client is killed first; `None` if it gets no answer."""
         fault = self.fault
         if self.watched not in key:
@@ -230,8 +230,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         key, _ = self.asked()
         self.door.requests.append(("DELETE", key))
-        self.door.store.delete(key)
-        self.answer(204)
+        if self.door.write(key, lambda: (self.door.store.delete(key),)):
+            return self.answer(204)
+        self.close_connection = True
 
     def do_POST(self) -> None:
         bucket, query = self.asked()
@@ -239,11 +240,12 @@ class Handler(BaseHTTPRequestHandler):
         if "delete" not in query:
             return self.answer(501)
         keys = [unescaped(part.partition("</Key>")[0]) for part in body.split("<Key>")[1:]]
-        for key in keys:
-            self.door.requests.append(("DELETE", f"{bucket}/{key}"))
-            self.door.store.delete(f"{bucket}/{key}")
+        self.door.requests += [("DELETE", f"{bucket}/{key}") for key in keys]
+        if not self.door.write(f"{bucket}/{keys[0]}", lambda: [self.door.store.delete(f"{bucket}/{key}") for key in keys]):
+            self.close_connection = True
+            return None
         told = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
-        self.answer(200, f"<DeleteResult>{told}</DeleteResult>".encode(), Content_Type="application/xml")
+        return self.answer(200, f"<DeleteResult>{told}</DeleteResult>".encode(), Content_Type="application/xml")
 
 
 def unescaped(text: str) -> str:
