@@ -35,12 +35,14 @@ transcripts-fix: tools ## Writes what came back into tests/wire.
 clients-fix: tools ## Brings the list of what clients see answered otherwise up to date: tests/clients/different.txt.
 	LAKEGATE_CLIENTS_FILL=1 scripts/with_servers cargo nextest run -j 1 clients::programs clients::tools
 
-soak: tools ## A million broken messages, then MINUTES of clients that misbehave, and STATEMENTS of all sizes: memory and answers are watched.
+soak: tools ## A million broken messages, MINUTES of clients that misbehave, STATEMENTS of all sizes: memory and answers are watched; refreshes killed 200 times.
 	LAKEGATE_TEST_GARBAGE_MESSAGES=1000000 cargo nextest run --test it --no-capture garbage::
 	scripts/build_close
 	$(PYTHON) tests/soak/soak.py --program $(TARGET)/demo/lakegate --minutes $(or $(MINUTES),10)
 	$(PYTHON) tests/soak/memory.py --program $(TARGET)/demo/lakegate --statements $(or $(STATEMENTS),20000)
 	LAKEGATE_TEST_TPCH_SCALE=0.1 scripts/with_servers cargo nextest run --no-capture -E 'test(tpch_over_four_kinds)'
+	$(PYTHON) tests/peers/failpoints.py --program $(TARGET)/demo/lakegate --rounds 200
+	$(PYTHON) tests/peers/operations.py --program $(TARGET)/demo/lakegate --queries 100 --replayed-queries 100
 	LAKEGATE_TEST_QUERIES=2000 scripts/with_servers cargo nextest run --no-capture -E 'test(random_queries_have_postgres_answers)'
 
 bench: tools ## Start, logins, large catalogs, versions of long ago, idle memory, pulling a table, repeated questions, questions that views answer, and tables of a warehouse, in turns with peers.

@@ -1,20 +1,16 @@
 //! `lakegate.check_keys(relation)`: how many rows break the keys that are declared of a relation. Nothing enforces
 //! them in a lake, so that whoever relies on them may count.
 
-use std::sync::Arc;
-
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::look_up::Found;
 use super::references::{NamesOf, Resolver};
-use super::resolved::{Derived, Meaning, ResolvedView, ViewKey};
+use super::resolved::Meaning;
 use super::scope::reference;
 use super::travel::{argument, behind_sign};
-use super::{parse, protect};
 use crate::catalog::Relation;
 use crate::catalog::sql::{identifier, literal};
-use crate::catalog::system::LAKEGATE;
-use crate::catalog::views::{Key, KeyKind, View};
+use crate::catalog::views::{Key, KeyKind};
 use crate::error::{Error, Result};
 
 /// The name of the function.
@@ -46,34 +42,8 @@ impl Resolver<'_> {
             [] => NO_KEYS.to_owned(),
             counts => counts.join(" UNION ALL "),
         };
-        let view = View::of_function(
-            LAKEGATE,
-            &format!("{CHECK_KEYS}({}.{})", own.0, own.1),
-            text,
-        );
-        let at = match names.at {
-            Some(inherited) => inherited.clone(),
-            None => self.session_point()?,
-        };
-        let (query, lines) = parse::parse_view(&view.query)?;
-        let resolved = self.references(&query, &lines, names);
-        let (references, limits) = resolved.map_err(Error::without_position)?;
-        // No relation has an OID of the upper half (`snapshot::Oids`), and no two calls the same.
-        let number = u32::try_from(self.derived.len()).map_err(Error::internal)?;
-        let key = ViewKey {
-            oid: u32::MAX - number,
-            at,
-        };
-        self.derived.push(Derived::View(ResolvedView {
-            key: key.clone(),
-            view: Arc::new(view),
-            session_calls: Arc::new(protect::session_calls(&query)),
-            query: Arc::from(query),
-            lines,
-            references,
-            limits,
-        }));
-        Ok(Meaning::View(key))
+        let call = format!("{CHECK_KEYS}({}.{})", own.0, own.1);
+        self.derived_query(&call, text, names)
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use super::access::{Access, Decision, Limit, Policies, Reader};
 use super::checked_keys::CHECK_KEYS;
 use super::context::StatementContext;
+use super::freshness::FRESHNESS;
 use super::look_up::Found;
 use super::named_in_query::{calls_any, of_query};
 use super::pin::in_statement;
@@ -220,6 +221,9 @@ impl<'a> Resolver<'a> {
             let meaning = match (version, version.and_then(function_of)) {
                 (_, Some((CHECK_KEYS, of))) => {
                     self.check_keys(of, names).map(|meaning| (meaning, None))
+                }
+                (_, Some((FRESHNESS, of))) => {
+                    self.freshness(of, names).map(|meaning| (meaning, None))
                 }
                 (_, Some(call)) => self.told(call, names).map(|meaning| (meaning, None)),
                 (Some(said), None) => {

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -58,18 +58,18 @@ pub async fn run(engine: Arc<Engine>, poll: Duration) {
                 let (schema, view) = &name;
                 tracing::warn!(schema, view, %error, "refresh materialized view");
             }
-            pauses.insert(name, Instant::now() + pause(poll, n_failures));
+            let pause = pause(poll, n_failures);
+            engine.pause_view(&name, Utc::now() + pause);
+            pauses.insert(name, Instant::now() + pause);
         }
     }
 }
 
 /// Whether it is time to look at a view.
 fn is_due(engine: &Engine, name: &FullName, when: &RefreshWhen) -> bool {
-    let every = match when {
-        RefreshWhen::Manual => return false,
-        RefreshWhen::OnCommit => return true,
-        RefreshWhen::Every(span) => span.duration,
-    };
+    if *when == RefreshWhen::Manual {
+        return false;
+    }
     let look = engine.standing(name).look;
     let Some(look) = look else {
         return true;
@@ -80,8 +80,20 @@ fn is_due(engine: &Engine, name: &FullName, when: &RefreshWhen) -> bool {
     };
     // What was found to be right is as good as made then.
     let last = if look.is_current { look.at } else { as_of };
-    let age = Utc::now().signed_duration_since(last);
-    age.to_std().is_ok_and(|age| age >= every)
+    is_time(when, last, Utc::now())
+}
+
+/// Whether a view whose rows were last found or made right then is to be looked at now.
+fn is_time(when: &RefreshWhen, last: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    match when {
+        RefreshWhen::Manual => false,
+        RefreshWhen::OnCommit => true,
+        RefreshWhen::Every(span) => {
+            let age = now.signed_duration_since(last).to_std();
+            age.is_ok_and(|age| age >= span.duration)
+        }
+        RefreshWhen::Cron(schedule) => schedule.after(last).is_some_and(|next| next <= now),
+    }
 }
 
 /// How long nobody asks again after so many failures.
@@ -141,6 +153,53 @@ pub async fn refresh(engine: &Engine, names: &[String], out: &mut dyn Write) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::sql::MaterializedOptions;
+
+    #[test]
+    fn it_is_time_when_what_the_option_says_has_passed() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let check = |when: &str, last: &str, now: &str| {
+            let mut options = MaterializedOptions::default();
+            options.set("refresh", Some(when)).unwrap();
+            is_time(&options.refresh, at(last), at(now))
+        };
+        let friday = "2026-11-20T05:59:00Z";
+        assert!(check("on commit", friday, friday));
+        assert!(!check("manual", friday, "2026-11-27T05:59:00Z"));
+        assert!(!check("every 1 hour", friday, "2026-11-20T06:58:59Z"));
+        assert!(check("every 1 hour", friday, "2026-11-20T06:59:00Z"));
+        let mornings = "cron 0 6 * * 1-5";
+        assert!(check(mornings, friday, "2026-11-20T06:00:00Z"));
+        assert!(!check(mornings, friday, "2026-11-20T05:59:59Z"));
+        // After six on Friday comes six on Monday.
+        assert!(!check(
+            mornings,
+            "2026-11-20T06:00:01Z",
+            "2026-11-22T23:00:00Z"
+        ));
+        assert!(check(
+            mornings,
+            "2026-11-20T06:00:01Z",
+            "2026-11-23T06:00:00Z"
+        ));
+        // Six in Berlin is five in Greenwich in winter, and four in summer.
+        let berlin = "cron 0 6 * * * Europe/Berlin";
+        assert!(check(
+            berlin,
+            "2026-01-20T04:59:00Z",
+            "2026-01-20T05:00:00Z"
+        ));
+        assert!(!check(
+            berlin,
+            "2026-07-20T03:00:00Z",
+            "2026-07-20T03:59:59Z"
+        ));
+        assert!(check(
+            berlin,
+            "2026-07-20T03:00:00Z",
+            "2026-07-20T04:00:00Z"
+        ));
+    }
 
     #[test]
     fn pauses_grow_with_failures_up_to_a_limit() {

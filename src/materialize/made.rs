@@ -18,7 +18,7 @@ const FORMAT: u32 = 1;
 const STATES_FORMAT: u32 = 1;
 
 /// How many earlier states are told of.
-const EARLIER_MAX: usize = 100;
+pub(super) const EARLIER_MAX: usize = 100;
 
 /// A digest, as text of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -33,6 +33,8 @@ const COLUMNS: &[(&str, u32)] = &[
     ("checked_at", oid::TIMESTAMPTZ),
     ("failed_at", oid::TIMESTAMPTZ),
     ("last_error", oid::TEXT),
+    ("failures", oid::INT8),
+    ("paused_until", oid::TIMESTAMPTZ),
     ("path", oid::TEXT),
 ];
 
@@ -133,6 +135,8 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
             let failure = row.standing.failure.as_ref();
             failure.map(|(_, error)| error.message().to_owned())
         }),
+        number(&|row| Some(u64::from(row.standing.n_failures))),
+        instant(&|row| row.standing.paused_until),
         text(&|row| Some(row.path.clone())),
     ]
 }

@@ -9,12 +9,15 @@ mod made;
 mod matviews;
 mod refreshes;
 mod told;
+mod vacuum;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use moka::sync::Cache;
@@ -36,6 +39,9 @@ use told::Told;
 /// How many stored versions' records are kept, some KiB each. An entry never goes stale: its key is
 /// the digest of a version of a table.
 const RECORDS_MAX: u64 = 1_000;
+
+/// How often it is looked for what nobody reads any more of a stored table, at most.
+const VACUUM_EVERY: Duration = Duration::from_secs(600);
 
 /// Stored rows of a materialized view.
 #[derive(Clone, Debug)]
@@ -103,6 +109,8 @@ pub struct Materialized {
     told: Told,
     /// Held while a view is refreshed by this process.
     turns: Mutex<HashMap<FullName, Arc<tokio::sync::Mutex<()>>>>,
+    /// When this process last looked what nobody reads any more of each.
+    vacuumed: Mutex<HashMap<FullName, Instant>>,
     code_of: CodeOf,
 }
 
@@ -129,6 +137,7 @@ impl Materialized {
             records: Cache::new(RECORDS_MAX),
             told: Told::default(),
             turns: Mutex::default(),
+            vacuumed: Mutex::default(),
             code_of,
         })
     }
@@ -227,10 +236,32 @@ impl Materialized {
             schema: to_store.schema,
             rows: to_store.rows,
         };
-        Ok(match write::write(&opened.place, writing).await? {
-            write::Wrote::Version(version, n_rows) => Stored::Version { version, n_rows },
-            write::Wrote::Conflict => Stored::Conflict,
-        })
+        match write::write(&opened.place, writing).await? {
+            write::Wrote::Version(version, n_rows) => {
+                self.vacuum(&opened, &to_store.name).await;
+                Ok(Stored::Version { version, n_rows })
+            }
+            write::Wrote::Conflict => Ok(Stored::Conflict),
+        }
+    }
+
+    /// Takes away what nobody reads any more of a view's table, if it was not looked for lately. What fails is done the
+    /// next time: nobody is wrong for it.
+    async fn vacuum(&self, opened: &Opened, name: &FullName) {
+        {
+            let mut vacuumed = self.vacuumed.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = vacuumed.get(name);
+            if last.is_some_and(|last| last.elapsed() < VACUUM_EVERY) {
+                return;
+            }
+            vacuumed.insert(name.clone(), Instant::now());
+        }
+        let (schema, view) = name;
+        match vacuum::vacuum(&opened.place, &path_of(name)).await {
+            Ok(0) => {}
+            Ok(n_files) => tracing::debug!(schema, view, n_files, "vacuum stored rows"),
+            Err(error) => tracing::warn!(schema, view, %error, "vacuum stored rows"),
+        }
     }
 
     /// The turn to refresh a view: in this process one at a time.
@@ -259,6 +290,11 @@ impl Materialized {
     /// Notes how a refresh ended.
     pub fn refreshed(&self, refreshed: Refreshed) {
         self.told.refreshed(refreshed);
+    }
+
+    /// Notes until when nobody refreshes a view by itself.
+    pub fn paused(&self, name: &FullName, until: DateTime<Utc>) {
+        self.told.paused(name, until);
     }
 
     /// How a view's refreshes go.

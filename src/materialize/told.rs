@@ -89,6 +89,8 @@ pub struct Standing {
     pub failure: Option<(DateTime<Utc>, Error)>,
     /// How many failed one after the other.
     pub n_failures: u32,
+    /// Until when nobody refreshes it by itself, after a failure.
+    pub paused_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Default)]
@@ -113,6 +115,11 @@ impl Told {
         inner.views.entry(name.clone()).or_default().look = Some(look);
     }
 
+    pub(super) fn paused(&self, name: &FullName, until: DateTime<Utc>) {
+        let mut inner = self.lock();
+        inner.views.entry(name.clone()).or_default().paused_until = Some(until);
+    }
+
     pub(super) fn refreshed(&self, refreshed: Refreshed) {
         let mut inner = self.lock();
         let standing = inner.views.entry(refreshed.name.clone()).or_default();
@@ -124,6 +131,7 @@ impl Told {
             None => {
                 standing.failure = None;
                 standing.n_failures = 0;
+                standing.paused_until = None;
             }
         }
         // What changed nothing is not worth a row.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::streaming::StreamingTable;
@@ -21,11 +22,22 @@ use url::Url;
 
 use super::columns::to_stored;
 use super::made::{KEY, Made};
+use super::vacuum::WRITES_MAX;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Place;
 
 /// Of no column are minima and maxima written into the log: infinite dates and NaN have none there.
 const NO_STATISTICS: (&str, Option<&str>) = ("delta.dataSkippingNumIndexedCols", Some("0"));
+
+/// So often is what the log says of the table's files written down as a whole: a log of thousands of refreshes is
+/// read from there.
+const CHECKPOINTS: (&str, Option<&str>) = ("delta.checkpointInterval", Some("10"));
+
+/// So long checkpoints tell of files that went: as long as [`super::vacuum`] keeps them.
+const REPLACED: (&str, Option<&str>) = (
+    "delta.deletedFileRetentionDuration",
+    Some("interval 1 hour"),
+);
 
 /// Rows to be stored.
 pub(super) struct Writing {
@@ -75,7 +87,7 @@ pub(super) async fn write(place: &Place, writing: Writing) -> Result<Wrote> {
         .with_input_plan(plan)
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
-        .with_configuration([NO_STATISTICS])
+        .with_configuration([NO_STATISTICS, CHECKPOINTS, REPLACED])
         .with_commit_properties(commit)
         .await;
     match written {
@@ -91,7 +103,7 @@ pub(super) async fn write(place: &Place, writing: Writing) -> Result<Wrote> {
     }
 }
 
-fn open(place: &Place, path: &str) -> Result<DeltaTable> {
+pub(super) fn open(place: &Place, path: &str) -> Result<DeltaTable> {
     let mut url: Url = place.lake.url.clone();
     url.path_segments_mut()
         .map_err(|()| Error::new(ErrorKind::InternalError, "the place's URL has no path"))?
@@ -119,7 +131,7 @@ fn is_conflict(cause: &DeltaTableError) -> bool {
     )
 }
 
-fn failed(shown: &str, cause: DeltaTableError) -> Error {
+pub(super) fn failed(shown: &str, cause: DeltaTableError) -> Error {
     let message = format!("could not write the table \"{shown}\"");
     Error::new(ErrorKind::IoError, message)
         .with_detail(format!("{cause}."))
@@ -139,6 +151,17 @@ fn plan(
     };
     let table = StreamingTable::try_new(schema, vec![Arc::new(once)])?;
     LogicalPlanBuilder::scan("rows", provider_as_source(Arc::new(table)), None)?.build()
+}
+
+/// Ends rows that are written for so long that the first files of theirs may be taken for left over.
+fn in_time(begun: Instant) -> Result<(), DataFusionError> {
+    if begun.elapsed() < WRITES_MAX {
+        return Ok(());
+    }
+    let hours = WRITES_MAX.as_secs() / 3600;
+    let message = format!("the rows were not stored within {hours} hours");
+    let error = Error::new(ErrorKind::QueryCanceled, message);
+    Err(DataFusionError::External(Box::new(error)))
 }
 
 /// What came of the rows while they were written.
@@ -192,7 +215,9 @@ impl PartitionStream for Once {
             return Box::pin(RecordBatchStreamAdapter::new(schema, error));
         };
         let own = Arc::clone(&schema);
+        let begun = Instant::now();
         let stored = rows.map(move |batch| {
+            let batch = batch.and_then(|batch| in_time(begun).map(|()| batch));
             let stored = batch.and_then(|batch| to_stored(&batch, &own));
             match &stored {
                 Ok(batch) => told.lock().0 += batch.num_rows() as u64,

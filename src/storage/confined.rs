@@ -1,5 +1,5 @@
 //! A store of what lies below its root, on local disk through links too: it only reads, unless it is one for
-//! tables of our own, to which files are added. Nothing is replaced by renaming, and nothing is deleted.
+//! tables of our own, to which files are added and from which they are taken away. Nothing is replaced by renaming.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,7 +26,7 @@ pub(super) fn local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
     of_disk(root, false)
 }
 
-/// A store of the local folder `root`, which is canonical, that files are added to.
+/// A store of the local folder `root`, which is canonical, that files are added to and taken from.
 pub(super) fn writable_local(root: &LocalPath) -> Result<Arc<dyn ObjectStore>> {
     of_disk(root, true)
 }
@@ -55,7 +55,7 @@ pub(super) fn remote(inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
     of_store(inner, false)
 }
 
-/// The same, that files are added to.
+/// The same, that files are added to and taken from.
 pub(super) fn writable_remote(inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
     of_store(inner, true)
 }
@@ -92,6 +92,16 @@ impl Disk {
             Ok(_) => Err(leads_outside(location)),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Checks a path and every folder on the way to it.
+    fn check_way(&self, location: &Path) -> StoreResult<()> {
+        let mut way = Path::default();
+        for part in location.parts() {
+            way = way.join(part);
+            self.check(&way)?;
+        }
+        Ok(())
     }
 
     /// Checks what was listed. Where a folder lies is looked up once, and then only links in it may lie elsewhere: a folder
@@ -158,12 +168,10 @@ impl Confined {
         if !self.is_writable {
             return Err(read_only("put"));
         }
-        let mut way = Path::default();
-        for part in location.parts() {
-            way = way.join(part);
-            self.check(&way)?;
+        match &self.disk {
+            Some(disk) => disk.check_way(location),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Refuses a listing in which a link leads outside. A disk lists in no order, but readers of
@@ -232,9 +240,20 @@ impl ObjectStore for Confined {
 
     fn delete_stream(
         &self,
-        _: BoxStream<'static, StoreResult<Path>>,
+        locations: BoxStream<'static, StoreResult<Path>>,
     ) -> BoxStream<'static, StoreResult<Path>> {
-        stream::once(async { Err(read_only("delete")) }).boxed()
+        if !self.is_writable {
+            return stream::once(async { Err(read_only("delete")) }).boxed();
+        }
+        let disk = self.disk.clone();
+        let checked = locations.map(move |location| {
+            let location = location?;
+            if let Some(disk) = &disk {
+                disk.check_way(&location)?;
+            }
+            Ok(location)
+        });
+        self.inner.delete_stream(checked.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
@@ -301,7 +320,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_ours_is_added_to_and_nowhere_else() {
+    async fn what_is_ours_is_written_and_nothing_else() {
         let outside = tempfile::tempdir().unwrap();
         let place = tempfile::tempdir().unwrap();
         let root = place.path().canonicalize().unwrap();
@@ -318,6 +337,10 @@ mod tests {
         let refused = store.put(&Path::from("folder/x"), "x".into()).await;
         assert!(refused.is_err());
         assert!(std::fs::read_dir(outside.path()).unwrap().next().is_none());
-        assert!(store.delete(&Path::from("s/t/a")).await.is_err());
+        std::fs::write(outside.path().join("x"), "x").unwrap();
+        assert!(store.delete(&Path::from("folder/x")).await.is_err());
+        assert!(outside.path().join("x").exists());
+        store.delete(&Path::from("s/t/a")).await.unwrap();
+        assert!(!root.join("s/t/a").exists());
     }
 }

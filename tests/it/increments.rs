@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::delta::{Row, append_version, write_version};
 use crate::gateway::Gateway;
-use crate::materialized::over_own_state;
+use crate::materialized::{over_own_state, with_own_gateways};
 use crate::wire::Wire;
 
 #[test]
@@ -99,6 +99,11 @@ fn compact(folder: &Path, version: usize) {
     }));
     let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
     fs::write(&commit, lines.join("\n")).expect("it can be written");
+}
+
+#[test]
+fn stores_are_asked_for_what_came_and_went_and_nothing_else() {
+    with_own_gateways("tests/peers/counted.py", &[]);
 }
 
 /// So many files are there before one more comes.

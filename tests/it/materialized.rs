@@ -95,6 +95,27 @@ fn views_give_what_their_queries_give_whatever_happens() {
     over_own_state("tests/peers/materialized.py");
 }
 
+/// Runs a script that starts gateways of its own.
+pub(crate) fn with_own_gateways(script: &str, arguments: &[&str]) {
+    let mut command = Command::new(given("LAKEGATE_TEST_PYTHON"));
+    command
+        .args([script, "--program"])
+        .arg(program().get_program())
+        .args(arguments);
+    let failure = run(&mut command).err();
+    assert!(failure.is_none(), "{}", failure.unwrap_or_default());
+}
+
+#[test]
+fn gateways_that_are_killed_at_any_write_leave_the_views_right() {
+    with_own_gateways("tests/peers/failpoints.py", &[]);
+}
+
+#[test]
+fn what_nobody_reads_any_more_is_taken_away() {
+    with_own_gateways("tests/peers/vacuumed.py", &[]);
+}
+
 #[test]
 fn a_commit_is_followed_by_a_refresh() {
     let lake = lake(&[
@@ -262,8 +283,12 @@ fn staleness_is_given_where_it_is_asked_for() {
     );
     let query = "select n from m.n";
     assert_eq!(wire.value(query), "10");
+    let told = "select is_current || ' ' || (age > interval '0') || ' ' || version || ' ' || inputs \
+                from lakegate.freshness('m.n')";
+    assert_eq!(wire.value(told), "true false 0 s.t v0");
     write_version(&lake.path().join("s/t"), &["word"], 1, &rows(30));
     assert_eq!(wire.value(query), "30");
+    assert_eq!(wire.value(told), "false true 0 s.t v0");
     done(&mut wire, "set lakegate.max_staleness = '1h'");
     assert_eq!(wire.value(query), "10");
     assert_eq!(stored(&mut wire, query), "m.n (at version 0)");

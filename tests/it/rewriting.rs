@@ -4,11 +4,23 @@ use std::fs;
 
 use crate::delta::write_version;
 use crate::login::log_in;
-use crate::materialized::{Session, lake, over_own_state, rows, serve, stored, value};
+use crate::materialized::{
+    Session, lake, over_own_state, rows, serve, stored, value, with_own_gateways,
+};
 
 #[test]
 fn queries_give_what_they_give_without_views() {
     over_own_state("tests/peers/rewriting.py");
+}
+
+#[test]
+fn queries_give_the_same_after_every_operation() {
+    with_own_gateways("tests/peers/operations.py", &["--of", "python"]);
+}
+
+#[test]
+fn queries_give_the_same_over_tables_that_spark_wrote() {
+    with_own_gateways("tests/peers/operations.py", &["--of", "spark"]);
 }
 
 /// Whether a query reads the files of the stored view, which its reader may not know by name.

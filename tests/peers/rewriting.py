@@ -18,6 +18,7 @@ import re
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -73,15 +74,26 @@ ZONES = ["UTC", "Asia/Kolkata", "America/New_York"]
 NOT_DUCKDB = ["avg", "stddev", "array_agg", "sum(f)", "extract"]
 
 
+@dataclass
+class Words:
+    """What may be asked of a table: as the lists above are of the one that is made here."""
+
+    keys: dict[str, list[str]] = field(default_factory=lambda: KEYS)
+    conditions: dict[str, list[str]] = field(default_factory=lambda: CONDITIONS)
+    others: list[str] = field(default_factory=lambda: OTHERS)
+    calls: list[str] = field(default_factory=lambda: CALLS)
+    whole: list[str] = field(default_factory=lambda: WHOLE)
+
+
 class Definition:
     """A materialized view of the table."""
 
-    def __init__(self, name: str, chance: random.Random):
+    def __init__(self, name: str, chance: random.Random, words: Words = Words()):
         self.name = name
-        self.keys = chance.sample(sorted(KEYS), chance.choice([0, 1, 2, 2, 3]))
-        self.calls = chance.sample(CALLS, chance.randint(3, 9))
-        self.whole = chance.sample(WHOLE, chance.randint(0, 2))
-        self.conditions = chance.sample(OTHERS, chance.choice([0, 0, 0, 1, 2]))
+        self.keys = some(sorted(words.keys), chance.choice([0, 1, 2, 2, 3]), chance)
+        self.calls = some(words.calls, chance.randint(3, 9), chance)
+        self.whole = some(words.whole, chance.randint(0, 2), chance)
+        self.conditions = some(words.others, chance.choice([0, 0, 0, 1, 2]), chance)
         self.has_states = not any(word in call for word in NOT_FOLLOWED for call in self.whole)
         # Whether what is stored can be followed to what the table is.
         self.is_followed = True
@@ -90,6 +102,10 @@ class Definition:
         columns = [f"{key} as k{index}" for index, key in enumerate(self.keys)]
         columns += [f"{call} as c{index}" for index, call in enumerate(self.calls + self.whole)]
         return f"select {', '.join(columns)} from s.d{where(self.conditions)}{group_by(len(self.keys))}"
+
+
+def some(of: list[str], n_wanted: int, chance: random.Random) -> list[str]:
+    return chance.sample(of, min(n_wanted, len(of)))
 
 
 def where(conditions: list[str]) -> str:
@@ -103,13 +119,13 @@ def group_by(n_keys: int) -> str:
 class Query:
     """A query, and whether a view has all that it asks for."""
 
-    def __init__(self, definitions: list[Definition], chance: random.Random):
+    def __init__(self, definitions: list[Definition], chance: random.Random, words: Words = Words()):
         self.could_be = chance.random() < 0.7
         self.of = None
         if self.could_be:
             of = self.of = chance.choice(definitions)
             from_keys = chance.sample(of.keys, chance.randint(0, len(of.keys)))
-            keys = [chance.choice(KEYS[key]) for key in from_keys]
+            keys = [chance.choice(words.keys[key]) for key in from_keys]
             calls = chance.sample(of.calls, chance.randint(1, len(of.calls)))
             if "sum(price)" in of.calls and "count(price)" in of.calls:
                 calls.append("avg(price)")
@@ -117,13 +133,13 @@ class Query:
                 calls.append("avg(n)")
             if "n" in of.keys:
                 calls += ["count(distinct n)", "max(n)"]
-            own = [condition for key in of.keys for condition in CONDITIONS[key]]
+            own = [condition for key in of.keys for condition in words.conditions.get(key, [])]
             conditions = of.conditions + chance.sample(own, min(len(own), chance.choice([0, 0, 1, 2])))
         else:
-            keys = [chance.choice(KEYS[key]) for key in chance.sample(sorted(KEYS), chance.randint(0, 3))]
-            calls = chance.sample(CALLS + WHOLE, chance.randint(0 if keys else 1, 4))
-            own = [condition for conditions in CONDITIONS.values() for condition in conditions]
-            conditions = chance.sample(own + OTHERS, chance.choice([0, 1, 2]))
+            keys = [chance.choice(words.keys[key]) for key in some(sorted(words.keys), chance.randint(0, 3), chance)]
+            calls = some(words.calls + words.whole, chance.randint(0 if keys else 1, 4), chance)
+            own = [condition for conditions in words.conditions.values() for condition in conditions]
+            conditions = some(own + words.others, chance.choice([0, 1, 2]), chance)
         chance.shuffle(conditions)
         self.calls = list(dict.fromkeys(calls))
         columns = [f"{key} as k{index}" for index, key in enumerate(keys)] + [f"{call} as c{index}" for index, call in enumerate(self.calls)]

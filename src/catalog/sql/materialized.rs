@@ -6,6 +6,7 @@ use std::time::Duration;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::names::{list, name};
+use super::schedule::Schedule;
 use super::setting::setting_value;
 use super::span::span;
 use super::view::{column_names, ends_with, renamed_or_given, rest, select_text};
@@ -29,6 +30,8 @@ pub enum RefreshWhen {
     OnCommit,
     /// When so much time has passed.
     Every(Span),
+    /// At moments that recur.
+    Cron(Schedule),
     /// When somebody says REFRESH.
     Manual,
 }
@@ -115,6 +118,7 @@ impl RefreshWhen {
         match self {
             Self::OnCommit => "on commit".to_owned(),
             Self::Every(span) => format!("every {}", span.text),
+            Self::Cron(schedule) => format!("cron {}", schedule.text()),
             Self::Manual => "manual".to_owned(),
         }
     }
@@ -139,6 +143,12 @@ fn refresh_when(value: &str) -> Result<RefreshWhen> {
             .filter(|span| !span.duration.is_zero())
             .map(RefreshWhen::Every)
             .ok_or_else(|| invalid("refresh", value)),
+        ["cron", ..] => {
+            let (_, schedule) = value.split_at("cron".len());
+            Schedule::read(schedule)
+                .map(RefreshWhen::Cron)
+                .map_err(|why| invalid("refresh", value).with_detail(why))
+        }
         _ => Err(invalid("refresh", value)),
     }
 }
@@ -146,7 +156,9 @@ fn refresh_when(value: &str) -> Result<RefreshWhen> {
 fn invalid(option: &str, value: &str) -> Error {
     let message = format!("invalid value for parameter \"{option}\": \"{value}\"");
     let hint = match option {
-        "refresh" => "It is 'on commit', 'every 5 minutes' or the like, or 'manual'.",
+        "refresh" => {
+            "It is 'on commit', 'every 5 minutes' or the like, 'cron 0 6 * * 1-5 Europe/Berlin' or the like, or 'manual'."
+        }
         _ => "It is a span of time such as '5 minutes'.",
     };
     Error::new(ErrorKind::InvalidParameterValue, message).with_hint(hint)

@@ -13,6 +13,7 @@ mod names;
 mod policy;
 mod quote;
 mod role;
+mod schedule;
 mod secrets;
 mod setting;
 mod snapshot;

@@ -85,6 +85,11 @@ impl Engine {
             .collect()
     }
 
+    /// Notes until when a view is not refreshed by itself, as its refreshes fail.
+    pub fn pause_view(&self, name: &FullName, until: DateTime<Utc>) {
+        self.inner.materialized.paused(name, until);
+    }
+
     /// How a view's refreshes go, as far as this process knows.
     pub fn standing(&self, name: &FullName) -> Standing {
         self.inner.materialized.standing(name)

@@ -1,5 +1,5 @@
 //! The functions of schema `lakegate` in FROM: `versions()`, a system relation; `history(t)`, `files(t)`,
-//! `schema_history(t)` and `check_keys(t)`, which are relations of their own; and `changes(t, from, to)` and
+//! `schema_history(t)`, `check_keys(t)` and `freshness(v)`, which are relations of their own; and `changes(t, from, to)` and
 //! `diff(v, from, to, key)`, which are queries over one relation at two moments.
 
 use std::ops::ControlFlow;
@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use super::rows::WHOLE_ROW;
 use crate::catalog::system::LAKEGATE;
 use crate::engine::checked_keys::CHECK_KEYS;
+use crate::engine::freshness::FRESHNESS;
 use crate::engine::output_name::fold;
 use crate::engine::walk::walk_mut;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,6 +61,7 @@ const NAMES: &[&str] = &[
     CHECK_KEYS,
     "diff",
     "files",
+    FRESHNESS,
     "history",
     "schema_history",
     "versions",
@@ -152,7 +154,7 @@ pub(super) fn call(
     };
     match (function.as_str(), given.as_slice()) {
         ("versions", []) => Ok(Some(Call::Relation)),
-        (name, [of]) if told(name).is_some() || name == CHECK_KEYS => {
+        (name, [of]) if told(name).is_some() || [CHECK_KEYS, FRESHNESS].contains(&name) => {
             Ok(Some(Call::Told(Box::new(called(name, of)))))
         }
         ("changes", [relation, from, to]) => {
@@ -167,7 +169,11 @@ pub(super) fn call(
             let query = compared(DIFF, relation, (from, to), Some(key), rename)?;
             Ok(Some(Call::Query(query)))
         }
-        (name @ (CHECK_KEYS | "files" | "history" | "schema_history" | "changes" | "diff"), _) => {
+        (
+            name @ (CHECK_KEYS | FRESHNESS | "files" | "history" | "schema_history" | "changes"
+            | "diff"),
+            _,
+        ) => {
             let message = format!("function lakegate.{name} does not take these arguments");
             Err(Error::new(ErrorKind::UndefinedFunction, message))
         }
