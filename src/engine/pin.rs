@@ -230,13 +230,13 @@ pub(super) fn pin_at_once(catalog: &Catalog, resolved: &Resolved) -> Option<Pinn
     Some(put_together(catalog, resolved, &tables, None))
 }
 
-/// What was resolved to one table alone, over that table as it is pinned.
+/// What was resolved to tables, over those as they are pinned, in the order of what they were resolved to.
 pub(super) fn pinned_over(
     catalog: &Catalog,
     resolved: &Resolved,
-    table: &Arc<PinnedTable>,
+    tables: &[Arc<PinnedTable>],
 ) -> Pinned {
-    put_together(catalog, resolved, std::slice::from_ref(table), None)
+    put_together(catalog, resolved, tables, None)
 }
 
 /// What a query's references mean over these tables, which come in the order of what they were resolved to.

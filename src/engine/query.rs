@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use datafusion::common::ParamValues;
-use datafusion::execution::TaskContext;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -133,6 +133,10 @@ impl Inner {
             None => analyzed,
         };
         let (analyzed, verdicts) = Box::pin(self.rewritten(analyzed, scene)).await?;
+        let state: &SessionState = match verdicts.reads_little() {
+            true => state.small(),
+            false => state,
+        };
         let physical = execute::physical(analyzed, state).await?;
         context.limits.require_within(&physical, &statement.kind)?;
         Ok(Planned {

@@ -78,9 +78,22 @@ pub(super) struct StatementState<'a> {
     /// Whether it runs in one piece.
     is_whole: bool,
     made: OnceLock<SessionState>,
+    /// The same in one piece, where a part of the statement turned out to be small.
+    small: OnceLock<SessionState>,
 }
 
 impl StatementState<'_> {
+    /// The state of a plan that is plain and reads little, as [`Self::in_one_piece`] has it. The optimizer goes over it
+    /// once: it would look twice more whether there is anything left to do, which takes longer than to read the rows.
+    pub(super) fn small(&self) -> &SessionState {
+        self.small.get_or_init(|| {
+            let mut small = SessionState::clone(self);
+            make_whole(&mut small);
+            small.config_mut().options_mut().optimizer.max_passes = 1;
+            small
+        })
+    }
+
     /// The same for a statement that runs in one piece: what it reads is small, and handing rows from one task to
     /// another costs more than a second processor gives.
     pub(super) fn in_one_piece(mut self) -> Self {
@@ -116,6 +129,7 @@ pub(super) fn of_statement<'a>(
         context,
         is_whole: false,
         made: OnceLock::new(),
+        small: OnceLock::new(),
     }
 }
 

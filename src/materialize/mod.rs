@@ -159,7 +159,7 @@ impl Materialized {
         let Some(place) = storage::place(&self.url, &self.options, makes)? else {
             return Ok(None);
         };
-        let source = LakeSource::new(place.lake.clone(), self.base.clone());
+        let source = LakeSource::of_own_tables(place.lake.clone(), self.base.clone());
         let made = Arc::new(Opened { place, source });
         *opened = Some(Arc::clone(&made));
         Ok(Some(made))

@@ -25,7 +25,8 @@ from pathlib import Path
 
 import duckdb
 import psycopg
-from deltalake import DeltaTable
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
 from materialized import Tables, bag
 
 # The shares of queries that a view has the rows for which must read one: after it was refreshed, and after rows came and
@@ -69,6 +70,21 @@ CALLS = ["count(*)", "count(n)", "count(price)", "count(word)", "sum(n)", "sum(i
 # Those that are not made of others of their kind.
 WHOLE = ["avg(n)", "avg(price)", "avg(id)", "count(distinct n)", "count(distinct word)", "sum(distinct n)", "sum(price * n)",
          "count(f)", "sum(f)", "stddev(n)", "array_agg(id order by id)"]
+# What rows are joined to, a table and the same without: words and numbers that are there once, twice, and not at all.
+WORDS = [("red", "R", 1), ("blue", "B", 2), ("blue", "b", 3), ("none", None, 4), (None, "N", 5)]
+RELATION = "(values ('red', 'R', 1), ('blue', 'B', 2), ('blue', 'b', 3), ('none', null, 4), (null, 'N', 5)) as w(w_word, label, weight)"
+# Keys and conditions of joined rows.
+LABELS = ["label", "upper(label)", "label is null"]
+OF_LABELS = ["label <> 'B'", "label is not null", "label in ('R', 'b')"]
+# By which keys.
+JOINS = {
+    "word": ["word = w_word", "word is not distinct from w_word", "upper(word) = upper(w_word) and weight < 3", "word > w_word"],
+    "n": ["n = weight", "n > weight", "n + 1 = weight", "n = weight and n < 3"],
+    "id % 5": ["id % 5 = weight", "(id % 5) * 2 = weight + 1"],
+    "date_trunc('day', at)": ["extract(dow from at) = weight"],
+    "date_trunc('month', at)": ["extract(quarter from at) = weight"],
+}
+KINDS = ["join", "join", "left join", "right join", "full join", "cross join"]
 ZONES = ["UTC", "Asia/Kolkata", "America/New_York"]
 # What DuckDB says otherwise: quotients that are no numerics, and times of day in texts.
 NOT_DUCKDB = ["avg", "stddev", "array_agg", "sum(f)", "extract"]
@@ -83,25 +99,50 @@ class Words:
     others: list[str] = field(default_factory=lambda: OTHERS)
     calls: list[str] = field(default_factory=lambda: CALLS)
     whole: list[str] = field(default_factory=lambda: WHOLE)
+    # Whether there is the table of words to join it to.
+    is_joined: bool = False
+
+    def keys_of(self, key: str) -> list[str]:
+        return self.keys.get(key, LABELS)
+
+    def conditions_of(self, key: str) -> list[str]:
+        return self.conditions.get(key, []) if key in self.keys else OF_LABELS
+
+
+def joined(condition: str, chance: random.Random) -> tuple[str, list[str]]:
+    """The table joined to that of words, and what is still to be asked of the rows."""
+    sides = ["s.d", "s.w"]
+    chance.shuffle(sides)
+    if chance.random() < 0.4:
+        return ", ".join(sides), [condition]
+    return f"{' join '.join(sides)} on {condition}", []
+
+
+WITH_WORDS = Words(is_joined=True)
 
 
 class Definition:
-    """A materialized view of the table."""
+    """A materialized view of the table, or of it joined to that of words."""
 
-    def __init__(self, name: str, chance: random.Random, words: Words = Words()):
+    def __init__(self, name: str, chance: random.Random, words: Words = Words(), is_joined: bool = False):
         self.name = name
+        self.join = chance.choice([condition for own in JOINS.values() for condition in own]) if is_joined else None
         self.keys = some(sorted(words.keys), chance.choice([0, 1, 2, 2, 3]), chance)
         self.calls = some(words.calls, chance.randint(3, 9), chance)
         self.whole = some(words.whole, chance.randint(0, 2), chance)
         self.conditions = some(words.others, chance.choice([0, 0, 0, 1, 2]), chance)
-        self.has_states = not any(word in call for word in NOT_FOLLOWED for call in self.whole)
+        if self.join:
+            self.keys += ["label"] if chance.random() < 0.7 else []
+            self.calls += ["count(label)"]
+        self.has_states = not self.join and not any(word in call for word in NOT_FOLLOWED for call in self.whole)
         # Whether what is stored can be followed to what the table is.
         self.is_followed = True
 
     def query(self) -> str:
         columns = [f"{key} as k{index}" for index, key in enumerate(self.keys)]
         columns += [f"{call} as c{index}" for index, call in enumerate(self.calls + self.whole)]
-        return f"select {', '.join(columns)} from s.d{where(self.conditions)}{group_by(len(self.keys))}"
+        source = f"s.d join s.w on {self.join}" if self.join else "s.d"
+        return f"select {', '.join(columns)} from {source}{where(self.conditions)}{group_by(len(self.keys))}"
 
 
 def some(of: list[str], n_wanted: int, chance: random.Random) -> list[str]:
@@ -125,7 +166,7 @@ class Query:
         if self.could_be:
             of = self.of = chance.choice(definitions)
             from_keys = chance.sample(of.keys, chance.randint(0, len(of.keys)))
-            keys = [chance.choice(words.keys[key]) for key in from_keys]
+            keys = [chance.choice(words.keys_of(key)) for key in from_keys]
             calls = chance.sample(of.calls, chance.randint(1, len(of.calls)))
             if "sum(price)" in of.calls and "count(price)" in of.calls:
                 calls.append("avg(price)")
@@ -133,7 +174,7 @@ class Query:
                 calls.append("avg(n)")
             if "n" in of.keys:
                 calls += ["count(distinct n)", "max(n)"]
-            own = [condition for key in of.keys for condition in words.conditions.get(key, [])]
+            own = [condition for key in of.keys for condition in words.conditions_of(key)]
             conditions = of.conditions + chance.sample(own, min(len(own), chance.choice([0, 0, 1, 2])))
         else:
             keys = [chance.choice(words.keys[key]) for key in some(sorted(words.keys), chance.randint(0, 3), chance)]
@@ -141,16 +182,43 @@ class Query:
             own = [condition for conditions in words.conditions.values() for condition in conditions]
             conditions = some(own + words.others, chance.choice([0, 1, 2]), chance)
         chance.shuffle(conditions)
+        source = "s.d"
+        if self.of and self.of.join:
+            source, more = joined(self.of.join, chance)
+            conditions += more
+        elif words.is_joined and chance.random() < 0.35:
+            source = self.joined(chance, keys, calls, conditions)
         self.calls = list(dict.fromkeys(calls))
         columns = [f"{key} as k{index}" for index, key in enumerate(keys)] + [f"{call} as c{index}" for index, call in enumerate(self.calls)]
-        self.text = f"select {', '.join(columns)} from s.d{where(conditions)}{group_by(len(keys))}"
+        self.text = f"select {', '.join(columns)} from {source}{where(conditions)}{group_by(len(keys))}"
         if keys and chance.random() < 0.2:
             self.text += " having count(*) > 1"
             self.could_be = self.could_be and "count(*)" in calls
         elif keys and not self.calls and chance.random() < 0.5:
-            self.text = f"select distinct {', '.join(keys)} from s.d{where(conditions)}"
+            self.text = f"select distinct {', '.join(keys)} from {source}{where(conditions)}"
         if chance.random() < 0.2:
             self.text = f"select count(*), count(c0) from ({self.text}) as t" if self.calls else f"select count(*) from ({self.text}) as t"
+
+    def joined(self, chance: random.Random, keys: list[str], calls: list[str], conditions: list[str]) -> str:
+        """Has the table joined to another relation, and more asked for of that."""
+        on = chance.choice(sorted(JOINS))
+        if self.could_be and (known := sorted(set(JOINS) & set(self.of.keys))):
+            on = chance.choice(known)
+        kind, condition = chance.choice(KINDS), chance.choice(JOINS[on])
+        if chance.random() < 0.7:
+            keys.append(chance.choice(["label", "weight > 1", "weight"]))
+        more = ["count(label)", "max(weight)", "count(distinct label)", "count(*) filter (where weight > 1)", "sum(weight)", "sum(n + weight)"]
+        calls += chance.sample(more, chance.choice([0, 0, 1, 1, 2]))
+        conditions += chance.sample(["weight > 1", "label <> 'B'", "label is not null"], chance.choice([0, 0, 1]))
+        is_servable = not any(call.startswith("sum(weight") or "+ weight" in call for call in calls)
+        has_counts = "count(*)" in self.of.calls if self.could_be else False
+        self.could_be = (self.could_be and on in self.of.keys and kind not in ("right join", "full join")
+                         and is_servable and (has_counts or not any(call in more for call in calls)))
+        words = chance.choice([RELATION, "s.w"])
+        if kind == "cross join":
+            conditions.append(condition)
+            return f"s.d, {words}"
+        return f"s.d {kind} {words} on {condition}"
 
     def is_for_duckdb(self) -> bool:
         return not any(word in self.text for word in NOT_DUCKDB)
@@ -207,7 +275,7 @@ def check(sessions: Sessions, query: Query, other, chance: random.Random, at: st
     counts["asked"] += 1
     if other is not None and session is sessions.all[0] and query.is_for_duckdb() and not isinstance(right, str):
         # "at" is a word of its own to DuckDB.
-        theirs = other.execute(re.sub(r"\bat\b", '"at"', query.text.replace("s.d", "d"))).fetchall()
+        theirs = other.execute(re.sub(r"\bat\b", '"at"', query.text.replace("s.d", "d").replace("s.w", "w"))).fetchall()
         assert normal(given) == normal(theirs), f"{at}: {query.text}\n{given}\nis not DuckDB's\n{theirs}"
         counts["asked of DuckDB"] += 1
 
@@ -226,6 +294,8 @@ def duck(folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("set timezone = 'UTC'")
     connection.register("rows", DeltaTable(folder / "d").to_pyarrow_table())
     connection.execute("create table d as select * from rows")
+    connection.execute("create table w (w_word text, label text, weight integer)")
+    connection.executemany("insert into w values (?, ?, ?)", WORDS)
     return connection
 
 
@@ -245,7 +315,9 @@ def main() -> None:
     sessions = Sessions(*arguments.gateway.rsplit(":", 1))
     admin = sessions.all[0]
     admin.execute("create schema m")
-    definitions = [Definition(f"m.v{number}", chance) for number in range(6)]
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*WORDS), [pa.string(), pa.string(), pa.int32()])]
+    write_deltalake(tables.folder / "w", pa.table(columns, names=["w_word", "label", "weight"]))
+    definitions = [Definition(f"m.v{number}", chance, WITH_WORDS, number >= 5) for number in range(7)]
     for definition in definitions:
         admin.execute(f"create materialized view {definition.name} with (refresh = 'manual') as {definition.query()}")
     counts, instants = Counter(), []
@@ -261,7 +333,7 @@ def main() -> None:
         for definition in definitions:
             definition.is_followed = definition.is_followed and definition.has_states and done in FOLLOWED
         for _ in range(arguments.queries // 2):
-            query = Query(definitions, chance)
+            query = Query(definitions, chance, WITH_WORDS)
             check(sessions, query, other, chance, f"{at}, before", counts)
             if query.could_be and query.of.is_followed:
                 count(admin, query, "appended", counts, arguments.tell)
@@ -271,7 +343,7 @@ def main() -> None:
             admin.execute(f"refresh materialized view {definition.name}")
             definition.is_followed = True
         for _ in range(arguments.queries // 2):
-            query = Query(definitions, chance)
+            query = Query(definitions, chance, WITH_WORDS)
             check(sessions, query, other, chance, f"{at}, after", counts)
             if query.could_be and query.of in refreshed:
                 count(admin, query, "refreshed", counts, arguments.tell)
@@ -279,7 +351,7 @@ def main() -> None:
         for session in sessions.all:
             session.execute(f"set lakegate.as_of = '{instant.isoformat()}'")
         for _ in range(arguments.queries // 10):
-            check(sessions, Query(definitions, chance), None, chance, f"{at}, at {instant}", counts)
+            check(sessions, Query(definitions, chance, WITH_WORDS), None, chance, f"{at}, at {instant}", counts)
         for session in sessions.all:
             session.execute("reset lakegate.as_of")
     print(dict(counts))

@@ -43,13 +43,8 @@ impl<'a> Known<'a> {
 
     /// The same value, over the view's columns; `None` if it does not follow from them.
     pub(super) fn derived(&self, expression: &Expr) -> Option<Expr> {
-        let mut values = self.values.iter();
-        if let Some((_, own)) = values.find(|(known, _)| *known == expression) {
-            return Some(own.clone());
-        }
-        let mut grains = self.grains.iter();
-        if let Some(derived) = grains.find_map(|grain| grain.derived(expression)) {
-            return Some(derived);
+        if let Some(own) = self.own(expression) {
+            return Some(own);
         }
         match expression {
             Expr::Literal(..) => return Some(expression.clone()),
@@ -62,6 +57,20 @@ impl<'a> Known<'a> {
             Ok(Transformed::yes(derived))
         });
         derived.ok().map(|derived| derived.data)
+    }
+
+    /// Whether it is a value that the view has, or a unit of a moment that it has in smaller units.
+    pub(super) fn has(&self, expression: &Expr) -> bool {
+        self.own(expression).is_some()
+    }
+
+    fn own(&self, expression: &Expr) -> Option<Expr> {
+        let mut values = self.values.iter();
+        if let Some((_, own)) = values.find(|(known, _)| *known == expression) {
+            return Some(own.clone());
+        }
+        let mut grains = self.grains.iter();
+        grains.find_map(|grain| grain.derived(expression))
     }
 
     /// As [`Self::derived`], of many.

@@ -16,7 +16,8 @@ use super::derive::{Known, as_type};
 use super::implied::is_implied;
 use super::reason::Reason;
 use super::roll_up::{RollUp, own_call, require_exact};
-use crate::engine::stored::shape::{Groups, Part, Shape};
+use crate::engine::rules::schemas;
+use crate::engine::stored::shape::{Call, Groups, Part, Shape};
 use crate::engine::stored::state_rows::StateRows;
 
 /// A part of a plan that might be answered by a view.
@@ -58,6 +59,25 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// Groups that are made of other groups, whose `shape` is not looked at again: the columns that are asked for, of
+    /// rows that have these columns.
+    pub(super) fn of_groups(
+        shape: Shape,
+        (schema, base): (&DFSchemaRef, &DFSchemaRef),
+        state: &'a SessionState,
+        floats: bool,
+    ) -> Self {
+        Self {
+            shape,
+            schema: Arc::clone(schema),
+            base: Arc::clone(base),
+            filter: Vec::new(),
+            conditions: Vec::new(),
+            state,
+            floats,
+        }
+    }
+
     /// The same rows of a view, under the same names and of the same types.
     ///
     /// # Errors
@@ -71,12 +91,7 @@ impl<'a> Asked<'a> {
         {
             return Err(Reason::RowsMissing);
         }
-        let is_grouped = view.groups.is_some();
-        // Two zeros are one group, and it is not told which of them names it.
-        let is_exact = |of: &Expr| !is_grouped || !is_float(of, &self.base);
-        let values = rows.values.iter().filter(|(of, _)| is_exact(of));
-        let values = values.map(|(of, column)| (of, column));
-        let known = Known::new(&self.base, values, rows.plan.schema());
+        let known = known_of(&self.base, view, rows);
         let left = self.left(&kept, &known).ok_or(Reason::Filter)?;
         let is_whole = left.is_empty();
         let plan = filtered(rows.plan.clone(), left).map_err(|_| Reason::Type)?;
@@ -102,7 +117,7 @@ impl<'a> Asked<'a> {
                     return self.named(plan, outputs);
                 }
                 let is_one_group = own.keys.is_empty();
-                self.rolled_up(plan, asked, (rows, is_one_group), &known)
+                self.rolled_up(plan, asked, (&rows.calls, is_one_group), &known)
             }
         }
     }
@@ -163,17 +178,17 @@ impl<'a> Asked<'a> {
     }
 
     /// Groups of the groups of a view.
-    fn rolled_up(
+    pub(super) fn rolled_up(
         &self,
         plan: LogicalPlan,
         asked: &Groups,
-        (rows, is_one_group): (&StateRows, bool),
+        (calls, is_one_group): (&[(Call, Column)], bool),
         known: &Known<'_>,
     ) -> Result<LogicalPlan, Reason> {
         let mut rolling = RollUp {
             known,
             base: &self.base,
-            calls: &rows.calls,
+            calls,
             floats: self.floats,
             is_one_group,
             aggregates: Vec::new(),
@@ -205,7 +220,8 @@ impl<'a> Asked<'a> {
         let groups = groups.map(|(number, key)| key.alias(Part::Key(number).column().flat_name()));
         let groups = groups.collect();
         let grouped = Aggregate::try_new(Arc::new(plan), groups, aggregates);
-        let grouped = LogicalPlan::Aggregate(grouped.map_err(|_| Reason::Type)?);
+        let grouped = grouped.and_then(schemas::grouped);
+        let grouped = grouped.map_err(|_| Reason::Type)?;
         let schema = Arc::clone(grouped.schema());
         let column = |index: usize| Expr::Column(Column::from(schema.qualified_field(index)));
         let numbered = |output: Expr| {
@@ -247,6 +263,16 @@ impl<'a> Asked<'a> {
             false => Err(Reason::Type),
         }
     }
+}
+
+/// What is known of a view's rows, over a relation of these columns.
+pub(super) fn known_of<'a>(base: &'a DFSchema, view: &Shape, rows: &'a StateRows) -> Known<'a> {
+    let is_grouped = view.groups.is_some();
+    // Two zeros are one group, and it is not told which of them names it.
+    let is_exact = |of: &Expr| !is_grouped || !is_float(of, base);
+    let values = rows.values.iter().filter(|(of, _)| is_exact(of));
+    let values = values.map(|(of, column)| (of, column));
+    Known::new(base, values, rows.plan.schema())
 }
 
 /// The place of an expression in a list, which has each once.

@@ -8,33 +8,33 @@
 mod derive;
 mod grain;
 mod implied;
+mod joined;
 mod matched;
+mod matching;
 mod reason;
 mod roll_up;
+mod verdicts;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::catalog::TableProvider;
-use datafusion::common::Result as DataFusionResult;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::datasource::source_as_provider;
-use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::join_all;
 use moka::sync::Cache;
 
-use self::matched::Asked;
+use self::matching::{Candidate, Matching, has_part};
 pub(super) use self::reason::Reason;
-use super::access::Access;
+use self::verdicts::Verdict;
+pub(super) use self::verdicts::Verdicts;
+use super::access::{Access, Checks};
 use super::context::StatementContext;
 use super::pin::PinnedTable;
-use super::rules::schemas::told_anew;
+use super::resolved::Resolved;
 use super::stored::kept::Kept;
 use super::stored::shape::Shape;
-use super::stored::state_rows::StateRows;
 use super::stored::whole::Whole;
 use super::{Inner, Scene, failure, references, session_state};
+use crate::auth::Authority;
 use crate::catalog::Snapshot;
 use crate::catalog::views::{FullName, View};
 use crate::error::Result;
@@ -53,6 +53,9 @@ const SHAPES_MAX: u64 = 1_000;
 /// What is known of how views are kept up, some KiB each, and the table's snapshot if nobody else has it any more.
 const KEPT_MAX: u64 = 100;
 
+/// How many tables a view may join that is read in place of them.
+const TABLES_MAX: usize = 16;
+
 /// What is remembered of materialized views.
 #[derive(Debug)]
 pub(super) struct Rewriting {
@@ -64,8 +67,14 @@ pub(super) struct Rewriting {
     kept: Cache<Digest, Result<Arc<Kept>, Whole>>,
 }
 
-/// The materialized views that read one table and nothing else, by the table.
-type ViewsOf = HashMap<FullName, Vec<Arc<View>>>;
+/// What is remembered of the materialized views that there are at an epoch.
+#[derive(Debug, Default)]
+struct ViewsOf {
+    /// Those that read tables and nothing else, by the first of these, each with all of them in order.
+    by_table: HashMap<FullName, Vec<(Vec<FullName>, Arc<View>)>>,
+    /// What their names mean to their owners, and by which rights.
+    resolved: Mutex<HashMap<FullName, (Arc<Authority>, Arc<Resolved>)>>,
+}
 
 impl Default for Rewriting {
     fn default() -> Self {
@@ -99,65 +108,6 @@ impl Rewriting {
     }
 }
 
-/// What became of the views that a statement might have been answered from, by their names.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Verdicts(BTreeMap<FullName, Verdict>);
-
-/// What became of a view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Its rows are read, of this version of its Delta table, with so many files beside it: of rows that came since, and
-    /// of rows that went.
-    Used(u64, (usize, usize)),
-    /// They are not.
-    Not(Reason),
-}
-
-impl Verdicts {
-    /// The views that are read, each with what [`Verdict::Used`] says.
-    pub(super) fn used(&self) -> impl Iterator<Item = (String, u64, (usize, usize))> {
-        self.0.iter().filter_map(|(name, verdict)| match verdict {
-            Verdict::Used(version, n_changed) => Some((shown(name), *version, *n_changed)),
-            Verdict::Not(_) => None,
-        })
-    }
-
-    /// The views that are not read, each with the reason.
-    pub(super) fn not_used(&self) -> impl Iterator<Item = (String, Reason)> {
-        self.0.iter().filter_map(|(name, verdict)| match verdict {
-            Verdict::Used(..) => None,
-            Verdict::Not(reason) => Some((shown(name), *reason)),
-        })
-    }
-
-    /// Those of views whose names the statement may know.
-    pub(super) fn that_may_be_seen(mut self, access: &Access, snapshot: &Snapshot) -> Self {
-        self.0.retain(|(schema, name), _| {
-            let schema = snapshot.schemas.get(schema);
-            let relation = schema.and_then(|schema| schema.relations.get(name));
-            relation.is_some_and(|relation| access.may_see(relation))
-        });
-        self
-    }
-
-    /// One part of a statement may read a view, and another not; of several reasons the last is told.
-    fn tell(&mut self, view: &View, verdict: Verdict) {
-        let name = (view.schema.clone(), view.name.clone());
-        let known = self.0.entry(name).or_insert(verdict);
-        if !matches!(known, Verdict::Used(..)) {
-            *known = verdict;
-        }
-    }
-}
-
-/// A view that has rows of a table as it is pinned.
-struct Candidate {
-    view: Arc<View>,
-    table: Arc<PinnedTable>,
-    shape: Arc<Shape>,
-    rows: StateRows,
-}
-
 impl Inner {
     /// An analyzed plan, of which those parts read materialized views that may, and what became of the views.
     pub(super) async fn rewritten(
@@ -172,12 +122,8 @@ impl Inner {
             return Ok((plan, verdicts));
         }
         let views = self.views_of(snapshot);
-        let tables = scene.pinned.tables.iter().filter_map(|table| {
-            let views = views.get(&(table.schema.clone(), table.name.clone()))?;
-            Some((table, views))
-        });
-        let tables: Vec<(&Arc<PinnedTable>, &Vec<Arc<View>>)> = tables.collect();
-        if tables.is_empty() {
+        let pairs = views.over(&scene.pinned.tables);
+        if pairs.is_empty() {
             return Ok((plan, verdicts));
         }
         let is_off = is_off(context);
@@ -185,163 +131,132 @@ impl Inner {
             true => Reason::Off,
             false => Reason::QueryShape,
         };
-        for (_, views) in &tables {
-            for view in *views {
-                verdicts.tell(view, Verdict::Not(first));
-            }
+        for (view, _) in &pairs {
+            verdicts.tell(view, Verdict::Not(first));
         }
-        let own: Vec<_> = tables.iter().map(|(table, _)| Arc::clone(table)).collect();
-        if is_off || !has_part(&plan, &own).map_err(|error| failure::from_datafusion(&error))? {
+        if is_off || !has_part(&plan, &pairs).map_err(|error| failure::from_datafusion(&error))? {
             return Ok((plan, verdicts));
         }
-        let pairs = tables.iter().flat_map(|(table, views)| {
-            let views = views.iter();
-            views.map(|view| (view, *table))
-        });
         // All at once, for each asks the store what is stored now.
-        let found = join_all(pairs.map(|(view, table)| async move {
-            let found = self.state_rows(view, table, snapshot, context).await;
-            (view, table, found)
+        let found = join_all(pairs.into_iter().map(|(view, tables)| async move {
+            let found = self.state_rows(&view, &tables, snapshot, context).await;
+            (view, tables, found)
         }));
         let mut candidates = Vec::new();
-        for (view, table, found) in found.await {
+        for (view, tables, found) in found.await {
             match found {
                 Ok((shape, rows)) => candidates.push(Candidate {
-                    view: Arc::clone(view),
-                    table: Arc::clone(table),
+                    view,
+                    tables,
                     shape,
                     rows,
                 }),
-                Err(reason) => verdicts.tell(view, Verdict::Not(reason)),
+                Err(reason) => verdicts.tell(&view, Verdict::Not(reason)),
             }
         }
-        let mut matching = Matching {
-            candidates,
-            state: scene.state,
-            floats: is_on(context, FLOATS),
-            verdicts,
-        };
-        let plan = plan.transform_down_with_subqueries(|node| matching.node(node));
-        let plan = plan.and_then(told_anew);
-        let plan = plan.map_err(|error| failure::from_datafusion(&error))?;
-        Ok((plan, matching.verdicts))
+        let floats = is_on(context, FLOATS);
+        let matching = Matching::new(candidates, (scene.state, floats), verdicts);
+        let rewritten = matching.rewritten(plan);
+        rewritten.map_err(|error| failure::from_datafusion(&error))
     }
 
     /// The materialized views of each table, of what exists at an epoch.
     fn views_of(&self, snapshot: &Arc<Snapshot>) -> Arc<ViewsOf> {
         let known = &self.rewriting.views;
         known.get_with(snapshot.epoch, || {
-            let mut found = ViewsOf::new();
+            let mut found = ViewsOf::default();
             let views = snapshot.views.iter();
             for (_, view) in views.filter(|(_, view)| view.materialized.is_some()) {
-                if let Some(table) = self.one_table(snapshot, view) {
-                    found.entry(table).or_default().push(Arc::clone(view));
+                let tables = self.tables_of(snapshot, view);
+                if let Some(first) = tables.first() {
+                    let views = found.by_table.entry(first.clone()).or_default();
+                    views.push((tables, Arc::clone(view)));
                 }
             }
             Arc::new(found)
         })
     }
 
-    /// The table that a view reads, if that is all that it reads.
-    fn one_table(&self, snapshot: &Arc<Snapshot>, view: &Arc<View>) -> Option<FullName> {
+    /// What the names of a view mean to its owner, of what a snapshot has. `authority` is what the owner was found by.
+    pub(super) fn resolved_of(
+        &self,
+        view: &Arc<View>,
+        snapshot: &Arc<Snapshot>,
+        (owner, authority): (&StatementContext, &Arc<Authority>),
+    ) -> Result<Arc<Resolved>> {
+        let views = self.rewriting.views.get(&snapshot.epoch);
+        let name = (view.schema.clone(), view.name.clone());
+        if let Some(views) = &views {
+            let resolved = views.resolved.lock();
+            let resolved = resolved.unwrap_or_else(PoisonError::into_inner);
+            if let Some((of, known)) = resolved.get(&name)
+                && Arc::ptr_eq(of, authority)
+            {
+                return Ok(Arc::clone(known));
+            }
+        }
+        let state = session_state::of_statement(&self.base, owner);
+        let clock = self.clock(&state, owner, &[]);
+        let access = Access::of(&self.catalog, owner, Checks::Reading);
+        let resolved = Arc::new(references::resolve_view(snapshot, view, clock, &access)?);
+        let is_same = |latest: &Arc<Authority>| Arc::ptr_eq(latest, authority);
+        if let Some(views) = views
+            && access.latest().is_some_and(is_same)
+            && resolved.is_lasting()
+        {
+            let known = views.resolved.lock();
+            let mut known = known.unwrap_or_else(PoisonError::into_inner);
+            known.insert(name, (Arc::clone(authority), Arc::clone(&resolved)));
+        }
+        Ok(resolved)
+    }
+
+    /// The tables that a view reads, each once, in order; none if it reads too many, or one at two moments.
+    fn tables_of(&self, snapshot: &Arc<Snapshot>, view: &Arc<View>) -> Vec<FullName> {
         let context = self.own_context();
         let state = session_state::of_statement(&self.base, &context);
         let clock = self.clock(&state, &context, &[]);
         let resolved = references::resolve_view(snapshot, view, clock, &Access::open());
-        let resolved = resolved.ok()?;
-        let mut tables = resolved.tables.keys();
-        match (tables.next(), tables.next()) {
-            (Some(table), None) => Some((table.schema.clone(), table.name.clone())),
-            _ => None,
-        }
-    }
-}
-
-/// The parts of a plan beside the views that have rows for them.
-struct Matching<'a> {
-    candidates: Vec<Candidate>,
-    state: &'a SessionState,
-    floats: bool,
-    verdicts: Verdicts,
-}
-
-impl Matching<'_> {
-    fn node(&mut self, node: LogicalPlan) -> DataFusionResult<Transformed<LogicalPlan>> {
-        let Some(shape) = part(&node) else {
-            return Ok(Transformed::no(node));
+        let Ok(resolved) = resolved else {
+            return Vec::new();
         };
-        let source = source_as_provider(&shape.base.source)?;
-        let asked = Asked::new(&node, shape, self.state, self.floats)?;
-        let mut best: Option<(&Candidate, LogicalPlan)> = None;
-        for candidate in &self.candidates {
-            if !is_same(&source, &candidate.table) {
-                continue;
-            }
-            let view = &candidate.view;
-            match asked.answered(&candidate.shape, &candidate.rows) {
-                Err(reason) => self.verdicts.tell(view, Verdict::Not(reason)),
-                Ok(plan) => match &best {
-                    Some((other, _)) if other.rows.n_bytes <= candidate.rows.n_bytes => {
-                        self.verdicts.tell(view, Verdict::Not(Reason::Dearer));
-                    }
-                    other => {
-                        if let Some((other, _)) = other {
-                            let dearer = Verdict::Not(Reason::Dearer);
-                            self.verdicts.tell(&other.view, dearer);
-                        }
-                        best = Some((candidate, plan));
-                    }
-                },
-            }
+        let tables = resolved.tables.keys();
+        let tables: Vec<FullName> = tables
+            .map(|table| (table.schema.clone(), table.name.clone()))
+            .collect();
+        let is_once = tables.windows(2).all(|two| two[0] != two[1]);
+        match is_once && tables.len() <= TABLES_MAX {
+            true => tables,
+            false => Vec::new(),
         }
-        Ok(match best {
-            None => Transformed::new(node, false, TreeNodeRecursion::Jump),
-            Some((candidate, plan)) => {
-                let rows = &candidate.rows;
-                let used = Verdict::Used(rows.version, rows.n_changed);
-                self.verdicts.tell(&candidate.view, used);
-                Transformed::new(plan, true, TreeNodeRecursion::Jump)
-            }
-        })
     }
 }
 
-/// A view as messages name it.
-fn shown((schema, name): &FullName) -> String {
-    format!("{schema}.{name}")
-}
-
-/// The shape of a node that groups one relation, or that filters or projects one.
-fn part(node: &LogicalPlan) -> Option<Shape> {
-    match node {
-        LogicalPlan::Aggregate(_) => Shape::of(node).ok(),
-        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) => {
-            Shape::of(node).ok().filter(|shape| shape.groups.is_none())
+impl ViewsOf {
+    /// The views that read these tables and nothing else, each with those that it reads; of one table at several moments each by itself.
+    fn over(&self, pinned: &[Arc<PinnedTable>]) -> Vec<(Arc<View>, Vec<Arc<PinnedTable>>)> {
+        let mut found = Vec::new();
+        for first in pinned {
+            let views = self
+                .by_table
+                .get(&(first.schema.clone(), first.name.clone()));
+            for (tables, view) in views.into_iter().flatten() {
+                let others = tables.iter().skip(1).map(|(schema, name)| {
+                    let is_it = |it: &&Arc<PinnedTable>| (&it.schema, &it.name) == (schema, name);
+                    let mut known = pinned.iter().filter(is_it);
+                    known
+                        .next()
+                        .filter(|_| known.next().is_none())
+                        .map(Arc::clone)
+                });
+                let all = std::iter::once(Some(Arc::clone(first))).chain(others);
+                if let Some(all) = all.collect::<Option<Vec<_>>>() {
+                    found.push((Arc::clone(view), all));
+                }
+            }
         }
-        _ => None,
+        found
     }
-}
-
-/// Whether a plan has a part that reads one of the tables.
-fn has_part(plan: &LogicalPlan, tables: &[Arc<PinnedTable>]) -> DataFusionResult<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        if let Some(shape) = part(node) {
-            let source = source_as_provider(&shape.base.source)?;
-            found |= tables.iter().any(|table| is_same(&source, table));
-            return Ok(TreeNodeRecursion::Jump);
-        }
-        Ok(match found {
-            true => TreeNodeRecursion::Stop,
-            false => TreeNodeRecursion::Continue,
-        })
-    })?;
-    Ok(found)
-}
-
-/// Whether what a plan reads is a table as it is pinned.
-fn is_same(source: &Arc<dyn TableProvider>, table: &PinnedTable) -> bool {
-    Arc::ptr_eq(source, &table.provider)
 }
 
 fn is_off(context: &StatementContext) -> bool {

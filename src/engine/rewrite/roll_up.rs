@@ -14,10 +14,10 @@ use crate::engine::stored::shape::{Call, Part};
 use crate::functions;
 
 /// The aggregates that give the same however often they meet a value.
-const IDLE: &[&str] = &["bit_and", "bit_or", "bool_and", "bool_or", "max", "min"];
+pub(super) const IDLE: &[&str] = &["bit_and", "bit_or", "bool_and", "bool_or", "max", "min"];
 
 /// The aggregates that are exact over rows in whatever order they come.
-const UNORDERED: &[&str] = &["avg", "count", "sum"];
+pub(super) const UNORDERED: &[&str] = &["avg", "count", "sum"];
 
 /// The aggregates of groups, as they are collected.
 pub(super) struct RollUp<'a> {

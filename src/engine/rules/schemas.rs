@@ -39,6 +39,15 @@ impl AnalyzerRule for Schemas {
     }
 }
 
+/// Groups of rows that were grouped before, of which nothing is believed that is not so.
+pub(in crate::engine) fn grouped(aggregate: Aggregate) -> Result<LogicalPlan> {
+    let told = Told {
+        apart: Arc::new(ScalarUDF::from(Apart::default())),
+        is_stale: Cell::new(false),
+    };
+    told.grouped(aggregate)
+}
+
 /// Nodes from the leaves up.
 struct Told {
     apart: Arc<ScalarUDF>,

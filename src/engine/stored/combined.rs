@@ -2,6 +2,7 @@
 //! versions that a statement has pinned.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -216,7 +217,8 @@ pub(super) fn put_together(
     kept: &Kept,
     rows: &StoredRows,
     change: &Change,
-    session: &SessionState,
+    // Made only where it is looked at: it takes longer than all the rest.
+    session: &impl Deref<Target = SessionState>,
 ) -> DataFusionResult<LogicalPlan> {
     let states = &kept.states;
     let stored = of_stored(states, &rows.rows.provider, &kept.columns)?;

@@ -86,7 +86,7 @@ impl Inner {
         };
         let (states, n_files, whole) = match followed {
             Ok(Followed { rows, change }) => {
-                let states = put_together(kept, &rows, &change, session);
+                let states = put_together(kept, &rows, &change, &session);
                 (states, Some(change.n_files), None)
             }
             Err(whole) => {
@@ -95,7 +95,7 @@ impl Inner {
                 (states, n_files, Some(whole))
             }
         };
-        let plan = states.and_then(|states| kept.rows(states));
+        let plan = states.and_then(|states| kept.sorted(kept.rows(states)?));
         Ok(Rows {
             plan: plan.map_err(|error| failure::from_datafusion(&error))?,
             schema: Arc::clone(&kept.schema),

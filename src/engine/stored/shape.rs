@@ -12,8 +12,10 @@ use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::logical_plan::Aggregate;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, LogicalPlan, Projection, SortExpr, TableScan, TableSource, Volatility,
+    AggregateUDF, Expr, LogicalPlan, Projection, SortExpr, TableSource, Volatility,
 };
+
+use crate::engine::columns_read::NamesOnly;
 
 /// The qualifiers of columns that stand for keys and for aggregates. SQL text holds no such names.
 const KEY: &str = "\u{1}key";
@@ -159,20 +161,35 @@ impl Shape {
     /// # Errors
     /// Why it has none.
     pub(in crate::engine) fn of(plan: &LogicalPlan) -> Result<Self, Shapeless> {
+        Self::over(plan, of_scan)
+    }
+
+    /// That of an analyzed plan over joins, as if they were a relation: in expressions its columns have their names and
+    /// qualifiers.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(in crate::engine) fn of_joins(plan: &LogicalPlan) -> Result<Self, Shapeless> {
+        Self::over(plan, of_join)
+    }
+
+    fn over(
+        plan: &LogicalPlan,
+        leaf: fn(&LogicalPlan) -> Result<Self, Shapeless>,
+    ) -> Result<Self, Shapeless> {
         match plan {
-            LogicalPlan::TableScan(scan) => of_scan(scan),
             // Columns keep their places.
-            LogicalPlan::SubqueryAlias(alias) => Self::of(&alias.input),
+            LogicalPlan::SubqueryAlias(alias) => Self::over(&alias.input, leaf),
             LogicalPlan::Projection(projection) => {
                 let Projection { input, expr, .. } = projection;
-                let below = Self::of(input)?;
+                let below = Self::over(input, leaf)?;
                 let outputs = expr.iter();
                 let outputs = outputs.map(|it| below.expressed(it, input.schema()));
                 let outputs = outputs.collect::<Result<_, _>>()?;
                 Ok(Self { outputs, ..below })
             }
             LogicalPlan::Filter(filter) => {
-                let mut shape = Self::of(&filter.input)?;
+                let mut shape = Self::over(&filter.input, leaf)?;
                 let condition = shape.expressed(&filter.predicate, filter.input.schema())?;
                 let conjuncts = split_conjunction_owned(condition);
                 match shape.groups {
@@ -182,10 +199,10 @@ impl Shape {
                 Ok(shape)
             }
             LogicalPlan::Aggregate(aggregate) => {
-                let below = Self::of(&aggregate.input)?;
+                let below = Self::over(&aggregate.input, leaf)?;
                 below.grouped(aggregate)
             }
-            other => Err(Shapeless::Operator(operator(other))),
+            other => leaf(other),
         }
     }
 
@@ -232,19 +249,15 @@ impl Shape {
     }
 
     /// An expression over columns of this schema, which are the outputs, as one over what those are made of.
-    fn expressed(&self, expression: &Expr, schema: &DFSchema) -> Result<Expr, Shapeless> {
-        let mut shapeless = None;
-        let walked = expression.apply(|inner| {
-            shapeless = refused(inner);
-            Ok(match shapeless {
-                Some(_) => TreeNodeRecursion::Stop,
-                None => TreeNodeRecursion::Continue,
-            })
-        });
-        if let Some(shapeless) = shapeless {
-            return Err(shapeless);
-        }
-        walked.map_err(|_| Shapeless::Fault)?;
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(in crate::engine) fn expressed(
+        &self,
+        expression: &Expr,
+        schema: &DFSchema,
+    ) -> Result<Expr, Shapeless> {
+        is_of_row(expression)?;
         let expressed = expression.clone().transform_up(|inner| match inner {
             Expr::Column(column) => {
                 let index = schema.index_of_column(&column)?;
@@ -260,7 +273,46 @@ impl Shape {
     }
 }
 
-fn of_scan(scan: &TableScan) -> Result<Shape, Shapeless> {
+/// Whether an expression is one over columns of one row, and the same for the same values.
+///
+/// # Errors
+/// Why it is not.
+pub(in crate::engine) fn is_of_row(expression: &Expr) -> Result<(), Shapeless> {
+    let mut shapeless = None;
+    let walked = expression.apply(|inner| {
+        shapeless = refused(inner);
+        Ok(match shapeless {
+            Some(_) => TreeNodeRecursion::Stop,
+            None => TreeNodeRecursion::Continue,
+        })
+    });
+    match shapeless {
+        Some(shapeless) => Err(shapeless),
+        None => walked.map(|_| ()).map_err(|_| Shapeless::Fault),
+    }
+}
+
+fn of_join(plan: &LogicalPlan) -> Result<Shape, Shapeless> {
+    let LogicalPlan::Join(join) = plan else {
+        return Err(Shapeless::Operator(operator(plan)));
+    };
+    let columns = join.schema.columns().into_iter();
+    Ok(Shape {
+        base: Base {
+            name: TableReference::bare("joins"),
+            source: Arc::new(NamesOnly(Arc::clone(join.schema.inner()))),
+        },
+        filter: Vec::new(),
+        groups: None,
+        having: Vec::new(),
+        outputs: columns.map(Expr::Column).collect(),
+    })
+}
+
+fn of_scan(plan: &LogicalPlan) -> Result<Shape, Shapeless> {
+    let LogicalPlan::TableScan(scan) = plan else {
+        return Err(Shapeless::Operator(operator(plan)));
+    };
     if scan.fetch.is_some() || !scan.filters.is_empty() {
         return Err(Shapeless::Operator("scan"));
     }

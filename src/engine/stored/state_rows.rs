@@ -12,15 +12,15 @@ use super::refresh::own_view;
 use super::shape::{Call, Part, Shape};
 use super::state::{State, Untold};
 use super::states::{StateKind, key_column, state_column};
-use super::{earlier_or_latest, fits};
+use super::{earlier_or_latest, fits, product};
+use crate::auth::Authority;
 use crate::catalog::Snapshot;
 use crate::catalog::views::View;
-use crate::engine::access::{Access, Checks};
 use crate::engine::context::StatementContext;
 use crate::engine::pin::{Pinned, PinnedTable};
 use crate::engine::plan::Plan;
 use crate::engine::rewrite::Reason;
-use crate::engine::{Inner, execute, pin, plan, references, session_state};
+use crate::engine::{Inner, execute, pin, plan, session_state};
 use crate::error::{Error, Result as OwnResult};
 use crate::materialize::StoredRows;
 
@@ -42,21 +42,24 @@ pub(in crate::engine) struct StateRows {
 }
 
 impl Inner {
-    /// The rows of a view that reads one table and nothing else, as they are of the table as a statement has pinned
-    /// it, and the view's shape. Whoever may read the table may be given them: they are made of nothing else.
+    /// The rows of a view that reads these tables and nothing else, as they are of the tables as a statement has pinned
+    /// them, and the view's shape. Whoever may read the tables may be given them: they are made of nothing else. The shape of
+    /// a view that joins several is that of [`product`].
     ///
     /// # Errors
     /// Why there are none.
     pub(in crate::engine) async fn state_rows(
         &self,
         view: &Arc<View>,
-        table: &Arc<PinnedTable>,
+        tables: &[Arc<PinnedTable>],
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
     ) -> Result<(Arc<Shape>, StateRows), Reason> {
         let name = (view.schema.clone(), view.name.clone());
+        // Before the owner is found, who may be another by then.
+        let authority = self.catalog.authority();
         let owner = self.context_of_owner(&name, &CancellationToken::new());
-        let pinned = self.over_table(view, table, snapshot, &owner);
+        let pinned = self.over_tables(view, tables, snapshot, (&owner, &authority));
         let pinned = pinned.map_err(|error| unreadable(&error, view))?;
         let pinned = pinned.ok_or(Reason::ViewShape)?;
         let own = own_view(&pinned).map_err(|error| unreadable(&error, view))?;
@@ -91,7 +94,7 @@ impl Inner {
         let shape = match self.rewriting.shape(&key) {
             Some(known) => known,
             None => {
-                let shape = self.shape_of_view(&pinned, &owner);
+                let shape = self.shape_of_view(&pinned, tables, &owner);
                 let shape = shape.map_err(|error| unreadable(&error, view))?;
                 self.rewriting.keep_shape(key, &shape);
                 shape
@@ -101,35 +104,33 @@ impl Inner {
         Ok((shape, rows.ok_or(Reason::Unreadable)?))
     }
 
-    /// A view pinned over one version of the table; `None` if it reads something else.
-    fn over_table(
+    /// A view pinned over one version of each table; `None` if it reads something else.
+    fn over_tables(
         &self,
         view: &Arc<View>,
-        table: &Arc<PinnedTable>,
+        tables: &[Arc<PinnedTable>],
         snapshot: &Arc<Snapshot>,
-        owner: &StatementContext,
+        owner: (&StatementContext, &Arc<Authority>),
     ) -> OwnResult<Option<Pinned>> {
-        let state = session_state::of_statement(&self.base, owner);
-        let clock = self.clock(&state, owner, &[]);
-        let access = Access::of(&self.catalog, owner, Checks::Reading);
-        let resolved = references::resolve_view(snapshot, view, clock, &access)?;
-        let mut tables = resolved.tables.keys();
-        let is_it = match (tables.next(), tables.next()) {
-            (Some(one), None) => (&one.schema, &one.name) == (&table.schema, &table.name),
-            _ => false,
-        };
-        Ok(is_it.then(|| pin::pinned_over(&self.catalog, &resolved, table)))
+        let resolved = self.resolved_of(view, snapshot, owner)?;
+        let wanted = resolved.tables.keys().map(|it| (&it.schema, &it.name));
+        let is_it = wanted.eq(tables.iter().map(|it| (&it.schema, &it.name)));
+        Ok(is_it.then(|| pin::pinned_over(&self.catalog, &resolved, tables)))
     }
 
     fn shape_of_view(
         &self,
         pinned: &Pinned,
+        tables: &[Arc<PinnedTable>],
         owner: &StatementContext,
     ) -> OwnResult<Result<Arc<Shape>, Reason>> {
         let session = session_state::of_statement(&self.base, owner);
         let logical = plan::logical_of_view(pinned, &session, owner)?;
         let analyzed = execute::analyzed(&Plan { logical }, &session)?;
-        let shape = Shape::of(&analyzed).ok();
+        let shape = match tables {
+            [_] => Shape::of(&analyzed).ok(),
+            several => product::of_joins(&analyzed, several).ok(),
+        };
         // Groups that are left out are in none that would be made of them.
         let shape = shape.filter(|shape| shape.having.is_empty());
         Ok(shape.map(Arc::new).ok_or(Reason::ViewShape))

@@ -116,17 +116,33 @@ impl DateTrunc {
             DataType::Timestamp(_, zone) => zone.clone(),
             _ => None,
         };
+        // The name is the same in all rows but in the rarest of statements, and moments come together that are equal.
+        let (mut known, mut last): (Option<Named<'_>>, Option<(i64, i64)>) = (None, None);
         let values = (0..moments.len()).map(|index| {
             if is_null(index) {
                 return Ok(None);
             }
             let (name, value) = (names.value(index), micros.value(index));
-            let truncated = match (&zone, zones) {
-                (None, _) => local(name, value, "timestamp without time zone"),
-                (Some(_), None) => instant(name, value, Place::Zone(self.style.zone)),
-                (Some(_), Some(zones)) => instant(name, value, place(zones.value(index))?),
+            let named = match known {
+                Some(known) if known.name == name => known,
+                _ => {
+                    last = None;
+                    *known.insert(Named::of(name))
+                }
             };
-            truncated.map(Some)
+            if let Some((of, truncated)) = last
+                && of == value
+                && zones.is_none()
+            {
+                return Ok(Some(truncated));
+            }
+            let truncated = match (&zone, zones) {
+                (None, _) => local(named, value, "timestamp without time zone"),
+                (Some(_), None) => instant(named, value, Place::Zone(self.style.zone)),
+                (Some(_), Some(zones)) => instant(named, value, place(zones.value(index))?),
+            }?;
+            last = Some((value, truncated));
+            Ok(Some(truncated))
         });
         let values: Result<Vec<Option<i64>>> = values.collect();
         let values = values.map_err(external)?;
@@ -135,11 +151,28 @@ impl DateTrunc {
     }
 }
 
+/// The name of a unit, and which it is.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    name: &'a str,
+    unit: Option<Unit>,
+}
+
+impl<'a> Named<'a> {
+    fn of(name: &'a str) -> Self {
+        Self {
+            name,
+            unit: Unit::named(name),
+        }
+    }
+}
+
 /// As `timestamp_trunc`.
-fn local(name: &str, micros: i64, of: &str) -> Result<i64> {
+fn local(named: Named<'_>, micros: i64, of: &str) -> Result<i64> {
+    let Named { name, unit } = named;
     // What is no length of time is no unit here.
     let is_length = |unit: &Unit| !unit.is_special();
-    let unit = Unit::named(name).filter(is_length);
+    let unit = unit.filter(is_length);
     let unit = unit.ok_or_else(|| unrecognized(name, of))?;
     if !is_truncating(unit) {
         return Err(unsupported(name, of));
@@ -151,18 +184,18 @@ fn local(name: &str, micros: i64, of: &str) -> Result<i64> {
 }
 
 /// As `timestamptz_trunc_internal`: what is longer than an hour begins when the clock says so.
-fn instant(name: &str, micros: i64, place: Place) -> Result<i64> {
+fn instant(named: Named<'_>, micros: i64, place: Place) -> Result<i64> {
     let of = "timestamp with time zone";
     if matches!(micros, i64::MIN | i64::MAX) {
-        return local(name, micros, of);
+        return local(named, micros, of);
     }
     let offset = place.offset_seconds(micros) * MICROS_PER_SECOND;
     let shown = micros
         .checked_add(offset)
         .ok_or_else(timestamp_out_of_range)?;
-    let truncated = local(name, shown, of)?;
+    let truncated = local(named, shown, of)?;
     let is_short = matches!(
-        Unit::named(name),
+        named.unit,
         Some(Unit::Microseconds | Unit::Milliseconds | Unit::Second | Unit::Minute | Unit::Hour)
     );
     match is_short {

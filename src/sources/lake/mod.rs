@@ -11,6 +11,7 @@ use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use object_store::path::Path;
 
+use self::delta::Writers;
 use super::{At, Change, Known, LakeTable, Layout, PinnedTable, Told, Unfollowed};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Lake;
@@ -35,8 +36,19 @@ impl LakeSource {
         Self::with_budget(lake, session, SNAPSHOTS_BYTES_MAX)
     }
 
+    /// As [`Self::new`], of Delta tables that the gateway alone writes.
+    pub fn of_own_tables(lake: Lake, session: SessionState) -> Self {
+        let delta = delta::DeltaTables::new(lake.clone(), SNAPSHOTS_BYTES_MAX, Writers::Own);
+        Self::with_delta(lake, session, delta)
+    }
+
     /// As [`Self::new`], with so many bytes for snapshots.
     pub fn with_budget(lake: Lake, session: SessionState, snapshots_bytes_max: usize) -> Self {
+        let delta = delta::DeltaTables::new(lake.clone(), snapshots_bytes_max, Writers::Any);
+        Self::with_delta(lake, session, delta)
+    }
+
+    fn with_delta(lake: Lake, session: SessionState, delta: delta::DeltaTables) -> Self {
         let runtime = session.runtime_env();
         // What `session` reads by URL is the lake and nothing else: a log or a plan that names a
         // local file finds no store for it. Being absent already is as good.
@@ -44,7 +56,6 @@ impl LakeSource {
             drop(runtime.deregister_object_store(&local));
         }
         runtime.register_object_store(&lake.url, std::sync::Arc::clone(&lake.store));
-        let delta = delta::DeltaTables::new(lake.clone(), snapshots_bytes_max);
         let files = files::FileTables::new(lake.clone(), std::sync::Arc::clone(runtime));
         Self {
             lake,

@@ -208,7 +208,7 @@ impl DeltaTables {
             loaded.map_err(|cause| refused(path, cause))?;
             guard::check(path, &table)?;
             let changed = log.history.changed(version);
-            let provider = Arc::new(super::provider_of(path, &table)?);
+            let provider = Arc::new(self.provider_of(path, &table)?);
             Ok(Arc::new(Past {
                 table,
                 changed,

@@ -6,6 +6,7 @@ mod guard;
 mod history;
 mod left;
 mod log;
+mod plain;
 mod provider;
 mod stats;
 mod told;
@@ -28,6 +29,7 @@ use url::Url;
 
 use self::at::{Log, Past};
 use self::log::Listing;
+use self::plain::Plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{Known, PinnedTable, Size, Version};
 use crate::storage::{Lake, Noted, SCHEME, Standing};
@@ -48,10 +50,20 @@ const OWN_TIMES_MAX: u64 = 100_000;
 /// How often a table may be committed to while it is being loaded, before that is an error.
 const ATTEMPTS_MAX: usize = 16;
 
+/// Who writes the tables of a lake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// Whoever likes, as the protocol has it.
+    Any,
+    /// The gateway: the files of a version have the columns that the log says, of the same types.
+    Own,
+}
+
 /// The Delta tables of one lake.
 #[derive(Debug)]
 pub(super) struct DeltaTables {
     lake: Lake,
+    writers: Writers,
     bytes_max: u64,
     /// The last snapshot of each table, by path. An entry is right while the log lists as it did
     /// when the entry was made; each statement compares.
@@ -119,12 +131,13 @@ impl Loaded {
 
 impl DeltaTables {
     /// Snapshots take so many bytes: three quarters those of the latest versions, the others of older ones.
-    pub(super) fn new(lake: Lake, bytes_max: usize) -> Self {
+    pub(super) fn new(lake: Lake, bytes_max: usize, writers: Writers) -> Self {
         register_log_stores();
         let past_bytes_max = bytes_max / 4;
         let latest_bytes_max = bytes_max - past_bytes_max;
         Self {
             lake,
+            writers,
             bytes_max: bytes_max as u64,
             latest: Cache::builder()
                 // What is read is kept, one table alone also where it is larger: it would else be loaded for each statement.
@@ -155,8 +168,11 @@ impl DeltaTables {
         }
     }
 
-    /// Pins the table at its latest version: one request if it has not changed.
+    /// Pins the table at its latest version: one request if it has not changed, and none where a disk tells so.
     pub(super) async fn pin(&self, path: &str) -> Result<PinnedTable> {
+        if let Some(pinned) = self.pin_at_once(path) {
+            return Ok(pinned);
+        }
         let known = self
             .latest
             .try_get_with(path.to_owned(), self.load(path, None))
@@ -229,7 +245,7 @@ impl DeltaTables {
                     n_files: n_files(path, &table)?,
                     digest: digest(path, &table, version, &listing)?,
                     identity: identity(path, &table, version, listing.changed(version))?,
-                    provider: Arc::new(provider_of(path, &table)?),
+                    provider: Arc::new(self.provider_of(path, &table)?),
                     standing: LastStanding::default(),
                     table,
                     version,
@@ -241,6 +257,18 @@ impl DeltaTables {
             ErrorKind::IoError,
             format!("table \"{path}\" is committed to faster than it can be loaded"),
         ))
+    }
+
+    /// What reads the table's snapshot.
+    fn provider_of(&self, path: &str, table: &DeltaTable) -> Result<provider::Provider> {
+        let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
+        let partition_columns = snapshot.metadata().partition_columns();
+        let provider = provider::Provider::new(scan(path, table)?, partition_columns);
+        let folder = table_url(&self.lake.url, path)?;
+        Ok(match self.writers {
+            Writers::Any => provider,
+            Writers::Own => provider.plain(|schema| Plain::of(table, &self.lake, &folder, schema)),
+        })
     }
 
     fn open(&self, path: &str) -> Result<DeltaTable> {
@@ -314,14 +342,6 @@ fn size(path: &str, table: &DeltaTable) -> Result<Size> {
         let rows = file.num_records().map(left);
         (rows, u64::try_from(file.size()).unwrap_or(0))
     })))
-}
-
-/// What reads the table's snapshot.
-fn provider_of(path: &str, table: &DeltaTable) -> Result<provider::Provider> {
-    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
-    let partition_columns = snapshot.metadata().partition_columns();
-    let scan = scan(path, table)?;
-    Ok(provider::Provider::new(scan, partition_columns))
 }
 
 /// What reads some files of the table's snapshot, which the log calls so.

@@ -14,6 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use deltalake_core::delta_datafusion::DeltaScanNext;
 
+use super::plain::Plain;
 use super::stats;
 use crate::types::lake_type;
 
@@ -22,6 +23,8 @@ use crate::types::lake_type;
 pub(super) struct Provider {
     scan: DeltaScanNext,
     schema: SchemaRef,
+    /// Its files, where nothing else is to be read.
+    plain: Option<Plain>,
     /// The column of the files that is cheapest to read.
     cheapest: Option<usize>,
     partition_columns: Vec<String>,
@@ -47,9 +50,16 @@ impl Provider {
         Self {
             scan,
             schema: Arc::new(Schema::new(fields)),
+            plain: None,
             cheapest,
             partition_columns: partition_columns.to_vec(),
         }
+    }
+
+    /// The same, read by itself where its files are all that is to be read.
+    pub(super) fn plain(mut self, of: impl FnOnce(&SchemaRef) -> Option<Plain>) -> Self {
+        self.plain = of(&self.schema);
+        self
     }
 
     /// The columns to read for `projection`: one of the files' own among them, so that rows are
@@ -91,6 +101,9 @@ impl TableProvider for Provider {
         &self,
         filters: &[&Expr],
     ) -> PlanResult<Vec<TableProviderFilterPushDown>> {
+        if self.plain.is_some() {
+            return Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()]);
+        }
         let supported = self.scan.supports_filters_pushdown(filters)?;
         Ok(filters
             .iter()
@@ -109,9 +122,13 @@ impl TableProvider for Provider {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        let columns = self.columns_read(projection);
         let state = in_microseconds(session);
         let session = state.as_ref().map_or(session, |state| state);
+        if let Some(plain) = &self.plain {
+            let limit = limit.filter(|_| filters.is_empty());
+            return plain.scan(session, projection, limit);
+        }
+        let columns = self.columns_read(projection);
         let plan = self
             .scan
             .scan(session, columns.as_ref(), filters, limit)
