@@ -6,6 +6,10 @@ use crate::clients::run;
 use crate::gateway::{Gateway, given, given_if_set};
 
 /// Asks the queries of tables at a scale, which are made for it, spread as these numbers say.
+#[expect(
+    clippy::print_stdout,
+    reason = "how long each spread took is told with the test's output"
+)]
 fn asked(scale: &str, spreads: &str) {
     let folder = tempfile::TempDir::new().expect("a temporary folder can be made");
     let database = format!("warehouse_tpch_{}", scale.replace('.', "_"));
