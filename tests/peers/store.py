@@ -12,6 +12,7 @@ import signal
 import tempfile
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -206,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
                 stat, tag = path.stat(), self.door.store.tag(path)
             except FileNotFoundError:
                 continue
-            at = email.utils.datetime.datetime.fromtimestamp(stat.st_mtime, email.utils.datetime.timezone.utc)
+            at = datetime.fromtimestamp(stat.st_mtime_ns // 10**6 / 1000, timezone.utc)
             at = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
             text += (f"<Contents><Key>{escape(key)}</Key><LastModified>{at}</LastModified><ETag>{escape(tag)}</ETag>"
                      f"<Size>{stat.st_size}</Size><StorageClass>STANDARD</StorageClass></Contents>")

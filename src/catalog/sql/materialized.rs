@@ -31,7 +31,7 @@ pub enum RefreshWhen {
     /// When so much time has passed.
     Every(Span),
     /// At moments that recur.
-    Cron(Schedule),
+    Cron(Box<Schedule>),
     /// When somebody says REFRESH.
     Manual,
 }
@@ -146,7 +146,7 @@ fn refresh_when(value: &str) -> Result<RefreshWhen> {
         ["cron", ..] => {
             let (_, schedule) = value.split_at("cron".len());
             Schedule::read(schedule)
-                .map(RefreshWhen::Cron)
+                .map(|schedule| RefreshWhen::Cron(Box::new(schedule)))
                 .map_err(|why| invalid("refresh", value).with_detail(why))
         }
         _ => Err(invalid("refresh", value)),
