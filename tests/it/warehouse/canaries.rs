@@ -24,6 +24,8 @@ const OF_ADA: &str = "canary-of-ada";
 const OF_BI: &str = "canary-of-bi";
 const GUESSED: &str = "canary-that-was-guessed";
 const OF_FILE: &str = "canary-of-a-file";
+const OF_URL: &str = "canary-of-a-url";
+const OF_QUERY: &str = "canary-of-its-query";
 const OF_TOKEN: &str = "eyJjYW5hcnkiOiJvZi1hLXRva2VuIn0";
 
 /// Everywhere that a session can look.
@@ -48,7 +50,7 @@ const LOOKS: [&str; 16] = [
 
 fn canaries() -> Vec<String> {
     let of_environment = ENVIRONMENT.iter().map(|(_, secret)| *secret);
-    let said = [OF_ADA, OF_BI, GUESSED, OF_FILE, OF_TOKEN];
+    let said = [OF_ADA, OF_BI, GUESSED, OF_FILE, OF_URL, OF_QUERY, OF_TOKEN];
     let all = of_environment.chain(said).map(str::to_owned);
     all.chain([given("LAKEGATE_TEST_PASSWORD")]).collect()
 }
@@ -118,6 +120,7 @@ fn definitions(database: &Database) -> Vec<String> {
         mapping("f", "proved", "file:wrong"),
         "import foreign schema mysql from server f into wrong".to_owned(),
         database.server().replace("server dwh", "server plain"),
+        format!("select nothing from nowhere where url = 'https://reader:{OF_URL}@host.example/a?sig={OF_QUERY}'"),
     ]
 }
 
