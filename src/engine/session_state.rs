@@ -78,8 +78,9 @@ pub(super) struct StatementState<'a> {
     /// Whether it runs in one piece.
     is_whole: bool,
     made: OnceLock<SessionState>,
-    /// The same in one piece, where a part of the statement turned out to be small.
-    small: OnceLock<SessionState>,
+    /// The same in one piece, where a part of the statement turned out to be small. It lies on the heap, for most statements
+    /// have none.
+    small: OnceLock<Box<SessionState>>,
 }
 
 impl StatementState<'_> {
@@ -87,7 +88,7 @@ impl StatementState<'_> {
     /// once: it would look twice more whether there is anything left to do, which takes longer than to read the rows.
     pub(super) fn small(&self) -> &SessionState {
         self.small.get_or_init(|| {
-            let mut small = SessionState::clone(self);
+            let mut small = Box::new(SessionState::clone(self));
             make_whole(&mut small);
             small.config_mut().options_mut().optimizer.max_passes = 1;
             small

@@ -67,13 +67,19 @@ pub(super) struct Rewriting {
     kept: Cache<Digest, Result<Arc<Kept>, Whole>>,
 }
 
+/// A view with the tables that it reads.
+type OverTables = (Vec<FullName>, Arc<View>);
+
+/// What the names of a view mean to its owner, by these rights.
+type AsOwner = (Arc<Authority>, Arc<Resolved>);
+
 /// What is remembered of the materialized views that there are at an epoch.
 #[derive(Debug, Default)]
 struct ViewsOf {
     /// Those that read tables and nothing else, by the first of these, each with all of them in order.
-    by_table: HashMap<FullName, Vec<(Vec<FullName>, Arc<View>)>>,
+    by_table: HashMap<FullName, Vec<OverTables>>,
     /// What their names mean to their owners, and by which rights.
-    resolved: Mutex<HashMap<FullName, (Arc<Authority>, Arc<Resolved>)>>,
+    resolved: Mutex<HashMap<FullName, AsOwner>>,
 }
 
 impl Default for Rewriting {
