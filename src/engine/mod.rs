@@ -72,7 +72,7 @@ mod views;
 mod walk;
 mod warm;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::SessionState;
 use futures::FutureExt;
@@ -123,6 +123,8 @@ pub struct Engine {
 struct Inner {
     catalog: Arc<Catalog>,
     base: SessionState,
+    /// For plain plans alone, made when there is the first.
+    plain: OnceLock<SessionState>,
     runtime: Handle,
     database: String,
     view_columns: ViewInventory,
@@ -150,6 +152,7 @@ impl Engine {
         let inner = Inner {
             catalog,
             base,
+            plain: OnceLock::new(),
             runtime,
             database,
             view_columns: ViewInventory::default(),
@@ -282,6 +285,14 @@ impl Engine {
 }
 
 impl Inner {
+    /// What statements with plain plans start from.
+    fn plain(&self) -> &SessionState {
+        let made = || session_state::plain(&self.base);
+        // The base was made in the same way, and serves as well.
+        let plain = || made().unwrap_or_else(|_| self.base.clone());
+        self.plain.get_or_init(plain)
+    }
+
     /// What the moments of a statement are computed with.
     fn clock<'a>(
         &'a self,

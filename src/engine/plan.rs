@@ -9,9 +9,7 @@ use datafusion::common::TableReference;
 use datafusion::datasource::{TableProvider, ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::ContextProvider;
-use datafusion::logical_expr::{
-    Expr, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, cast,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableSource, cast};
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, Query, Statement as SqlStatement, Visitor};
 use datafusion::sql::sqlparser::tokenizer::Location;
@@ -26,7 +24,7 @@ use super::nearest::{hint, nearest};
 use super::ordinals;
 use super::output_name::fold;
 use super::pin::{Pinned, PinnedProtection, PinnedRelation, PinnedView, Relations};
-use super::planner_names::{Names, in_session_zone};
+use super::planner_names::{Names, SessionFunctions, in_session_zone};
 use super::protected::Protected;
 use super::references::in_view;
 use super::resolved::{Limits, ViewKey};
@@ -156,7 +154,7 @@ pub(super) fn type_of_mask(
 struct Planning<'a> {
     state: &'a SessionState,
     context: &'a StatementContext,
-    functions: HashMap<String, Arc<ScalarUDF>>,
+    functions: SessionFunctions<'a>,
     snapshot: &'a Snapshot,
     /// Those of the statement's parameters, where they are known.
     values: &'a [Parameter],
@@ -169,13 +167,10 @@ struct Planning<'a> {
 
 impl<'a> Planning<'a> {
     fn new(pinned: &'a Pinned, state: &'a SessionState, context: &'a StatementContext) -> Self {
-        let functions = pinned.functions(&context.facts).into_iter();
         Self {
             state,
             context,
-            functions: functions
-                .map(|function| (function.name().to_owned(), function))
-                .collect(),
+            functions: SessionFunctions::new(|| pinned.functions(&context.facts)),
             snapshot: &pinned.snapshot,
             values: &[],
             views: HashMap::new(),

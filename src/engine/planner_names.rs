@@ -1,7 +1,7 @@
 //! What names mean to DataFusion's planner: the pinned relations, and the functions of the session.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use datafusion::catalog::TableFunctionArgs;
@@ -17,11 +17,42 @@ use datafusion::logical_expr::{
 
 use super::{Parameter, failure, table_arguments};
 
+/// The functions that depend on the session and on what exists, by their names. They are made when one is first looked up:
+/// most queries of tables call none.
+pub(super) struct SessionFunctions<'a> {
+    make: Box<dyn Fn() -> Vec<Arc<ScalarUDF>> + Send + Sync + 'a>,
+    made: OnceLock<HashMap<String, Arc<ScalarUDF>>>,
+}
+
+impl<'a> SessionFunctions<'a> {
+    /// Those that `make` gives.
+    pub(super) fn new(make: impl Fn() -> Vec<Arc<ScalarUDF>> + Send + Sync + 'a) -> Self {
+        Self {
+            make: Box::new(make),
+            made: OnceLock::new(),
+        }
+    }
+
+    /// The function of a lower-case name.
+    pub(super) fn get(&self, name: &str) -> Option<&Arc<ScalarUDF>> {
+        self.all().get(name)
+    }
+
+    fn all(&self) -> &HashMap<String, Arc<ScalarUDF>> {
+        self.made.get_or_init(|| {
+            let functions = (self.make)().into_iter();
+            functions
+                .map(|function| (function.name().to_owned(), function))
+                .collect()
+        })
+    }
+}
+
 /// What names mean to the planner: the pinned relations, and the functions of the session.
 pub(super) struct Names<'a> {
     pub(super) state: &'a SessionState,
     pub(super) relations: HashMap<TableReference, Arc<dyn TableSource>>,
-    pub(super) functions: &'a HashMap<String, Arc<ScalarUDF>>,
+    pub(super) functions: &'a SessionFunctions<'a>,
     pub(super) values: &'a [Parameter],
 }
 
@@ -75,8 +106,11 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let of_session = self.functions.get(name);
+        // No function of the session has the name of an aggregate.
+        let is_aggregate = self.state.aggregate_functions().contains_key(name);
+        let of_session = (!is_aggregate).then(|| self.functions.get(name));
         of_session
+            .flatten()
             .or_else(|| self.state.scalar_functions().get(name))
             .map(Arc::clone)
     }
@@ -105,7 +139,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        let of_session = self.functions.keys();
+        let of_session = self.functions.all().keys();
         of_session
             .chain(self.state.scalar_functions().keys())
             .cloned()

@@ -134,7 +134,7 @@ impl Inner {
         };
         let (analyzed, verdicts) = Box::pin(self.rewritten(analyzed, scene)).await?;
         let state: &SessionState = match verdicts.reads_little() {
-            true => state.small(),
+            true => state.small(self.plain()),
             false => state,
         };
         let physical = execute::physical(analyzed, state).await?;

@@ -4,11 +4,12 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
 use super::context::StatementContext;
+use super::rules::Plans;
 use super::type_planner::PostgresTypes;
 use super::{rules, session_style};
 use crate::error::{Error, Result};
@@ -33,12 +34,24 @@ pub fn base(memory_bytes_max: usize, footers_bytes_max: usize) -> Result<Session
         .with_file_statistics_cache_limit(0)
         .build_arc()
         .map_err(Error::internal)?;
+    of_runtime(runtime, Plans::All)
+}
+
+/// The state that statements with plain plans start from, in the same runtime as `base`.
+///
+/// # Errors
+/// As of [`base`].
+pub(super) fn plain(base: &SessionState) -> Result<SessionState> {
+    of_runtime(Arc::clone(base.runtime_env()), Plans::Plain)
+}
+
+fn of_runtime(runtime: Arc<RuntimeEnv>, plans: Plans) -> Result<SessionState> {
     let builder = SessionStateBuilder::new()
         .with_config(config())
         .with_runtime_env(runtime)
         .with_default_features()
         .with_type_planner(Arc::new(PostgresTypes));
-    let mut state = rules::register(builder)?;
+    let mut state = rules::register(builder, plans)?;
     for function in functions::constant() {
         FunctionRegistry::register_udf(&mut state, function).map_err(Error::internal)?;
     }
@@ -84,12 +97,17 @@ pub(super) struct StatementState<'a> {
 }
 
 impl StatementState<'_> {
-    /// The state of a plan that is plain and reads little, as [`Self::in_one_piece`] has it. The optimizer goes over it
-    /// once: it would look twice more whether there is anything left to do, which takes longer than to read the rows.
-    pub(super) fn small(&self) -> &SessionState {
+    /// The state of a plan that is plain and reads little, as [`Self::in_one_piece`] has it, made of a [`plain`] one. The
+    /// optimizer goes over it once: it would look twice more whether there is anything left to do, which takes longer than to
+    /// read the rows.
+    pub(super) fn small(&self, plain: &SessionState) -> &SessionState {
         self.small.get_or_init(|| {
-            let mut small = Box::new(SessionState::clone(self));
+            let mut small = Box::new(made(plain, self.context));
             make_whole(&mut small);
+            // Its "now" is the statement's.
+            small
+                .execution_props_mut()
+                .clone_from(self.execution_props());
             small.config_mut().options_mut().optimizer.max_passes = 1;
             small
         })

@@ -344,6 +344,7 @@ def main() -> None:
                     kind, reason = gateway.refreshed(view)
                     counts[kind, reason] += 1
                     assert (kind == "whole") == (reason is not None), (kind, reason)
+                    assert reason != "min or max" or view == "m.all_rows", f"{where}: {view}: {reason}"
                     if never and reason not in ("asked", never):
                         raise AssertionError(f"{where}: {view}: {kind} because of {reason}, not {never}")
                     if never is None and only_came[view] and reason != "asked":

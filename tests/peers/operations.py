@@ -8,7 +8,8 @@
 * Tables that Spark and Databricks have written (tests/data/spark) are written once more, commit after commit, as they were.
 After each commit so many queries are asked, half of them before some of the materialized views are refreshed and half after that, with
 `lakegate.rewrite` on and off: the rows must be the same, and those that DuckDB finds in what the files of the log have, or for Spark's tables in
-what a reader that shares no code with the gateway's has read. Of the queries that a view has the rows for the share that reads one is counted.
+what a reader that shares no code with the gateway's has read. Of the queries that a view has the rows for the share that reads one is counted,
+and beside them those for which the gateway finds the table no more work to read, as so much of these small tables has changed at once.
 Each operation must have occurred; how often is printed.
 """
 
@@ -33,9 +34,8 @@ from rewriting import Definition, Query, Sessions, Words, check, used
 SPARK = Path(__file__).resolve().parent.parent / "data/spark"
 OPERATIONS = ["append", "delete", "update", "merge", "overwrite", "optimize", "deletion vectors", "schema change", "vacuum"]
 N_VIEWS = 6
-# Of queries that a view has the rows for, the share that must read one: after it was refreshed, and after rows came alone and before that. What
-# is read after rows went, before a refresh, is in "at any time": a view with a least or a greatest value has not what they ask for then.
-GOALS = {"at any time": 0.0, "after a refresh": 0.6, "after appends": 0.9}
+# Of queries that a view has the rows for, the share that must read one: at any time, after it was refreshed, and after rows came alone and before that.
+GOALS = {"at any time": 0.6, "after a refresh": 0.6, "after appends": 0.9}
 
 
 class Made(increments.Table):
@@ -214,6 +214,9 @@ class History:
             told = used(self.admin, query.text)
             is_read = any(line.startswith("Materialized View: ") for line in told)
             is_before = at.endswith("before")
+            if not is_read and f"Materialized View Not Used: {query.of.name} (no_gain)" in told:
+                counts["no more work over the table"] += 1
+                continue
             times = ["at any time"]
             if is_before and query.of.is_followed:
                 times.append("after appends")

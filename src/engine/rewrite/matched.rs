@@ -94,15 +94,16 @@ impl<'a> Asked<'a> {
         let known = known_of(&self.base, view, rows);
         let left = self.left(&kept, &known).ok_or(Reason::Filter)?;
         let is_whole = left.is_empty();
-        let plan = filtered(rows.plan.clone(), left).map_err(|_| Reason::Type)?;
+        let read =
+            |plan: &LogicalPlan| filtered(plan.clone(), left.clone()).map_err(|_| Reason::Type);
         match (&self.shape.groups, &view.groups) {
             (None, Some(_)) => Err(Reason::QueryShape),
             (_, None) if kept.is_empty() => Err(Reason::NoGain),
             (None, None) => {
                 let outputs = known.all(&self.shape.outputs).ok_or(Reason::Keys)?;
-                self.named(plan, outputs)
+                self.named(read(&rows.plan)?, outputs)
             }
-            (Some(asked), None) => self.grouped(plan, asked, &known),
+            (Some(asked), None) => self.grouped(read(&rows.plan)?, asked, &known),
             // Its one row is there also where the relation has none, and a group is not.
             (Some(asked), Some(own)) if own.keys.is_empty() && !asked.keys.is_empty() => {
                 Err(Reason::Keys)
@@ -114,9 +115,10 @@ impl<'a> Asked<'a> {
                     && (is_whole || !own.keys.is_empty())
                     && let Some(outputs) = self.as_stored(asked, rows, &known)
                 {
-                    return self.named(plan, outputs);
+                    return self.named(read(&rows.plan)?, outputs);
                 }
                 let is_one_group = own.keys.is_empty();
+                let plan = read(rows.parts.as_ref().unwrap_or(&rows.plan))?;
                 self.rolled_up(plan, asked, (&rows.calls, is_one_group), &known)
             }
         }

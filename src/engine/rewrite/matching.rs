@@ -31,7 +31,7 @@ pub(super) struct Candidate {
     pub(super) view: Arc<View>,
     pub(super) tables: Vec<Arc<PinnedTable>>,
     pub(super) shape: Arc<Shape>,
-    pub(super) rows: StateRows,
+    pub(super) rows: Arc<StateRows>,
 }
 
 impl Candidate {

@@ -18,6 +18,7 @@ mod verdicts;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::join_all;
 use moka::sync::Cache;
@@ -32,6 +33,7 @@ use super::pin::PinnedTable;
 use super::resolved::Resolved;
 use super::stored::kept::Kept;
 use super::stored::shape::Shape;
+use super::stored::state_rows::StateRows;
 use super::stored::whole::Whole;
 use super::{Inner, Scene, failure, references, session_state};
 use crate::auth::Authority;
@@ -50,11 +52,17 @@ const EPOCHS_MAX: u64 = 8;
 /// The shapes of views that are remembered, some KiB each.
 const SHAPES_MAX: u64 = 1_000;
 
-/// What is known of how views are kept up, some KiB each, and the table's snapshot if nobody else has it any more.
-const KEPT_MAX: u64 = 100;
+/// What is known of how views are kept up, some KiB each.
+const KEPT_MAX: u64 = 1_000;
 
 /// How many tables a view may join that is read in place of them.
 const TABLES_MAX: usize = 16;
+
+/// The rows of views that are remembered as plans, some tens of KiB each, with the lists of files that they read.
+const ROWS_MAX: u64 = 100;
+
+/// A view's shape and its rows.
+pub(super) type Rows = (Arc<Shape>, Arc<StateRows>);
 
 /// What is remembered of materialized views.
 #[derive(Debug)]
@@ -63,8 +71,11 @@ pub(super) struct Rewriting {
     views: Cache<u64, Arc<ViewsOf>>,
     /// Shapes, by the digests of definitions over versions. They never go stale.
     shapes: Cache<Digest, Result<Arc<Shape>, Reason>>,
-    /// How views are kept up, by the same. They never go stale.
-    kept: Cache<Digest, Result<Arc<Kept>, Whole>>,
+    /// How views are kept up, by the digests of definitions, over the columns that their tables had. Over these they never
+    /// go stale.
+    kept: Cache<Digest, (SchemaRef, Result<Arc<Kept>, Whole>)>,
+    /// The rows of views, by the digests of definitions over versions, and of what is stored. They never go stale.
+    rows: Cache<(Digest, [u8; 32]), Rows>,
 }
 
 /// A view with the tables that it reads.
@@ -88,6 +99,7 @@ impl Default for Rewriting {
             views: Cache::new(EPOCHS_MAX),
             shapes: Cache::new(SHAPES_MAX),
             kept: Cache::new(KEPT_MAX),
+            rows: Cache::new(ROWS_MAX),
         }
     }
 }
@@ -98,14 +110,34 @@ impl Rewriting {
         self.shapes.get(state)
     }
 
-    /// How a view over a version is kept up, if it was asked for before.
-    pub(super) fn kept(&self, state: &Digest) -> Option<Result<Arc<Kept>, Whole>> {
-        self.kept.get(state)
+    /// How a view is kept up over a table of these columns, if it was asked for before.
+    pub(super) fn kept(
+        &self,
+        definition: &Digest,
+        columns: &SchemaRef,
+    ) -> Option<Result<Arc<Kept>, Whole>> {
+        let (of, kept) = self.kept.get(definition)?;
+        (of == *columns).then_some(kept)
     }
 
-    /// Keeps how a view over a version is kept up.
-    pub(super) fn keep_kept(&self, state: Digest, kept: &Result<Arc<Kept>, Whole>) {
-        self.kept.insert(state, kept.clone());
+    /// Keeps how a view is kept up over a table of these columns.
+    pub(super) fn keep_kept(
+        &self,
+        definition: Digest,
+        columns: SchemaRef,
+        kept: &Result<Arc<Kept>, Whole>,
+    ) {
+        self.kept.insert(definition, (columns, kept.clone()));
+    }
+
+    /// The rows of a view over a version, of what is stored, if they were asked for before.
+    pub(super) fn rows(&self, key: &(Digest, [u8; 32])) -> Option<Rows> {
+        self.rows.get(key)
+    }
+
+    /// Keeps the rows of a view over a version, of what is stored.
+    pub(super) fn keep_rows(&self, key: (Digest, [u8; 32]), rows: &Rows) {
+        self.rows.insert(key, rows.clone());
     }
 
     /// Keeps the shape of a view over a version.

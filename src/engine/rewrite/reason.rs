@@ -34,7 +34,7 @@ pub(in crate::engine) enum Reason {
     Float,
     /// What came out would be of another type.
     Type,
-    /// Reading the table is no more work.
+    /// Reading the table is no more work: the view has all its rows, or too much has changed.
     NoGain,
     /// Another view has fewer rows to read.
     Dearer,

@@ -1,16 +1,16 @@
 //! Casts from and to types that Arrow lacks (`functions::kept`), and of objects to their names.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::{Expr, ScalarUDF};
 
 use super::kept_uses::{external, field_of, is_text, name_of};
 use super::named_types::{is_kept, of_type};
+use crate::engine::planner_names::SessionFunctions;
 use crate::error::{Error, ErrorKind};
 use crate::functions;
 use crate::functions::input::input;
@@ -24,7 +24,7 @@ pub(in crate::engine) struct Session<'a> {
     /// How it writes and reads values.
     pub(in crate::engine) style: Style,
     /// The functions that are its own, by name.
-    pub(in crate::engine) functions: &'a HashMap<String, Arc<ScalarUDF>>,
+    pub(in crate::engine) functions: &'a SessionFunctions<'a>,
 }
 
 /// A cast from or to a kept type.
@@ -111,7 +111,7 @@ fn spelled(
     expr: Box<Expr>,
     of: &Field,
     to: &FieldRef,
-    of_session: &HashMap<String, Arc<ScalarUDF>>,
+    of_session: &SessionFunctions<'_>,
 ) -> std::result::Result<Expr, Box<Expr>> {
     let of_oid = types::of_field(of).oid;
     let spelling = functions::spelling(of_oid).and_then(|name| of_session.get(name));

@@ -70,11 +70,49 @@ use datafusion::sql::sqlparser::{ast::Query, dialect::PostgreSqlDialect, parser:
 use crate::error::{Error, Result};
 use crate::sources::warehouse::SentWhole;
 
+/// DataFusion's rules for what plain plans have not: joins, unions, windows, DISTINCT, subqueries, parts of structures, and
+/// numbers of rows that are known beforehand.
+const OF_OTHER_PLANS: &[&str] = &[
+    "HashJoinBuffering",
+    "LimitPushPastWindows",
+    "TopKRepartition",
+    "WindowTopN",
+    "aggregate_statistics",
+    "decorrelate_lateral_join",
+    "decorrelate_predicate_subquery",
+    "eliminate_cross_join",
+    "eliminate_join",
+    "eliminate_outer_join",
+    "extract_equijoin_predicate",
+    "extract_leaf_expressions",
+    "filter_null_join_keys",
+    "join_selection",
+    "optimize_unions",
+    "push_down_leaf_projections",
+    "replace_distinct_aggregate",
+    "rewrite_set_comparison",
+    "scalar_subquery_to_join",
+    "unions_to_filter",
+];
+
+/// Which plans a state is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Plans {
+    /// Whatever there is.
+    All,
+    /// Those that are already analyzed, and have nothing but projections, filters, groups, sorts, limits and scans. What they
+    /// are made into is the same, and it takes less time.
+    Plain,
+}
+
 /// Adds the rules to a state.
 ///
 /// # Errors
 /// DataFusion does not take one of them.
-pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<SessionState> {
+pub(in crate::engine) fn register(
+    builder: SessionStateBuilder,
+    plans: Plans,
+) -> Result<SessionState> {
     // First, for the joins are made of what the text says; and before types are fitted.
     let mut analyzer = Analyzer::new().rules;
     let first: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
@@ -96,13 +134,19 @@ pub(in crate::engine) fn register(builder: SessionStateBuilder) -> Result<Sessio
     // First, for DataFusion's own make arrays and structures of everything.
     planners.insert(0, Arc::new(named_types::NamedTypes));
     planners.insert(0, Arc::new(subscripts::Subscripts));
+    let mut logical = single_distinct::careful();
+    let mut physical = distinct_names::careful(PhysicalOptimizer::new().rules);
+    if plans == Plans::Plain {
+        logical.retain(|rule| !OF_OTHER_PLANS.contains(&rule.name()));
+        physical.retain(|rule| !OF_OTHER_PLANS.contains(&rule.name()));
+    }
     let builder = builder
         .with_analyzer_rules(analyzer)
-        .with_optimizer_rules(single_distinct::careful())
+        .with_optimizer_rules(logical)
         // Last, for it takes what the others have left.
         .with_optimizer_rule(Arc::new(SentWhole))
         .with_optimizer_rule(Arc::new(cast_nulls::CastNulls))
-        .with_physical_optimizer_rules(distinct_names::careful(PhysicalOptimizer::new().rules))
+        .with_physical_optimizer_rules(physical)
         .with_physical_optimizer_rule(Arc::new(yielding::Yielding));
     let mut state = builder.build();
     let operators = Arc::new(json_operators::JsonOperators);

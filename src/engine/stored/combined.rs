@@ -14,12 +14,12 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::kept::Kept;
-use super::merge::{Parts, merged, of_rows, of_stored, typed};
+use super::kept::{Kept, followed_table};
+use super::merge::{Parts, merged, of_each, of_rows, of_stored, typed};
 use super::state::State;
 use super::whole::Whole;
 use crate::catalog::views::FullName;
-use crate::engine::pin::{Pinned, PinnedView};
+use crate::engine::pin::{Pinned, PinnedTable, PinnedView};
 use crate::engine::{Inner, execute, failure, plan, session_state};
 use crate::error::Result;
 use crate::materialize::{KeptStates, Made, StoredRows};
@@ -35,6 +35,10 @@ pub(super) struct Together {
     /// Gives them: the columns [`super::states::key_name`] and [`super::states::state_name`], in order, one row for each
     /// group. Its types are fitted, in UTC.
     pub(super) plan: LogicalPlan,
+    /// The same without having put the rows of a group into one, where that costs something and nothing went.
+    pub(super) parts: Option<LogicalPlan>,
+    /// Whether its extremes are those of the groups: what went may have been one.
+    pub(super) has_extremes: bool,
     /// What is read of what is stored.
     pub(super) rows: StoredRows,
     /// How many files are read beside that: of rows that came below since, and of rows that went.
@@ -65,13 +69,18 @@ impl Inner {
     ) -> Result<Result<Together, Whole>> {
         let context = self.own_context();
         let session = session_state::of_statement(&self.base, &context);
-        let kept = match self.rewriting.kept(&state.state) {
+        let Some(table) = followed_table(view) else {
+            return Ok(Err(Whole::Tables));
+        };
+        let columns = table.provider.schema();
+        let kept = match self.rewriting.kept(&state.definition, &columns) {
             Some(known) => known,
             None => {
                 let logical = plan::logical_of(view, pinned, &session, &context)?;
                 let storable = self.storable(logical, &session, &context)?;
-                let kept = Kept::of(view, &storable, &session).map(Arc::new);
-                self.rewriting.keep_kept(state.state.clone(), &kept);
+                let kept = Kept::of(&table, &storable, &session).map(Arc::new);
+                let definition = state.definition.clone();
+                self.rewriting.keep_kept(definition, columns, &kept);
                 kept
             }
         };
@@ -79,7 +88,8 @@ impl Inner {
             Ok(kept) => kept,
             Err(whole) => return Ok(Err(whole)),
         };
-        let followed = self.followed(name, (view, state), &kept, latest).await?;
+        let followed = self.followed(name, (view, state), (&kept, &table), latest);
+        let followed = followed.await?;
         let Followed { rows, change } = match followed {
             Ok(followed) => followed,
             Err(whole) => return Ok(Err(whole)),
@@ -87,14 +97,16 @@ impl Inner {
         if is_dear(&change) {
             return Ok(Err(Whole::Dearer));
         }
-        if change.removed.provider.is_some() && kept.states.has_extremes() {
-            return Ok(Err(Whole::Extreme));
-        }
-        let plan = put_together(&kept, &rows, &change, &session);
+        let has_extremes = change.removed.provider.is_none() || !kept.states.has_extremes();
+        let plans = put_together(&kept, &rows, &change, &session)
+            .and_then(|plan| Ok((plan, side_by_side(&kept, &rows, &change)?)));
+        let (plan, parts) = plans.map_err(|error| failure::from_datafusion(&error))?;
         let (added, removed) = (&change.added, &change.removed);
         Ok(Ok(Together {
             kept,
-            plan: plan.map_err(|error| failure::from_datafusion(&error))?,
+            plan,
+            parts,
+            has_extremes,
             n_changed: (added.n_files, removed.n_files),
             n_bytes: rows.rows.size.bytes + added.bytes + removed.bytes,
             rows,
@@ -114,6 +126,9 @@ impl Inner {
             Ok(found) => found,
             Err(whole) => return Ok(Err(whole)),
         };
+        if !together.has_extremes {
+            return Ok(Err(Whole::Extreme));
+        }
         let Together { kept, mut rows, .. } = together;
         let schema = rows.rows.provider.schema();
         let combined = kept
@@ -129,10 +144,9 @@ impl Inner {
         &self,
         name: &FullName,
         (view, state): (&PinnedView, &State),
-        kept: &Kept,
+        (kept, table): (&Kept, &PinnedTable),
         latest: StoredRows,
     ) -> Result<Result<Followed, Whole>> {
-        let table = &kept.table;
         let (Version::Delta(version), Some(lake)) = (&table.version, &table.lake) else {
             return Ok(Err(Whole::Tables));
         };
@@ -235,6 +249,22 @@ pub(super) fn put_together(
         (None, None) => Ok(parts.stored),
         _ => merged(states, parts, session),
     }
+}
+
+/// The states of stored rows and below them those of each row that came since, a group of its own: whoever groups them again
+/// need not have them grouped before. `None` if nothing came, or if something went.
+fn side_by_side(
+    kept: &Kept,
+    rows: &StoredRows,
+    change: &Change,
+) -> DataFusionResult<Option<LogicalPlan>> {
+    let (Some(added), None) = (&change.added.provider, &change.removed.provider) else {
+        return Ok(None);
+    };
+    let states = &kept.states;
+    let stored = of_stored(states, &rows.rows.provider, &kept.columns)?;
+    let plan = LogicalPlanBuilder::from(stored).union(of_each(states, added)?)?;
+    plan.build().map(Some)
 }
 
 /// Rows of a plan whose types are fitted, as a relation.

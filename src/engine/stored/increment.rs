@@ -14,12 +14,12 @@ use futures::StreamExt;
 
 use super::check::Storable;
 use super::combined::{Followed, is_dear, put_together};
-use super::kept::Kept;
-use super::merge::{UNDECIDED, of_rows};
+use super::kept::{Kept, followed_table};
+use super::merge::{UNDECIDED, decided_of, of_rows};
 use super::state::State;
 use super::whole::Whole;
 use crate::catalog::views::FullName;
-use crate::engine::pin::PinnedView;
+use crate::engine::pin::{PinnedTable, PinnedView};
 use crate::engine::{Inner, failure};
 use crate::error::{Error, ErrorKind, Result};
 use crate::materialize::{KeptStates, StoredRows};
@@ -38,7 +38,8 @@ pub(super) struct Rows {
 }
 
 impl Inner {
-    /// What is to be stored of a view. If something else is known that speaks for all rows, it is `whole`.
+    /// What is to be stored of a view. If something else is known that speaks for all rows, it is `whole`; if it is
+    /// [`Whole::Extreme`], it speaks for the groups whose extremes may have gone.
     pub(super) async fn rows_to_store(
         &self,
         name: &FullName,
@@ -47,7 +48,11 @@ impl Inner {
         (before, whole): (Option<&StoredRows>, Option<Whole>),
         session: &SessionState,
     ) -> Result<Rows> {
-        let kept = match Kept::of(view, storable, session) {
+        let kept = followed_table(view).ok_or(Whole::Tables).and_then(|table| {
+            let kept = Kept::of(&table, storable, session)?;
+            Ok((kept, table))
+        });
+        let (kept, table) = match kept {
             Ok(kept) => kept,
             Err(reason) => {
                 return Ok(Rows {
@@ -58,28 +63,32 @@ impl Inner {
                 });
             }
         };
-        let followed = match (before, whole) {
+        // Groups whose extremes are not known are computed of their rows, where there is more than one group.
+        let recomputes = whole == Some(Whole::Extreme) && !kept.states.keys.is_empty();
+        let followed = match (before, whole.filter(|_| !recomputes)) {
             (_, Some(whole)) => Err(whole),
             (None, None) => Err(Whole::First),
             (Some(rows), None) => {
                 let rows = rows.clone();
-                let followed = self.followed(name, (view, state), &kept, rows).await?;
+                let followed = self.followed(name, (view, state), (&kept, &table), rows);
+                let followed = followed.await?;
                 followed.and_then(|followed| match is_dear(&followed.change) {
                     true => Err(Whole::Dearer),
                     false => Ok(followed),
                 })
             }
         };
-        self.of_kept(&kept, followed, session).await
+        self.of_kept((&kept, &table), followed, recomputes, session)
+            .await
     }
 
     async fn of_kept(
         &self,
-        kept: &Kept,
+        (kept, table): (&Kept, &PinnedTable),
         followed: std::result::Result<Followed, Whole>,
+        recomputes: bool,
         session: &SessionState,
     ) -> Result<Rows> {
-        let table = &kept.table;
         let (Version::Delta(version), Some(lake)) = (&table.version, &table.lake) else {
             let message = "what is kept up is no Delta table";
             return Err(Error::new(ErrorKind::InternalError, message));
@@ -87,6 +96,12 @@ impl Inner {
         let (states, n_files, whole) = match followed {
             Ok(Followed { rows, change }) => {
                 let states = put_together(kept, &rows, &change, &session);
+                let states = match recomputes {
+                    true => {
+                        states.and_then(|merged| decided_of(&kept.states, merged, &table.provider))
+                    }
+                    false => states,
+                };
                 (states, Some(change.n_files), None)
             }
             Err(whole) => {
@@ -99,7 +114,7 @@ impl Inner {
         Ok(Rows {
             plan: plan.map_err(|error| failure::from_datafusion(&error))?,
             schema: Arc::clone(&kept.schema),
-            states: n_files.map(|n_files| kept.told(*version, n_files)),
+            states: n_files.map(|n_files| kept.told(table, *version, n_files)),
             whole,
         })
     }

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::Result as DataFusionResult;
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, LogicalTableSource, ident};
 
 use super::check::Storable;
 use super::merge::{UNDECIDED, typed};
@@ -22,12 +22,10 @@ use crate::sources::Version;
 /// What the names of columns begin with that are beside the view's own.
 const PREFIX: &str = "_lakegate_";
 
-/// How a view is kept up.
+/// How a view is kept up over its relation, whichever version of that is read.
 #[derive(Debug)]
 pub(in crate::engine) struct Kept {
     pub(super) states: States,
-    /// The one relation that is read.
-    pub(super) table: Arc<PinnedTable>,
     /// The stored columns of keys and of states, the keys' first.
     pub(super) columns: Vec<String>,
     /// The columns of the stored table: the view's own, and those beside them.
@@ -37,25 +35,23 @@ pub(in crate::engine) struct Kept {
 }
 
 impl Kept {
-    /// How a pinned view is kept up.
+    /// How a pinned view of a [`followed_table`] is kept up.
     ///
     /// # Errors
     /// Why it is not.
     pub(super) fn of(
-        view: &PinnedView,
+        table: &PinnedTable,
         storable: &Storable,
         session: &SessionState,
     ) -> Result<Self, Whole> {
-        let has_versions = |table: &Arc<PinnedTable>| {
-            table.lake.is_some() && matches!(table.version, Version::Delta(_))
-        };
-        let table = only_table(view).filter(has_versions).ok_or(Whole::Tables)?;
-        let shape = Shape::of(&storable.analyzed).map_err(Whole::Shapeless)?;
+        let mut shape = Shape::of(&storable.analyzed).map_err(Whole::Shapeless)?;
         let read = source_as_provider(&shape.base.source).map_err(|_| Whole::Fault)?;
         // What is read must be the table itself, and nothing that was made of it.
         if !std::ptr::addr_eq(Arc::as_ptr(&read), Arc::as_ptr(&table.provider)) {
             return Err(Whole::Tables);
         }
+        // Columns are all that is looked at from here on, and no version of the table is held by them.
+        shape.base.source = Arc::new(LogicalTableSource::new(table.provider.schema()));
         let states = States::of(shape, session)?;
         let outputs = states.shape.outputs.iter();
         let outputs = outputs.map(|output| states.output(output).map_err(|_| Whole::Fault));
@@ -87,7 +83,6 @@ impl Kept {
         }
         Ok(Self {
             states,
-            table,
             columns,
             schema: Arc::new(Schema::new(fields)),
             own,
@@ -122,8 +117,8 @@ impl Kept {
         }
     }
 
-    /// What the commit says of states that were made of a version of so many files.
-    pub(super) fn told(&self, version: u64, n_files: u64) -> KeptStates {
+    /// What the commit says of states that were made of a version of so many files of the table.
+    pub(super) fn told(&self, table: &PinnedTable, version: u64, n_files: u64) -> KeptStates {
         let keys = self.states.keys.iter();
         let keys = keys.map(|key| ("key", key.expression.to_string()));
         let states = self.states.states.iter();
@@ -134,7 +129,7 @@ impl Kept {
             of,
             column: column.clone(),
         });
-        let relation = format!("{}.{}", self.table.schema, self.table.name);
+        let relation = format!("{}.{}", table.schema, table.name);
         KeptStates::new(relation, version, n_files, columns.collect())
     }
 }
@@ -149,6 +144,12 @@ fn parts(states: &States) -> Vec<(Expr, DataType, &'static str)> {
         (column, state.data_type.clone(), state.kind.name())
     });
     keys.chain(kept).collect()
+}
+
+/// The one table that a view reads, if it reads no other relation and what came and went between versions of it is known.
+pub(super) fn followed_table(view: &PinnedView) -> Option<Arc<PinnedTable>> {
+    only_table(view)
+        .filter(|table| table.lake.is_some() && matches!(table.version, Version::Delta(_)))
 }
 
 /// The one relation with rows that a view reads, if it is one.

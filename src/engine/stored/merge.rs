@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{Column, Result};
+use datafusion::common::{Column, DFSchema, DataFusionError, JoinType, NullEquality, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::functions_aggregate::expr_fn::{max, min};
@@ -26,17 +26,60 @@ const DIGITS: u8 = 38;
 
 /// The states of rows.
 pub(super) fn of_rows(states: &States, rows: &Arc<dyn TableProvider>) -> Result<LogicalPlan> {
+    let plan = read(states, rows)?;
+    let keys = states.keys.iter().enumerate();
+    let keys = keys.map(|(number, key)| key.expression.clone().alias(key_name(number)));
+    plan.aggregate(keys, calls_of(states))?.build()
+}
+
+/// The states of each row by itself.
+pub(super) fn of_each(states: &States, rows: &Arc<dyn TableProvider>) -> Result<LogicalPlan> {
+    let plan = read(states, rows)?;
+    let keys = states.keys.iter().enumerate();
+    let keys = keys.map(|(number, key)| {
+        let own = typed(key.expression.clone(), &key.data_type, plan.schema())?;
+        Ok(own.alias(key_name(number)))
+    });
+    let kept = states.states.iter().enumerate();
+    let kept = kept.map(|(number, state)| {
+        let own = of_one(state, plan.schema())?;
+        Ok(own.alias(state_name(number)))
+    });
+    let columns = keys.chain(kept).collect::<Result<Vec<_>>>()?;
+    plan.project(columns)?.build()
+}
+
+/// The rows that a view groups.
+fn read(states: &States, rows: &Arc<dyn TableProvider>) -> Result<LogicalPlanBuilder> {
     let source = provider_as_source(Arc::clone(rows));
     let mut plan = LogicalPlanBuilder::scan("rows", source, None)?;
     for condition in &states.shape.filter {
         plan = plan.filter(condition.clone())?;
     }
-    let keys = states.keys.iter().enumerate();
-    let keys = keys.map(|(number, key)| key.expression.clone().alias(key_name(number)));
-    let calls = states.states.iter().enumerate();
-    let calls = calls.map(|(number, state)| state.call.to_expr().alias(state_name(number)));
-    plan.aggregate(keys.collect::<Vec<_>>(), calls.collect::<Vec<_>>())?
-        .build()
+    Ok(plan)
+}
+
+/// A state of a group of one row.
+fn of_one(state: &State, schema: &DFSchema) -> Result<Expr> {
+    let call = &state.call;
+    let filter = call.filter.clone();
+    let argument = call.arguments.first();
+    let argument = argument.ok_or_else(|| DataFusionError::Internal(call.to_expr().to_string()))?;
+    let counted = |condition: Option<Expr>| match condition {
+        Some(condition) => when(condition, lit(1_i64)).otherwise(lit(0_i64)),
+        None => Ok(lit(1_i64)),
+    };
+    let own = match (state.kind, filter) {
+        (StateKind::Count, filter) if call.counts_rows() => counted(filter)?,
+        (StateKind::Count, None) => counted(Some(argument.clone().is_not_null()))?,
+        (StateKind::Count, Some(filter)) => {
+            // The argument is looked at only where the filter is met: elsewhere it may fail.
+            when(filter, counted(Some(argument.clone().is_not_null()))?).otherwise(lit(0_i64))?
+        }
+        (_, None) => argument.clone(),
+        (_, Some(filter)) => when(filter, argument.clone()).end()?,
+    };
+    typed(own, &state.data_type, schema)
 }
 
 /// The states that are stored in columns of these names, the keys' first.
@@ -119,6 +162,57 @@ pub(super) fn merged(states: &States, parts: Parts, session: &SessionState) -> R
         columns.push(undecided(states)?.alias(UNDECIDED));
     }
     plan.project(columns)?.build()
+}
+
+/// The states that [`merged`] gives, those of groups that are [`UNDECIDED`] computed of all their `rows`.
+pub(super) fn decided_of(
+    states: &States,
+    merged: LogicalPlan,
+    rows: &Arc<dyn TableProvider>,
+) -> Result<LogicalPlan> {
+    let keys: Vec<Expr> = (0..states.keys.len()).map(key_column).collect();
+    let kept = (0..states.states.len()).map(state_column);
+    let columns: Vec<Expr> = keys.iter().cloned().chain(kept).collect();
+    let is_open = Expr::Column(Column::new_unqualified(UNDECIDED));
+    let known = LogicalPlanBuilder::from(merged.clone());
+    let known = known.filter(is_open.clone().is_not_true())?;
+    let known = known.project(columns)?;
+    let open = LogicalPlanBuilder::from(merged).filter(is_open)?;
+    let open = open.project(keys)?.build()?;
+    let rows = read(states, rows)?;
+    // Under names that no column of the relation has.
+    let group = |number: usize| format!("\u{1}group_{number}");
+    let mut with_keys: Vec<Expr> = rows
+        .schema()
+        .columns()
+        .into_iter()
+        .map(Expr::Column)
+        .collect();
+    let own = states.keys.iter().enumerate();
+    with_keys.extend(own.map(|(number, key)| key.expression.clone().alias(group(number))));
+    let numbers = 0..states.keys.len();
+    let of_rows = numbers.clone().map(|it| Column::new_unqualified(group(it)));
+    let of_open = numbers
+        .clone()
+        .map(|it| Column::new_unqualified(key_name(it)));
+    let rows = rows.project(with_keys)?.join_detailed(
+        open,
+        JoinType::LeftSemi,
+        (of_rows.collect(), of_open.collect()),
+        None,
+        NullEquality::NullEqualsNull,
+    )?;
+    let own = |it: usize| Expr::Column(Column::new_unqualified(group(it))).alias(key_name(it));
+    let again = rows.aggregate(numbers.map(own), calls_of(states))?;
+    known.union(again.build()?)?.build()
+}
+
+/// What computes states of rows.
+fn calls_of(states: &States) -> Vec<Expr> {
+    let calls = states.states.iter().enumerate();
+    calls
+        .map(|(number, state)| state.call.to_expr().alias(state_name(number)))
+        .collect()
 }
 
 /// What a part is of the whole.
@@ -266,11 +360,7 @@ fn is_better(state: &State, one: Expr, other: Expr) -> Expr {
 }
 
 /// An expression in a type, cast if it is of another.
-pub(super) fn typed(
-    expression: Expr,
-    data_type: &DataType,
-    schema: &datafusion::common::DFSchema,
-) -> Result<Expr> {
+pub(super) fn typed(expression: Expr, data_type: &DataType, schema: &DFSchema) -> Result<Expr> {
     Ok(match expression.get_type(schema)? == *data_type {
         true => expression,
         false => cast(expression, data_type.clone()),

@@ -209,7 +209,8 @@ impl Inner {
             let mut whole = is_full.then_some(Whole::Asked);
             let tried = self.store(name, (&stored, whole), &pinned, making, &context);
             let mut tried = Box::pin(tried).await;
-            if let Err(Failed {
+            // First with less, in the end with all: each time there is less that may go wrong.
+            while let Err(Failed {
                 whole: Some(next),
                 error,
             }) = &tried

@@ -12,6 +12,7 @@ use super::refresh::own_view;
 use super::shape::{Call, Part, Shape};
 use super::state::{State, Untold};
 use super::states::{StateKind, key_column, state_column};
+use super::whole::Whole;
 use super::{earlier_or_latest, fits, product};
 use crate::auth::Authority;
 use crate::catalog::Snapshot;
@@ -19,7 +20,7 @@ use crate::catalog::views::View;
 use crate::engine::context::StatementContext;
 use crate::engine::pin::{Pinned, PinnedTable};
 use crate::engine::plan::Plan;
-use crate::engine::rewrite::Reason;
+use crate::engine::rewrite::{Reason, Rows};
 use crate::engine::{Inner, execute, pin, plan, session_state};
 use crate::error::{Error, Result as OwnResult};
 use crate::materialize::StoredRows;
@@ -35,6 +36,8 @@ pub(in crate::engine) struct StateRows {
     pub(in crate::engine) n_bytes: u64,
     /// Gives the rows.
     pub(in crate::engine) plan: LogicalPlan,
+    /// The same columns with perhaps several rows of a group, for those who group them again: cheaper, where it is there.
+    pub(in crate::engine) parts: Option<LogicalPlan>,
     /// The values over the relation's columns that rows hold, each with its column: keys of groups, or outputs.
     pub(in crate::engine) values: Vec<(Expr, Column)>,
     /// The aggregates that rows hold, each with its column.
@@ -54,7 +57,7 @@ impl Inner {
         tables: &[Arc<PinnedTable>],
         snapshot: &Arc<Snapshot>,
         context: &StatementContext,
-    ) -> Result<(Arc<Shape>, StateRows), Reason> {
+    ) -> Result<Rows, Reason> {
         let name = (view.schema.clone(), view.name.clone());
         // Before the owner is found, who may be another by then.
         let authority = self.catalog.authority();
@@ -70,6 +73,13 @@ impl Inner {
         let latest = self.materialized.latest(&name).await;
         let latest = latest.map_err(|error| unreadable(&error, view))?;
         let latest = latest.ok_or(Reason::NotStored)?;
+        let key = latest.rows.digest.map(|rows| (state.state.clone(), rows));
+        if let Some(known) = key.as_ref().and_then(|key| self.rewriting.rows(key)) {
+            let made = latest.made.as_ref();
+            let fits = made.is_some_and(|made| fits(made, context));
+            return fits.then_some(known).ok_or(Reason::Session);
+        }
+        let now = latest.version;
         let together = self.together(&name, (own, &state), &pinned, latest.clone());
         let together = Box::pin(together).await;
         // A view that cannot be planned over this version has no rows of it either, and is told of as that.
@@ -80,13 +90,22 @@ impl Inner {
                 return Err(Reason::Session);
             }
             let shape = Arc::new(together.kept.states.shape.clone());
+            // Files that went, and those of earlier rows, may be gone the next time.
+            let is_lasting = together.rows.version == now && together.n_changed.1 == 0;
             let rows = states_of(together, &name);
             let rows = rows.map_err(|error| unreadable(&Error::internal(error), view))?;
-            return Ok((shape, rows));
+            let rows = (shape, Arc::new(rows));
+            if let Some(key) = key.filter(|_| is_lasting) {
+                self.rewriting.keep_rows(key, &rows);
+            }
+            return Ok(rows);
         }
         let found = earlier_or_latest(&self.materialized, &name, latest, &state).await;
         let found = found.map_err(|error| unreadable(&error, view))?;
-        let rows = found.ok_or(Reason::OtherVersion)?;
+        let rows = found.ok_or(match together {
+            Ok(Err(Whole::Dearer)) => Reason::NoGain,
+            _ => Reason::OtherVersion,
+        })?;
         if !rows.made.as_ref().is_some_and(|made| fits(made, context)) {
             return Err(Reason::Session);
         }
@@ -101,7 +120,7 @@ impl Inner {
             }
         }?;
         let rows = rows_of(&rows, &name, &shape).map_err(|error| unreadable(&error, view))?;
-        Ok((shape, rows.ok_or(Reason::Unreadable)?))
+        Ok((shape, Arc::new(rows.ok_or(Reason::Unreadable)?)))
     }
 
     /// A view pinned over one version of each table; `None` if it reads something else.
@@ -137,7 +156,7 @@ impl Inner {
     }
 }
 
-/// The keys of groups, what the view's aggregates give, and how many rows and values each group has.
+/// The keys of groups, what the view's aggregates give where that is known, and how many rows and values each group has.
 fn states_of(
     together: Together,
     (schema, name): &(String, String),
@@ -148,7 +167,8 @@ fn states_of(
     let groups = states.shape.groups.iter();
     let mut calls: Vec<Call> = Vec::new();
     for (call, given) in groups.flat_map(|groups| &groups.calls).zip(&states.given) {
-        if !calls.contains(call) {
+        let is_known = together.has_extremes || !states.is_of_extremes(given);
+        if is_known && !calls.contains(call) {
             columns.push(given.clone().alias(format!("call_{}", calls.len())));
             calls.push(call.clone());
         }
@@ -160,8 +180,12 @@ fn states_of(
             calls.push(state.call.clone());
         }
     }
-    let plan = LogicalPlanBuilder::from(together.plan).project(columns)?;
-    let plan = plan.alias(own)?.build()?;
+    let given = |plan: LogicalPlan| {
+        let plan = LogicalPlanBuilder::from(plan).project(columns.clone())?;
+        plan.alias(own.clone())?.build()
+    };
+    let parts = together.parts.map(given).transpose()?;
+    let plan = given(together.plan)?;
     let mut named = plan.schema().columns().into_iter();
     let values = states.keys.iter().map(|key| key.expression.clone());
     let values = values.zip(named.by_ref()).collect();
@@ -171,6 +195,7 @@ fn states_of(
         n_changed: together.n_changed,
         n_bytes: together.n_bytes,
         plan,
+        parts,
         values,
         calls,
     })
@@ -217,6 +242,7 @@ fn rows_of(
         n_changed: (0, 0),
         n_bytes: rows.rows.size.bytes,
         plan,
+        parts: None,
         values,
         calls,
     }))

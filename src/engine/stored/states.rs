@@ -54,6 +54,13 @@ pub(in crate::engine) struct State {
     pub(in crate::engine) counted_by: Option<usize>,
 }
 
+impl State {
+    /// Whether it is the least or the greatest of what there is.
+    pub(in crate::engine) fn is_extreme(&self) -> bool {
+        matches!(self.kind, StateKind::Least | StateKind::Greatest)
+    }
+}
+
 /// How a state is put together of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine) enum StateKind {
@@ -130,8 +137,17 @@ impl States {
 
     /// Whether what went may not be told from a state alone: the least of what is left is not known.
     pub(in crate::engine) fn has_extremes(&self) -> bool {
-        let mut states = self.states.iter();
-        states.any(|state| matches!(state.kind, StateKind::Least | StateKind::Greatest))
+        self.states.iter().any(State::is_extreme)
+    }
+
+    /// Whether something over columns of keys and states is made of an extreme.
+    pub(in crate::engine) fn is_of_extremes(&self, given: &Expr) -> bool {
+        let columns = given.column_refs();
+        let mut states = self.states.iter().enumerate();
+        states.any(|(number, state)| {
+            let name = state_name(number);
+            state.is_extreme() && columns.iter().any(|column| column.name == name)
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::catalog::sql::Lines;
 use crate::engine::context::StatementContext;
 use crate::engine::parameters::Parameter;
 use crate::engine::plan::{self, Plan};
-use crate::engine::planner_names::Names;
+use crate::engine::planner_names::{Names, SessionFunctions};
 use crate::engine::session_state::StatementState;
 use crate::engine::walk::walk;
 use crate::engine::{execute, failure, typed_literals};
@@ -230,11 +230,9 @@ impl Clock<'_> {
         }
         let facts = &self.context.facts;
         typed_literals::check(value, lines, &facts.style)?;
-        let functions = functions::of_session(facts, snapshot, self.catalog.builtin(), None);
-        let functions = functions.into_iter();
-        let functions = functions
-            .map(|function| (function.name().to_owned(), function))
-            .collect();
+        let builtin = self.catalog.builtin();
+        let functions =
+            SessionFunctions::new(|| functions::of_session(facts, snapshot, builtin, None));
         let names = Names {
             state: self.state,
             relations: HashMap::new(),

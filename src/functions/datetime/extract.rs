@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Builder, Float64Builder};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, PrimitiveBuilder, StringArray,
+};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    DataType, Date32Type, Field, FieldRef, IntervalMonthDayNanoType, IntervalUnit,
-    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Field, FieldRef, Float64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType,
 };
 use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{
@@ -94,16 +98,19 @@ impl ScalarUDFImpl for Extract {
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> DataFusionResult<ColumnarValue> {
-        let n_rows = match &call.args[..] {
-            [ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)] => 1,
-            _ => call.number_rows,
-        };
         let is_constant = call
             .args
             .iter()
             .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let names = call.args[0].to_array(n_rows)?;
+        let n_rows = match is_constant {
+            true => 1,
+            false => call.number_rows,
+        };
         let moments = call.args[1].to_array(n_rows)?;
+        let names = match &call.args[0] {
+            ColumnarValue::Scalar(name) => Names::One(name.try_as_str().flatten()),
+            ColumnarValue::Array(names) => Names::Each(names.as_string::<i32>()),
+        };
         let taken = self.taken(&names, &moments, call.return_field.data_type())?;
         Ok(match is_constant {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&taken, 0)?),
@@ -138,84 +145,144 @@ impl Extract {
 
     fn taken(
         &self,
-        names: &ArrayRef,
+        names: &Names<'_>,
         moments: &ArrayRef,
         to: &DataType,
     ) -> DataFusionResult<ArrayRef> {
-        let names = names.as_string::<i32>();
-        // The name is the same in all rows but in the rarest of statements.
-        let mut known: Option<(&str, Option<Unit>)> = None;
-        let mut parts = Vec::with_capacity(moments.len());
-        for index in 0..moments.len() {
-            if names.is_null(index) || moments.is_null(index) {
-                parts.push(None);
-                continue;
-            }
-            let name = names.value(index);
-            let unit = match known {
-                Some((last, unit)) if last == name => unit,
-                _ => Unit::named(name),
-            };
-            known = Some((name, unit));
-            let moment = moment(moments, index, &self.style)?;
-            parts.push(part(&moment, unit, name).map_err(external)?);
-        }
+        let moments = Moments::of(moments, &self.style)?;
         Ok(match to {
             DataType::Decimal128(precision, scale) => {
-                let mut values = Decimal128Builder::with_capacity(parts.len())
-                    .with_precision_and_scale(*precision, *scale)?;
-                for part in parts {
-                    let value = part.map(|part| part.numeric(*scale)).transpose();
-                    values.append_option(value.map_err(external)?);
-                }
-                Arc::new(values.finish())
+                let numeric = |part: Part| part.numeric(*scale).map_err(external);
+                let values = each::<Decimal128Type>(names, &moments, numeric)?;
+                Arc::new(values.with_precision_and_scale(*precision, *scale)?)
             }
-            _ => {
-                let mut values = Float64Builder::with_capacity(parts.len());
-                for part in parts {
-                    values.append_option(part.map(Part::float));
-                }
-                Arc::new(values.finish())
-            }
+            _ => Arc::new(each::<Float64Type>(names, &moments, |part| {
+                Ok(part.float())
+            })?),
         })
     }
 }
 
-fn moment(moments: &ArrayRef, index: usize, style: &Style) -> DataFusionResult<Moment> {
-    Ok(match moments.data_type() {
-        DataType::Date32 => Moment::Date(moments.as_primitive::<Date32Type>().value(index)),
-        DataType::Time64(_) => {
-            Moment::Time(moments.as_primitive::<Time64MicrosecondType>().value(index))
+/// The field of each moment, as `value` has it.
+fn each<T: ArrowPrimitiveType>(
+    names: &Names<'_>,
+    moments: &Moments<'_>,
+    value: impl Fn(Part) -> DataFusionResult<T::Native>,
+) -> DataFusionResult<PrimitiveArray<T>> {
+    let mut values = PrimitiveBuilder::<T>::with_capacity(moments.n_rows);
+    // The name is the same in all rows but in the rarest of statements, and the moment often that of the row before.
+    let mut named: Option<(&str, Option<Unit>)> = None;
+    let mut last: Option<(Moment, Option<T::Native>)> = None;
+    for index in 0..moments.n_rows {
+        let (Some(name), Some(moment)) = (names.at(index), moments.at(index)) else {
+            values.append_null();
+            continue;
+        };
+        let unit = match named {
+            Some((known, unit)) if known == name => unit,
+            _ => {
+                last = None;
+                Unit::named(name)
+            }
+        };
+        named = Some((name, unit));
+        let own = match last {
+            Some((known, own)) if known == moment => own,
+            _ => {
+                let part = part(&moment, unit, name).map_err(external)?;
+                part.map(&value).transpose()?
+            }
+        };
+        last = Some((moment, own));
+        values.append_option(own);
+    }
+    Ok(values.finish())
+}
+
+/// The names of the fields that are asked for.
+enum Names<'a> {
+    One(Option<&'a str>),
+    Each(&'a StringArray),
+}
+
+impl<'a> Names<'a> {
+    fn at(&self, index: usize) -> Option<&'a str> {
+        match self {
+            Self::One(name) => *name,
+            Self::Each(names) => names.is_valid(index).then(|| names.value(index)),
         }
-        DataType::Timestamp(_, zone) => {
-            let micros = moments
-                .as_primitive::<TimestampMicrosecondType>()
-                .value(index);
-            match zone {
-                None => Moment::Timestamp(micros),
-                Some(_) => {
-                    let is_finite = !matches!(micros, i64::MIN | i64::MAX);
-                    let offset = match is_finite {
-                        true => style.zone.offset_seconds(micros),
-                        false => 0,
-                    };
-                    Moment::Instant(micros, offset)
+    }
+}
+
+/// Moments of one type.
+struct Moments<'a> {
+    values: Values<'a>,
+    nulls: Option<&'a NullBuffer>,
+    n_rows: usize,
+}
+
+enum Values<'a> {
+    Dates(&'a [i32]),
+    Times(&'a [i64]),
+    Timestamps(&'a [i64]),
+    Instants(&'a [i64], &'a Style),
+    Intervals(&'a [IntervalMonthDayNano]),
+}
+
+impl<'a> Moments<'a> {
+    fn of(moments: &'a ArrayRef, style: &'a Style) -> DataFusionResult<Self> {
+        let values = match moments.data_type() {
+            DataType::Date32 => Values::Dates(moments.as_primitive::<Date32Type>().values()),
+            DataType::Time64(_) => {
+                Values::Times(moments.as_primitive::<Time64MicrosecondType>().values())
+            }
+            DataType::Timestamp(_, zone) => {
+                let micros = moments.as_primitive::<TimestampMicrosecondType>().values();
+                match zone {
+                    None => Values::Timestamps(micros),
+                    Some(_) => Values::Instants(micros, style),
                 }
             }
-        }
-        DataType::Interval(_) => {
-            let interval = moments
-                .as_primitive::<IntervalMonthDayNanoType>()
-                .value(index);
-            Moment::Interval {
-                months: i64::from(interval.months),
-                days: i64::from(interval.days),
-                micros: interval.nanoseconds / 1000,
+            DataType::Interval(_) => {
+                Values::Intervals(moments.as_primitive::<IntervalMonthDayNanoType>().values())
             }
+            other => {
+                let message = format!("{other} has no fields");
+                return Err(DataFusionError::Plan(message));
+            }
+        };
+        Ok(Self {
+            values,
+            nulls: moments.nulls(),
+            n_rows: moments.len(),
+        })
+    }
+
+    fn at(&self, index: usize) -> Option<Moment> {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(index)) {
+            return None;
         }
-        other => {
-            let message = format!("{other} has no fields");
-            return Err(DataFusionError::Plan(message));
-        }
-    })
+        Some(match &self.values {
+            Values::Dates(days) => Moment::Date(days[index]),
+            Values::Times(micros) => Moment::Time(micros[index]),
+            Values::Timestamps(micros) => Moment::Timestamp(micros[index]),
+            Values::Instants(micros, style) => {
+                let micros = micros[index];
+                let is_finite = !matches!(micros, i64::MIN | i64::MAX);
+                let offset = match is_finite {
+                    true => style.zone.offset_seconds(micros),
+                    false => 0,
+                };
+                Moment::Instant(micros, offset)
+            }
+            Values::Intervals(intervals) => {
+                let interval = intervals[index];
+                Moment::Interval {
+                    months: i64::from(interval.months),
+                    days: i64::from(interval.days),
+                    micros: interval.nanoseconds / 1000,
+                }
+            }
+        })
+    }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::functions::output::MICROS_PER_DAY;
 
 /// What a field is taken of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Moment {
     /// Days since 1970.
     Date(i32),
