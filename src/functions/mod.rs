@@ -248,6 +248,12 @@ pub fn average_of(average: &DataType) -> Option<ScalarUDF> {
     aggregates::average_of(average)
 }
 
+/// A function that gives a variance or its root as the aggregate of this name gives it of exact numbers: of their sum, the sum of
+/// their squares, and of how many they are. `None` if there is no such aggregate.
+pub fn spread_of(name: &str) -> Option<ScalarUDF> {
+    aggregates::spread_of(name)
+}
+
 /// Functions that depend on their arguments alone, registered once. Some take the place of
 /// DataFusion's own.
 pub fn constant() -> Vec<Arc<ScalarUDF>> {

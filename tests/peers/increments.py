@@ -45,6 +45,9 @@ VIEWS = {
                  "where id < 60 and word is not null group by word, part", None),
     "m.over_view": ("select parity, count(*) as n_rows, sum(n) as total from s.v where parity is not null group by parity", None),
     "m.typed": ("select part, day, count(*)::int as n_rows, sum(n)::text as total, sum(price)::numeric(12, 1) as price from s.d group by day, part", None),
+    "m.spreads": ("select word, stddev(n) as by_n, var_pop(price) as by_price, variance(small) filter (where id > 5) as by_small, "
+                  "stddev_pop(n) as pop, count(*) from s.d group by word", None),
+    "m.wide_spread": ("select word, stddev(big) as by_big from s.d group by word", "type"),
     "m.floats": ("select word, sum(f) as total from s.d group by word", "float"),
     "m.float_key": ("select f, count(*) as n from s.d group by f", "float"),
     "m.having": ("select word, count(*) as n from s.d group by word having count(*) > 3", "having"),

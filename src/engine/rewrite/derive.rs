@@ -92,36 +92,6 @@ pub(super) fn as_type(value: Expr, own: &DataType, wanted: &DataType) -> Expr {
     }
 }
 
-/// An expression without casts that keep the number that it is.
-pub(super) fn as_number<'a>(expression: &'a Expr, base: &DFSchema) -> &'a Expr {
-    let Expr::Cast(cast) = expression else {
-        return expression;
-    };
-    let Ok(from) = cast.expr.get_type(base) else {
-        return expression;
-    };
-    match (digits(&from), digits(cast.field.data_type())) {
-        (Some((whole, behind)), Some((wider, more))) if whole <= wider && behind <= more => {
-            as_number(&cast.expr, base)
-        }
-        _ => expression,
-    }
-}
-
-/// The digits before and behind the point that a type of exact numbers holds.
-fn digits(data_type: &DataType) -> Option<(i16, i16)> {
-    Some(match data_type {
-        DataType::Int8 => (3, 0),
-        DataType::Int16 => (5, 0),
-        DataType::Int32 => (10, 0),
-        DataType::Int64 => (19, 0),
-        DataType::Decimal128(precision, scale) if *scale >= 0 => {
-            (i16::from(*precision) - i16::from(*scale), i16::from(*scale))
-        }
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::{Field, Schema};
@@ -148,17 +118,5 @@ mod tests {
         check(col("b"), None);
         check(col("a") + col("c"), None);
         check(lit(7), Some("Int32(7)"));
-    }
-
-    #[test]
-    fn casts_to_wider_numbers_keep_them() {
-        let field = Field::new("n", DataType::Int32, true);
-        let base = DFSchema::try_from(Schema::new(vec![field])).expect("names are distinct");
-        let wide = cast(col("n"), DataType::Decimal128(23, 13));
-        assert_eq!(as_number(&wide, &base), &col("n"));
-        let narrow = cast(col("n"), DataType::Decimal128(20, 13));
-        assert_eq!(as_number(&narrow, &base), &narrow);
-        let float = cast(col("n"), DataType::Float64);
-        assert_eq!(as_number(&float, &base), &float);
     }
 }

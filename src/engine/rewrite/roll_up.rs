@@ -8,8 +8,9 @@ use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{AggregateUDF, Expr, cast, lit, when};
 
-use super::derive::{Known, as_number};
+use super::derive::Known;
 use super::reason::Reason;
+use crate::engine::stored::numbers::{as_number, square};
 use crate::engine::stored::shape::{Call, Part};
 use crate::functions;
 
@@ -18,6 +19,9 @@ pub(super) const IDLE: &[&str] = &["bit_and", "bit_or", "bool_and", "bool_or", "
 
 /// The aggregates that are exact over rows in whatever order they come.
 pub(super) const UNORDERED: &[&str] = &["avg", "count", "sum"];
+
+/// Those that are made of a sum, a sum of squares and a count.
+pub(super) const SPREADS: &[&str] = &["stddev_pop", "stddev_samp", "var_pop", "var_samp"];
 
 /// The aggregates of groups, as they are collected.
 pub(super) struct RollUp<'a> {
@@ -51,6 +55,7 @@ impl RollUp<'_> {
             "count" => self.counted(call),
             "sum" => self.summed(call),
             "avg" => self.averaged(call),
+            name if SPREADS.contains(&name) => self.spread(call),
             name if IDLE.contains(&name) => {
                 let found = self.stored(name, &call.arguments, call.filter.as_ref());
                 found.map(|(column, filter)| {
@@ -176,6 +181,27 @@ impl RollUp<'_> {
         let count = cast(count, DataType::Int64);
         Some(functions::average_of(&to)?.call(vec![sum, count]))
     }
+
+    /// A variance or its root, of a sum, a sum of squares and a count of the same.
+    fn spread(&mut self, call: &Call) -> Option<Expr> {
+        let [argument] = call.arguments.as_slice() else {
+            return None;
+        };
+        let spread = functions::spread_of(call.function.name())?;
+        let filter = call.filter.as_ref();
+        let number = std::slice::from_ref(argument);
+        let parts = [
+            self.stored("sum", number, filter)?,
+            self.stored("sum", &[square(argument, self.base)?], filter)?,
+            self.stored("count", number, filter)?,
+        ];
+        let mut added = |(column, filter): (Column, Option<Expr>)| {
+            self.aggregate(called(&sum_udaf(), Expr::Column(column), filter))
+        };
+        let [sum, squares, count] = parts.map(&mut added);
+        let count = cast(count, DataType::Int64);
+        Some(spread.call(vec![sum, squares, count]))
+    }
 }
 
 /// A call over values of a view instead of the relation's columns.
@@ -201,7 +227,10 @@ pub(super) fn require_exact(call: &Call, known: &Known<'_>, floats: bool) -> Res
     if name == "count" && call.order_by.is_empty() {
         return Ok(());
     }
-    if !IDLE.contains(&name) && !UNORDERED.contains(&name) {
+    if ![IDLE, UNORDERED, SPREADS]
+        .iter()
+        .any(|known| known.contains(&name))
+    {
         return Err(Reason::Aggregate);
     }
     let mut types = call

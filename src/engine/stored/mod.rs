@@ -13,6 +13,7 @@ mod combined;
 mod increment;
 pub(super) mod kept;
 mod merge;
+pub(super) mod numbers;
 pub(super) mod product;
 mod refresh;
 pub(super) mod shape;

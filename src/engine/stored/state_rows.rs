@@ -11,7 +11,7 @@ use super::combined::Together;
 use super::refresh::own_view;
 use super::shape::{Call, Part, Shape};
 use super::state::{State, Untold};
-use super::states::{StateKind, key_column, state_column};
+use super::states::{key_column, state_column};
 use super::whole::Whole;
 use super::{earlier_or_latest, fits, product};
 use crate::auth::Authority;
@@ -156,7 +156,7 @@ impl Inner {
     }
 }
 
-/// The keys of groups, what the view's aggregates give where that is known, and how many rows and values each group has.
+/// The keys of groups, what the view's aggregates give where that is known, and the counts and sums that they are made of.
 fn states_of(
     together: Together,
     (schema, name): &(String, String),
@@ -173,9 +173,9 @@ fn states_of(
             calls.push(call.clone());
         }
     }
-    // A sum that an average is made of has another type than one that is asked for by itself.
+    // What averages and variances are made of, after what is asked for by itself: that may be the same in another type.
     for (number, state) in states.states.iter().enumerate() {
-        if state.kind == StateKind::Count && !calls.contains(&state.call) {
+        if !state.is_extreme() && !calls.contains(&state.call) {
             columns.push(state_column(number).alias(format!("call_{}", calls.len())));
             calls.push(state.call.clone());
         }

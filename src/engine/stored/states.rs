@@ -14,6 +14,7 @@ use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::{AggregateUDF, Expr, ExprSchemable, cast, lit};
 
+use super::numbers::{as_number, square};
 use super::shape::{Call, Groups, Part, Shape};
 use super::whole::Whole;
 use crate::functions;
@@ -207,6 +208,7 @@ impl Making {
             }
             "sum" => self.sum(call),
             "avg" => return self.average(call),
+            "stddev_pop" | "stddev_samp" | "var_pop" | "var_samp" => return self.spread(call),
             "min" | "bool_and" => self.extreme(call, StateKind::Least),
             "max" | "bool_or" => self.extreme(call, StateKind::Greatest),
             _ => return Err(Whole::Aggregate),
@@ -254,6 +256,34 @@ impl Making {
         let average = given.ok().and_then(|given| functions::average_of(&given));
         let average = average.ok_or(Whole::Type)?;
         Ok(average.call(vec![state_column(sum), state_column(n_values)]))
+    }
+
+    /// A variance or its root: of a sum, a sum of squares and a count.
+    fn spread(&mut self, call: &Call) -> Result<Expr, Whole> {
+        let given = self.argument(call)?;
+        let argument = call.arguments.first().ok_or(Whole::Fault)?;
+        let squared = square(argument, &self.schema).ok_or(match given.is_floating() {
+            true => Whole::Float,
+            false => Whole::Type,
+        })?;
+        let of = |argument: Expr| Call {
+            arguments: vec![argument],
+            ..call.clone()
+        };
+        let number = as_number(argument, &self.schema).clone();
+        let number = match number.get_type(&self.schema) {
+            Ok(DataType::Int8 | DataType::Int16) => cast(number, DataType::Int32),
+            _ => number,
+        };
+        let sum = self.sum(&of(number))?;
+        let n_values = self.states[sum].counted_by.ok_or(Whole::Fault)?;
+        let squares = Call {
+            function: Arc::clone(&self.sum),
+            ..of(squared)
+        };
+        let squares = self.add(StateKind::Sum, squares, Some(n_values))?;
+        let spread = functions::spread_of(call.function.name()).ok_or(Whole::Fault)?;
+        Ok(spread.call([sum, squares, n_values].map(state_column).into()))
     }
 
     fn extreme(&mut self, call: &Call, kind: StateKind) -> Result<usize, Whole> {

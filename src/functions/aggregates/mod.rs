@@ -5,6 +5,7 @@ mod array_agg;
 mod average;
 mod ordered_set;
 mod spread;
+mod spread_of;
 mod squares;
 mod sum;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::AggregateUDF;
 
 pub(super) use average::average_of;
+pub(super) use spread_of::spread_of;
 
 /// The aggregates.
 pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {

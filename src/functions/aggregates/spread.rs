@@ -39,6 +39,12 @@ pub(super) fn functions() -> Vec<Arc<AggregateUDF>> {
     FUNCTIONS.map(function).into()
 }
 
+/// What the aggregate of a name gives.
+pub(super) fn which(name: &str) -> Option<Which> {
+    let found = FUNCTIONS.iter().find(|(known, _, _)| *known == name);
+    found.map(|(_, _, which)| *which)
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Spread {
     signature: Signature,
