@@ -38,7 +38,7 @@ pub use draft::Draft;
 pub use edit::{Edited, Surroundings};
 pub use foreign::{Foreign, Import};
 pub use good::Good;
-pub use keys::{Key, KeyKind, Keys};
+pub use keys::{Key, KeyKind, Keys, default_key_name};
 pub use order::in_order;
 pub use owners::permission_denied;
 pub use policies::label_of;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::server::{Options, Server};
+use super::told::Told;
 use crate::sources::Size;
 use crate::types::{self, MODIFIER_KEY, PgType, TYPE_KEY};
 
@@ -26,17 +27,8 @@ pub struct ForeignTable {
     pub remote: RemoteName,
     /// How it is read.
     pub options: Options,
-    /// What the source says of it.
-    pub comment: Option<String>,
-}
-
-/// A table that a source lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteTable {
-    /// Its name.
-    pub name: String,
-    /// What the source says of it.
-    pub comment: Option<String>,
+    /// What the source says of it; nothing of a table that was not imported.
+    pub told: Arc<Told>,
 }
 
 /// How values of a column are written in conditions that the source is asked to judge. What is

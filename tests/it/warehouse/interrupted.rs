@@ -96,7 +96,12 @@ fn place(name: &str) -> (Place, Database, Network) {
 fn a_slow_network_takes_longer_and_nothing_else() {
     let (place, _database, network) = place("slow_network");
     let mut wire = place.gateway.connect();
-    network.delay_ms.store(200, Ordering::Relaxed);
+    // A connection is made in half a dozen messages, each of which is late.
+    done(
+        &mut wire,
+        "alter server dwh options (set connect_timeout '20')",
+    );
+    network.delay_ms.store(500, Ordering::Relaxed);
     assert_eq!(wire.value("select sum(a) from mart.t"), "500500");
     assert_eq!(
         wire.value("select count(*) from mart.t x join mart.t y on x.a + 0 = y.a"),

@@ -15,6 +15,7 @@ mod same;
 mod secured;
 mod shown;
 mod sqlite;
+mod told;
 mod tpch;
 mod versions;
 mod whole;
