@@ -5,6 +5,7 @@ mod canaries;
 mod defined;
 mod failing;
 mod federated;
+mod granted;
 mod injected;
 mod interrupted;
 mod keys;
