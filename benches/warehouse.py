@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Measures tables of a PostgreSQL that are read through Lakegate, in turns with that PostgreSQL itself.
 
-    benches/warehouse.py --program target/demo/lakegate [--scale 1] [--rounds 5] [--queries-scale 0.1]
+    benches/warehouse.py --program target/demo/lakegate [--scale 1] [--rounds 5] [--queries-scale 0.1] [--only join]
 
 Three things, over Debian's PostgreSQL with a cluster of its own: all of TPC-H's lineitem (6 million rows at scale 1) is
 pulled by a client that throws the bytes away, in text and in binary; the 22 queries of TPC-H are asked of tables at the
 scale `--queries-scale`, of which large joins are Lakegate's; and lineitem is joined with 100 keys of a file in the lake,
-where the rows that come from the server are counted. Every time is the median of rounds in which both take turns, answers
+where the rows that come from the server are counted. `--only` does one of them, and makes no other tables. Every time is the median of rounds in which both take turns, answers
 are not kept, and the first round warms up.
 """
 
@@ -60,9 +60,9 @@ def load(port: int, csv: Path) -> None:
         server.execute("vacuum analyze")
 
 
-def define(port: int, of_postgres: int) -> None:
+def define(port: int, of_postgres: int, schemas: list[tuple[str, str]]) -> None:
     with session(port, "lake") as gateway:
-        for name, database in [("large", "postgres"), ("marts", DATABASE)]:
+        for name, database in schemas:
             gateway.execute(f"create server {name} foreign data wrapper postgres options "
                             f"(host '127.0.0.1', port '{of_postgres}', dbname '{database}', sslmode 'disable')")
             gateway.execute(f"create user mapping for public server {name} options (user 'postgres')")
@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1, help="TPC-H's scale factor of the table that is pulled")
     parser.add_argument("--queries-scale", type=float, default=0.1, help="that of the tables that are queried")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("pull", "queries", "join"), help="the one thing to measure")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lakegate-warehouse-"))
     folder.chmod(0o755)
@@ -137,20 +138,27 @@ def main() -> None:
     (lake / "keys.csv").write_text("id\n" + "".join(f"{key}\n" for key in keys))
     servers = []
     try:
-        large = made(folder, options.scale, "--tables=lineitem") / "lineitem.csv"
+        is_wanted = {part: options.only in (None, part) for part in ("pull", "queries", "join")}
+        # Of queries alone the large table is not read.
+        large_scale = options.scale if is_wanted["pull"] or is_wanted["join"] else options.queries_scale
+        large = made(folder, large_scale, "--tables=lineitem") / "lineitem.csv"
         theirs = pull.Postgres(folder, large)
         servers.append(theirs)
         large.unlink()
-        load(theirs.port, made(folder, options.queries_scale))
+        if is_wanted["queries"]:
+            load(theirs.port, made(folder, options.queries_scale))
         ours = pull.lakegate(options.program, lake)
         servers.append(ours)
         pull.Client(ours.port, "lake")
-        define(ours.port, theirs.port)
-        pulled(ours, theirs, options.rounds)
-        own, other = session(ours.port, "lake"), session(theirs.port, DATABASE)
+        define(ours.port, theirs.port, [("large", "postgres")] + [("marts", DATABASE)] * is_wanted["queries"])
+        if is_wanted["pull"]:
+            pulled(ours, theirs, options.rounds)
+        own = session(ours.port, "lake")
         own.execute("set lakegate.result_cache = off")
-        queries(own, other, options.rounds)
-        joined(own)
+        if is_wanted["queries"]:
+            queries(own, session(theirs.port, DATABASE), options.rounds)
+        if is_wanted["join"]:
+            joined(own)
     finally:
         for server in servers:
             server.stop()

@@ -18,7 +18,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// The memory holds passwords and keys: no core dump of it is left on a disk, whatever the limits of who starts this.
+fn forbid_core_dumps() -> Result<(), String> {
+    let set = rlimit::Resource::CORE.set(0, 0);
+    set.map_err(|error| format!("core dumps cannot be switched off: {error}"))
+}
+
 fn run(command: &Command) -> Result<ExitCode, String> {
+    forbid_core_dumps()?;
     let mut out = std::io::stdout();
     match command {
         Command::Demo(arguments) => {

@@ -105,6 +105,10 @@ pub enum Object {
     Relation(String, String),
     /// A column of one.
     Column(String, String, String),
+    /// A foreign server.
+    Server(String),
+    /// A foreign-data wrapper.
+    Wrapper(String),
 }
 
 impl Object {
@@ -130,6 +134,7 @@ impl Object {
                 Privilege::Update,
                 Privilege::References,
             ],
+            Self::Server(_) | Self::Wrapper(_) => &[Privilege::Usage],
         }
     }
 
@@ -367,7 +372,7 @@ impl Rights<'_> {
         let reads_all = || match object {
             Object::Relation(..) | Object::Column(..) => privilege == Privilege::Select,
             Object::Schema(_) => privilege == Privilege::Usage,
-            Object::Database => false,
+            Object::Database | Object::Server(_) | Object::Wrapper(_) => false,
         };
         self.own(object)
             || (reads_all() && self.roles.contains("pg_read_all_data"))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Catalog;
 use super::views::Import;
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::warehouse::RemoteTable;
+use crate::sources::warehouse::{RemoteTable, Told};
 use crate::storage::Change;
 
 /// The file in the state folder.
@@ -48,7 +48,8 @@ struct KeptImport {
 #[derive(Serialize, Deserialize)]
 struct KeptTable {
     name: String,
-    comment: Option<String>,
+    #[serde(flatten)]
+    told: Told,
 }
 
 impl Catalog {
@@ -128,7 +129,7 @@ fn read(text: &str) -> Result<LastSeen> {
     let imports = kept.imports.into_iter().map(|import| {
         let tables = import.tables.into_iter().map(|table| RemoteTable {
             name: table.name,
-            comment: table.comment,
+            told: table.told,
         });
         let names = (import.server, import.remote, import.local);
         (names, Arc::new(tables.collect()))
@@ -140,7 +141,7 @@ fn written(seen: &LastSeen) -> Result<String> {
     let imports = seen.iter().map(|((server, remote, local), tables)| {
         let tables = tables.iter().map(|table| KeptTable {
             name: table.name.clone(),
-            comment: table.comment.clone(),
+            told: table.told.clone(),
         });
         KeptImport {
             server: server.clone(),
@@ -159,17 +160,31 @@ fn written(seen: &LastSeen) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::warehouse::{RemoteKey, RemoteKeyKind};
 
     #[test]
     fn what_is_written_is_read() {
         let table = RemoteTable {
             name: "a\"b".to_owned(),
-            comment: Some("it's one".to_owned()),
+            told: Told {
+                comment: Some("it's one".to_owned()),
+                columns: [("a".to_owned(), "its column".to_owned())].into(),
+                keys: vec![RemoteKey {
+                    name: Some("t_pkey".to_owned()),
+                    columns: vec!["a".to_owned()],
+                    kind: RemoteKeyKind::Foreign("u".to_owned(), vec!["b".to_owned()]),
+                    is_enforced: true,
+                }],
+            },
         };
         let names = ("dwh".to_owned(), "public".to_owned(), "mart".to_owned());
         let seen = LastSeen::from([(names, Arc::new(vec![table]))]);
         let text = written(&seen).expect("it can be written");
         assert_eq!(read(&text).expect("it can be read"), seen);
+        // As gateways before this one wrote it.
+        let bare = "{\"format\":1,\"imports\":[{\"server\":\"s\",\"remote\":\"r\",\"local\":\"l\",\
+            \"tables\":[{\"name\":\"t\",\"comment\":null}]}]}";
+        assert_eq!(read(bare).expect("it can be read").len(), 1);
         assert!(read("{}").is_err());
         let other = text.replace("\"format\":1", "\"format\":2");
         assert!(read(&other).expect("it is another form").is_empty());

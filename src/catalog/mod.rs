@@ -13,6 +13,7 @@ mod roles;
 mod snapshot;
 pub mod sql;
 pub mod system;
+mod told_keys;
 pub mod views;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +30,7 @@ use self::system::Builtin;
 pub use self::system::{
     BackendState, CursorRow, Held, PreparedRow, ProbeRow, SessionRow, SessionsSeen, VersionRow,
 };
-use self::views::{Good, ReferencesOf, View, Views};
+use self::views::{Good, Keys, ReferencesOf, View, Views};
 use crate::auth::{Actor, Rights};
 use crate::error::{Error, Result};
 use crate::sources::LakeTable;
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub omissions: Vec<Omission>,
     /// The schemas of which it is not known what they hold, because their servers did not say.
     pub unlisted: BTreeMap<String, Error>,
+    /// The keys that servers told of tables that are imported.
+    pub told_keys: Keys,
     /// What the views folder says.
     pub views: Arc<Views>,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::discover::{Discovery, only};
 use super::imports::{Imported, not_listed};
 use super::views::{Import, Views};
-use super::{Kind, Relation, Schema, Snapshot};
+use super::{Kind, Relation, Schema, Snapshot, told_keys};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::warehouse::{ForeignTable, RemoteName, RemoteTable};
 
@@ -72,11 +72,13 @@ pub(super) fn make(
             }
         }
     }
+    let told_keys = told_keys::of(views, &schemas, imported);
     Snapshot {
         epoch,
         schemas,
         omissions: discovery.omissions.clone(),
         unlisted,
+        told_keys,
         views: Arc::clone(views),
     }
 }
@@ -117,7 +119,7 @@ fn import_of(import: &Import, table: &RemoteTable) -> Arc<ForeignTable> {
             table: table.name.clone(),
         },
         options: BTreeMap::new(),
-        comment: table.comment.clone(),
+        told: Arc::new(table.told.clone()),
     })
 }
 

@@ -10,8 +10,9 @@ use datafusion::logical_expr::ScalarUDF;
 use super::names::Names;
 use super::scalar::{Argument, Scalar, oid_of, text};
 use crate::auth::{Object, Privilege, Rights, RowSecurity, Standing};
-use crate::catalog::system::{DATABASE_OID, is_system_schema};
+use crate::catalog::system::{DATABASE_OID, is_system_schema, server_oid, wrapper_oid};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::warehouse::Wrapper;
 use crate::types::oid;
 
 /// The functions of this file.
@@ -21,6 +22,7 @@ pub(super) fn functions(names: &Arc<Names>) -> Vec<Arc<ScalarUDF>> {
         on_object(names, "has_database_privilege", database),
         on_object(names, "has_schema_privilege", schema),
         on_object(names, "has_server_privilege", server),
+        on_object(names, "has_foreign_data_wrapper_privilege", wrapper),
         on_object(names, "has_table_privilege", relation),
         on_object(names, "has_any_column_privilege", relation),
         on_column(names),
@@ -230,14 +232,21 @@ fn schema(names: &Names, named: &ScalarValue) -> Result<Option<Found>> {
     }))
 }
 
-fn server(_: &Names, named: &ScalarValue) -> Result<Option<Found>> {
-    match integer(named) {
-        Some(_) => Ok(None),
-        None => {
-            let message = format!("server \"{}\" does not exist", text(named));
-            Err(Error::new(ErrorKind::UndefinedObject, message))
-        }
-    }
+fn server(names: &Names, named: &ScalarValue) -> Result<Option<Found>> {
+    let foreign = &names.snapshot.views.foreign;
+    let name = match integer(named) {
+        Some(oid) => foreign.servers.keys().find(|name| server_oid(name) == oid),
+        None => Some(&foreign.server(text(named))?.name),
+    };
+    Ok(name.map(|name| Found::Of(Object::Server(name.clone()))))
+}
+
+fn wrapper(_: &Names, named: &ScalarValue) -> Result<Option<Found>> {
+    let found = match integer(named) {
+        Some(oid) => Wrapper::ALL.into_iter().find(|it| wrapper_oid(*it) == oid),
+        None => Some(Wrapper::named(text(named))?),
+    };
+    Ok(found.map(|wrapper| Found::Of(Object::Wrapper(wrapper.name().to_owned()))))
 }
 
 fn relation(names: &Names, named: &ScalarValue) -> Result<Option<Found>> {

@@ -6,6 +6,7 @@
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 
 use super::foreign::{ForeignDefinition, foreign};
+use super::foreign_alter::alter_named;
 use super::grant::{
     AlterDefaults, GrantPrivilege, GrantRole, alter_defaults, behavior, drop_owned, grant,
     reassign_owned,
@@ -74,8 +75,12 @@ pub enum Owned {
     Materialized(Name, bool),
     /// ALTER TABLE, the same.
     Table(Name, bool),
+    /// ALTER FOREIGN TABLE, the same.
+    Foreign(Name, bool),
     /// ALTER SCHEMA.
     Schema(String),
+    /// ALTER SERVER.
+    Server(String),
 }
 
 /// A statement about what exists.
@@ -278,7 +283,9 @@ impl Definition {
                 Owned::View(..) => "ALTER VIEW",
                 Owned::Materialized(..) => AlteredKind::Materialized.altered(),
                 Owned::Table(..) => "ALTER TABLE",
+                Owned::Foreign(..) => AlteredKind::Foreign.altered(),
                 Owned::Schema(_) => "ALTER SCHEMA",
+                Owned::Server(_) => "ALTER SERVER",
             },
             Self::AlterKeys(alter) => alter.kind.altered(),
             Self::DropOwned { .. } => "DROP OWNED",
@@ -351,6 +358,9 @@ pub fn definition(
         return Some(create_materialized(text, lines, cursor));
     }
     if let Some(parsed) = alter_keys(&mut cursor) {
+        return Some(parsed);
+    }
+    if let Some(parsed) = alter_named(&mut cursor) {
         return Some(parsed);
     }
     if let Some(parsed) = foreign(&mut cursor) {

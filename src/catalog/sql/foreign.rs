@@ -3,6 +3,7 @@
 
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+use super::foreign_alter::alter_table;
 use super::grant::behavior;
 use super::names::{list, name, path};
 use super::role::{RoleSpec, role_spec, without_secret};
@@ -24,6 +25,13 @@ pub enum ForeignDefinition {
         /// What becomes of its options.
         changes: Vec<OptionChange>,
     },
+    /// ALTER SERVER ... RENAME TO.
+    RenameServer {
+        /// The server.
+        name: String,
+        /// Its new name.
+        to: String,
+    },
     /// DROP SERVER.
     DropServer(Dropped<String>),
     /// CREATE USER MAPPING.
@@ -39,6 +47,15 @@ pub enum ForeignDefinition {
     DropMapping(Mapped, bool),
     /// CREATE FOREIGN TABLE.
     CreateTable(CreateForeignTable),
+    /// ALTER FOREIGN TABLE ... OPTIONS.
+    AlterTable {
+        /// The table.
+        name: Name,
+        /// Whether one that is not there is passed over.
+        if_exists: bool,
+        /// What becomes of its options.
+        changes: Vec<OptionChange>,
+    },
     /// DROP FOREIGN TABLE.
     DropTable(Dropped<Name>),
     /// IMPORT FOREIGN SCHEMA.
@@ -148,12 +165,13 @@ impl ForeignDefinition {
     pub fn tag(&self) -> &'static str {
         match self {
             Self::CreateServer(_) => "CREATE SERVER",
-            Self::AlterServer { .. } => "ALTER SERVER",
+            Self::AlterServer { .. } | Self::RenameServer { .. } => "ALTER SERVER",
             Self::DropServer(_) => "DROP SERVER",
             Self::CreateMapping(_) => "CREATE USER MAPPING",
             Self::AlterMapping { .. } => "ALTER USER MAPPING",
             Self::DropMapping(..) => "DROP USER MAPPING",
             Self::CreateTable(_) => "CREATE FOREIGN TABLE",
+            Self::AlterTable { .. } => "ALTER FOREIGN TABLE",
             Self::DropTable(_) => "DROP FOREIGN TABLE",
             Self::Import(_) => "IMPORT FOREIGN SCHEMA",
         }
@@ -170,6 +188,7 @@ pub(super) fn foreign(cursor: &mut Cursor<'_>) -> Option<Result<ForeignDefinitio
         () if is_mapping(cursor, "ALTER") => alter_mapping,
         () if is_mapping(cursor, "DROP") => drop_mapping,
         () if cursor.skip_all(&["CREATE", "FOREIGN", "TABLE"]) => create_table,
+        () if cursor.skip_all(&["ALTER", "FOREIGN", "TABLE"]) => alter_table,
         () if cursor.skip_all(&["DROP", "FOREIGN", "TABLE"]) => drop_table,
         () if cursor.skip_all(&["IMPORT", "FOREIGN", "SCHEMA"]) => import,
         () => return None,
@@ -219,8 +238,9 @@ fn version(cursor: &mut Cursor<'_>) -> Result<Option<String>> {
 
 fn alter_server(cursor: &mut Cursor<'_>) -> Result<ForeignDefinition> {
     let name = cursor.name()?;
-    if let Some(word @ ("OWNER" | "RENAME")) = cursor.peek().as_deref() {
-        return Err(Error::unsupported(format!("ALTER SERVER ... {word} TO")));
+    if cursor.skip_all(&["RENAME", "TO"]) {
+        let to = cursor.name()?;
+        return Ok(ForeignDefinition::RenameServer { name, to });
     }
     let version = version(cursor)?;
     let changes = match cursor.peek().is_some() || version.is_none() {
@@ -357,7 +377,7 @@ fn twice(name: &str) -> Error {
 }
 
 /// OPTIONS of ALTER.
-fn changes(cursor: &mut Cursor<'_>) -> Result<Vec<OptionChange>> {
+pub(super) fn changes(cursor: &mut Cursor<'_>) -> Result<Vec<OptionChange>> {
     cursor.expect("OPTIONS")?;
     cursor.expect_sign(&Token::LParen)?;
     let changes = list(cursor, |cursor| {

@@ -200,6 +200,10 @@ pub enum GrantObjects {
     Schemas(Vec<String>),
     /// Databases.
     Databases(Vec<String>),
+    /// Foreign servers.
+    Servers(Vec<String>),
+    /// Foreign-data wrappers.
+    Wrappers(Vec<String>),
 }
 
 /// ALTER DEFAULT PRIVILEGES.
@@ -373,6 +377,12 @@ fn objects(cursor: &mut Cursor<'_>) -> Result<GrantObjects> {
     }
     if cursor.skip_any(&["DATABASE"]) {
         return name_list(cursor).map(GrantObjects::Databases);
+    }
+    if cursor.skip_all(&["FOREIGN", "SERVER"]) {
+        return name_list(cursor).map(GrantObjects::Servers);
+    }
+    if cursor.skip_all(&["FOREIGN", "DATA", "WRAPPER"]) {
+        return name_list(cursor).map(GrantObjects::Wrappers);
     }
     let others = [
         "ALL",

@@ -58,6 +58,8 @@ pub enum AlteredKind {
     View,
     /// ALTER MATERIALIZED VIEW.
     Materialized,
+    /// ALTER FOREIGN TABLE.
+    Foreign,
 }
 
 impl AlteredKind {
@@ -67,6 +69,7 @@ impl AlteredKind {
             Self::Table => "table",
             Self::View => "view",
             Self::Materialized => "materialized view",
+            Self::Foreign => "foreign table",
         }
     }
 
@@ -76,6 +79,7 @@ impl AlteredKind {
             Self::Table => "ALTER TABLE",
             Self::View => "ALTER VIEW",
             Self::Materialized => "ALTER MATERIALIZED VIEW",
+            Self::Foreign => "ALTER FOREIGN TABLE",
         }
     }
 }

@@ -4,6 +4,7 @@
 mod cursor;
 mod definition;
 mod foreign;
+mod foreign_alter;
 mod foreign_text;
 mod grant;
 mod key;

@@ -35,10 +35,11 @@ impl Definition {
             Self::LabelColumn(label) => format!("{}.{}", relation(&label.on), label.column),
             Self::AlterDefaults(_) => "default privileges".to_owned(),
             Self::AlterOwner { on, .. } => match on {
-                Owned::View(name, _) | Owned::Materialized(name, _) | Owned::Table(name, _) => {
-                    relation(name)
-                }
-                Owned::Schema(name) => name.clone(),
+                Owned::View(name, _)
+                | Owned::Materialized(name, _)
+                | Owned::Table(name, _)
+                | Owned::Foreign(name, _) => relation(name),
+                Owned::Schema(name) | Owned::Server(name) => name.clone(),
             },
             Self::CreateSnapshot(create) => create.name.clone(),
             Self::DropSnapshot { names, .. } => names.join(", "),
@@ -58,13 +59,15 @@ fn foreign(definition: &ForeignDefinition) -> String {
     let mapped = |on: &Mapped| format!("{} on {}", role(&on.role), on.server);
     match definition {
         ForeignDefinition::CreateServer(create) => create.name.clone(),
-        ForeignDefinition::AlterServer { name, .. } => name.clone(),
+        ForeignDefinition::AlterServer { name, .. }
+        | ForeignDefinition::RenameServer { name, .. } => name.clone(),
         ForeignDefinition::DropServer(dropped) => dropped.names.join(", "),
         ForeignDefinition::CreateMapping(create) => mapped(&create.on),
         ForeignDefinition::AlterMapping { on, .. } | ForeignDefinition::DropMapping(on, _) => {
             mapped(on)
         }
         ForeignDefinition::CreateTable(create) => relation(&create.name),
+        ForeignDefinition::AlterTable { name, .. } => relation(name),
         ForeignDefinition::DropTable(dropped) => listed(&dropped.names, relation),
         ForeignDefinition::Import(import) => format!("{} of {}", import.remote, import.server),
     }
@@ -95,6 +98,8 @@ fn granted(on: &GrantObjects) -> String {
     match on {
         GrantObjects::Relations(names) => listed(names, relation),
         GrantObjects::AllTables(names) | GrantObjects::Schemas(names) => names.join(", "),
-        GrantObjects::Databases(names) => names.join(", "),
+        GrantObjects::Databases(names)
+        | GrantObjects::Servers(names)
+        | GrantObjects::Wrappers(names) => names.join(", "),
     }
 }

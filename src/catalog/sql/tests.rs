@@ -109,9 +109,9 @@ fn what_is_not_honoured_is_refused_by_name() {
         "unrecognized privilege type \"execute\"",
     );
     check(
-        "grant usage on foreign server s to b",
+        "grant usage on language s to b",
         unsupported,
-        "privileges ON FOREIGN is not supported",
+        "privileges ON LANGUAGE is not supported",
     );
     check(
         "alter default privileges grant all on sequences to b",

@@ -184,6 +184,7 @@ pub(super) fn renamed_or_given(
     if cursor.skip_all(&["OWNER", "TO"]) {
         let on = match kind {
             AlteredKind::Materialized => Owned::Materialized(name, if_exists),
+            AlteredKind::Foreign => Owned::Foreign(name, if_exists),
             AlteredKind::View | AlteredKind::Table => Owned::View(name, if_exists),
         };
         return Some(role_spec(cursor).map(|to| Definition::AlterOwner { on, to }));

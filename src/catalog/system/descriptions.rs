@@ -57,14 +57,20 @@ impl Snapshot {
         }
         let name = (relation.schema.clone(), relation.name.clone());
         let said = self.views.tables.get(&name).map(String::as_str);
-        said.or_else(|| relation.foreign()?.comment.as_deref())
+        said.or_else(|| relation.foreign()?.told.comment.as_deref())
     }
 
-    /// The description of a relation's column.
-    pub fn column_description(&self, relation: &Relation, column: &str) -> Option<&str> {
+    /// The description of a relation's column: what is said here, else by its source.
+    pub fn column_description<'a>(
+        &'a self,
+        relation: &'a Relation,
+        column: &str,
+    ) -> Option<&'a str> {
         let name = (relation.schema.clone(), relation.name.clone());
         let key = (name, column.to_owned());
-        self.views.columns.get(&key).map(String::as_str)
+        let said = self.views.columns.get(&key);
+        let told = || relation.foreign()?.told.columns.get(column);
+        said.or_else(told).map(String::as_str)
     }
 
     /// The relation of this OID.

@@ -1,12 +1,12 @@
 //! Servers of a warehouse, their user mappings, and the tables that are on them.
 
-use super::acl::owner;
+use super::acl::{acl, owner};
 use super::data::Builtin;
 use super::relations::lake_relations;
 use super::roles::role_oid;
 use super::table::{Table, Value};
 use super::{Made, OWNER_OID, SystemView};
-use crate::auth::Object;
+use crate::auth::{Object, Privilege};
 use crate::catalog::Needs;
 use crate::catalog::snapshot::oid_of;
 use crate::error::Result;
@@ -94,11 +94,13 @@ const PASSWORD: &str = "password";
 /// What stands for it.
 const MASK: &str = "********";
 
-fn wrapper_oid(wrapper: Wrapper) -> u32 {
+/// The OID of a wrapper.
+pub fn wrapper_oid(wrapper: Wrapper) -> u32 {
     oid_of(&format!("wrapper\0{}", wrapper.name()))
 }
 
-fn server_oid(name: &str) -> u32 {
+/// The OID of a server.
+pub fn server_oid(name: &str) -> u32 {
     oid_of(&format!("server\0{name}"))
 }
 
@@ -115,9 +117,22 @@ fn servers(view: &SystemView) -> impl Iterator<Item = &Server> {
         .map(AsRef::as_ref)
 }
 
-/// Whether whom the statement runs as may use servers: they are the superuser's.
-fn may_use_servers(view: &SystemView) -> bool {
-    view.rights().are_everything()
+fn of_server(server: &Server) -> Object {
+    Object::Server(server.name.clone())
+}
+
+fn of_wrapper(wrapper: Wrapper) -> Object {
+    Object::Wrapper(wrapper.name().to_owned())
+}
+
+/// Whether whom the statement runs as may use a server or a wrapper, and so be told how it is defined.
+fn may_use(view: &SystemView, object: &Object) -> bool {
+    view.rights().may(Privilege::Usage, object)
+}
+
+/// The servers that may be used.
+fn usable(view: &SystemView) -> impl Iterator<Item = &Server> {
+    servers(view).filter(|server| may_use(view, &of_server(server)))
 }
 
 /// Options as an array of `name=value`; `None` for none.
@@ -140,27 +155,16 @@ fn shown(options: &Options) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// A foreign table's options, as an import by postgres_fdw would have written them.
-fn table_options(table: &ForeignTable) -> Options {
-    let mut options = table.options.clone();
-    let mut say = |name: &str, value: &str| {
-        options
-            .entry(name.to_owned())
-            .or_insert_with(|| value.to_owned());
-    };
-    if table.server.wrapper != Wrapper::Sqlite {
-        say("schema_name", &table.remote.schema);
-    }
-    say("table_name", &table.remote.table);
-    options
-}
-
-fn pg_foreign_data_wrapper(_: &Builtin, _: &SystemView, table: &mut Table) -> Result<()> {
+fn pg_foreign_data_wrapper(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for wrapper in Wrapper::ALL {
         table.push(&[
             ("oid", wrapper_oid(wrapper).into()),
             ("fdwname", wrapper.name().into()),
             ("fdwowner", OWNER_OID.into()),
+            (
+                "fdwacl",
+                Value::Written(acl(view, &of_wrapper(wrapper)).as_deref()),
+            ),
         ])?;
     }
     Ok(())
@@ -171,10 +175,14 @@ fn pg_foreign_server(_: &Builtin, view: &SystemView, table: &mut Table) -> Resul
         table.push(&[
             ("oid", server_oid(&server.name).into()),
             ("srvname", server.name.as_str().into()),
-            ("srvowner", OWNER_OID.into()),
+            ("srvowner", owner(view, &of_server(server)).0.into()),
             ("srvfdw", wrapper_oid(server.wrapper).into()),
             ("srvtype", server.server_type.as_deref().into()),
             ("srvversion", server.version.as_deref().into()),
+            (
+                "srvacl",
+                Value::Written(acl(view, &of_server(server)).as_deref()),
+            ),
             (
                 "srvoptions",
                 Value::Written(array(&server.options).as_deref()),
@@ -189,7 +197,7 @@ fn pg_foreign_table(_: &Builtin, view: &SystemView, table: &mut Table) -> Result
         let Some(foreign) = relation.foreign() else {
             continue;
         };
-        let options = array(&table_options(foreign));
+        let options = array(&foreign.whole_options());
         table.push(&[
             ("ftrelid", relation.oid.into()),
             ("ftserver", server_oid(&foreign.server.name).into()),
@@ -223,10 +231,14 @@ fn pg_user_mapping(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<
     Ok(())
 }
 
-/// As `pg_user_mappings` in system_views.sql: options are shown to whom the server is.
+/// As `pg_user_mappings` in system_views.sql: options are shown to whom the server is, and their own to those who
+/// may use it.
 fn pg_user_mappings(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for (server, role, user, options) in mappings(view) {
-        let options = array(options).filter(|_| may_use_servers(view));
+        let of_server = of_server(server);
+        let is_own = role == Some(view.actor.user.as_str()) && may_use(view, &of_server);
+        let may_see = is_own || view.rights().own(&of_server);
+        let options = array(options).filter(|_| may_see);
         table.push(&[
             ("umid", mapping_oid(&server.name, role).into()),
             ("srvid", server_oid(&server.name).into()),
@@ -240,7 +252,8 @@ fn pg_user_mappings(_: &Builtin, view: &SystemView, table: &mut Table) -> Result
 }
 
 fn foreign_data_wrappers(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for wrapper in Wrapper::ALL.into_iter().filter(|_| may_use_servers(view)) {
+    let wrappers = Wrapper::ALL.into_iter();
+    for wrapper in wrappers.filter(|wrapper| may_use(view, &of_wrapper(*wrapper))) {
         table.push(&[
             (
                 "foreign_data_wrapper_catalog",
@@ -257,7 +270,7 @@ fn foreign_data_wrappers(_: &Builtin, view: &SystemView, table: &mut Table) -> R
 }
 
 fn foreign_servers(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for server in servers(view).filter(|_| may_use_servers(view)) {
+    for server in usable(view) {
         table.push(&[
             ("foreign_server_catalog", view.database.as_str().into()),
             ("foreign_server_name", server.name.as_str().into()),
@@ -270,7 +283,7 @@ fn foreign_servers(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<
             ("foreign_server_version", server.version.as_deref().into()),
             (
                 "authorization_identifier",
-                owner(view, &Object::Database).1.into(),
+                owner(view, &of_server(server)).1.into(),
             ),
         ])?;
     }
@@ -278,7 +291,7 @@ fn foreign_servers(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<
 }
 
 fn foreign_server_options(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for server in servers(view).filter(|_| may_use_servers(view)) {
+    for server in usable(view) {
         for (name, value) in shown(&server.options) {
             table.push(&[
                 ("foreign_server_catalog", view.database.as_str().into()),
@@ -319,7 +332,7 @@ fn foreign_tables(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<(
 
 fn foreign_table_options(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
     for (schema, name, foreign) in tables(view) {
-        for (option, value) in shown(&table_options(foreign)) {
+        for (option, value) in shown(&foreign.whole_options()) {
             table.push(&[
                 ("foreign_table_catalog", view.database.as_str().into()),
                 ("foreign_table_schema", schema.into()),
@@ -333,7 +346,8 @@ fn foreign_table_options(_: &Builtin, view: &SystemView, table: &mut Table) -> R
 }
 
 fn user_mappings(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for (server, role, ..) in mappings(view).filter(|_| may_use_servers(view)) {
+    let known = mappings(view).filter(|(server, ..)| may_use(view, &of_server(server)));
+    for (server, role, ..) in known {
         table.push(&[
             ("authorization_identifier", role.unwrap_or("PUBLIC").into()),
             ("foreign_server_catalog", view.database.as_str().into()),
@@ -344,8 +358,13 @@ fn user_mappings(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()
 }
 
 fn user_mapping_options(_: &Builtin, view: &SystemView, table: &mut Table) -> Result<()> {
-    for (server, role, _, options) in mappings(view).filter(|_| may_use_servers(view)) {
+    let known = mappings(view).filter(|(server, ..)| may_use(view, &of_server(server)));
+    for (server, role, _, options) in known {
+        // Whose it is not is told that there is an option, and not what it says.
+        let is_own = role == Some(view.actor.user.as_str());
+        let may_see = is_own || view.rights().own(&of_server(server));
         for (name, value) in shown(options) {
+            let value = may_see.then_some(value);
             table.push(&[
                 ("authorization_identifier", role.unwrap_or("PUBLIC").into()),
                 ("foreign_server_catalog", view.database.as_str().into()),

@@ -1,4 +1,4 @@
-//! Declared keys as PostgreSQL's catalog shows constraints: with an index below each that is unique,
+//! Keys, declared or told by servers, as PostgreSQL's catalog shows constraints: with an index below each that is unique,
 //! for drivers look for keys by their indexes.
 
 use super::SystemView;
@@ -7,7 +7,7 @@ use super::relations::lake_relations;
 use super::table::{Table, Value};
 use crate::catalog::snapshot::oid_of;
 use crate::catalog::sql::identifier;
-use crate::catalog::views::{Key, KeyKind};
+use crate::catalog::views::{FullName, Key, KeyKind};
 use crate::catalog::{Inventory, Relation, Snapshot};
 use crate::error::Result;
 
@@ -70,7 +70,7 @@ impl<'a> DeclaredKey<'a> {
             return None;
         };
         let relation = snapshot.schemas.get(&to.0)?.relations.get(&to.1)?;
-        let mut keys = snapshot.views.keys.get(to).into_iter().flatten();
+        let mut keys = snapshot.keys_of(to);
         let is_same = |key: &&Key| {
             key.is_unique()
                 && key.columns.len() == columns.len()
@@ -106,9 +106,17 @@ fn array(numbers: &[i16]) -> String {
 }
 
 impl Snapshot {
-    /// Every declared key of a relation that is there.
+    /// The keys of a relation: those that are declared, and those that its server tells.
+    fn keys_of(&self, name: &FullName) -> impl Iterator<Item = &Key> {
+        let declared = self.views.keys.get(name);
+        let told = self.told_keys.get(name);
+        declared.into_iter().chain(told).flatten()
+    }
+
+    /// Every key of a relation that is there, declared or told.
     pub fn keys(&self) -> impl Iterator<Item = DeclaredKey<'_>> {
-        self.views.keys.iter().flat_map(|(name, keys)| {
+        let all = self.views.keys.iter().chain(&self.told_keys);
+        all.flat_map(|(name, keys)| {
             let schema = self.schemas.get(&name.0);
             let found = schema.and_then(|schema| Some((schema, schema.relations.get(&name.1)?)));
             let found = found.map(|(schema, relation)| {
@@ -125,13 +133,13 @@ impl Snapshot {
     /// Whether a relation has a unique key, and whether a foreign key comes from it or goes to it.
     pub(super) fn key_facts(&self, relation: &Relation) -> (bool, bool) {
         let name = (relation.schema.clone(), relation.name.clone());
-        let own = self.views.keys.get(&name).map_or(&[][..], Vec::as_slice);
         let is_foreign = |key: &Key| !key.is_unique();
-        let mut all = self.views.keys.values().flatten();
+        let all = self.views.keys.values().chain(self.told_keys.values());
+        let mut all = all.flatten();
         let refers = all.any(|key| matches!(&key.kind, KeyKind::Foreign(to, _) if *to == name));
         (
-            own.iter().any(Key::is_unique),
-            refers || own.iter().any(is_foreign),
+            self.keys_of(&name).any(Key::is_unique),
+            refers || self.keys_of(&name).any(is_foreign),
         )
     }
 }
@@ -162,8 +170,8 @@ pub(super) fn pg_constraint(_: &Builtin, view: &SystemView, table: &mut Table) -
             ("conname", key.key.name.as_str().into()),
             ("connamespace", key.namespace.into()),
             ("contype", kind.into()),
-            // Nobody has looked whether it is so.
-            ("convalidated", false.into()),
+            // Of what is only declared, nobody has looked whether it is so.
+            ("convalidated", key.key.is_enforced.into()),
             ("conrelid", key.relation.oid.into()),
             ("conindid", key.index().unwrap_or(index_of_other).into()),
             (
@@ -262,7 +270,11 @@ pub(super) fn table_constraints(_: &Builtin, view: &SystemView, table: &mut Tabl
             KeyKind::Foreign(..) => "FOREIGN KEY",
         };
         let (schema, relation) = (&key.relation.schema, &key.relation.name);
-        push(schema, &key.key.name, relation, kind, "NO")?;
+        let enforced = match key.key.is_enforced {
+            true => "YES",
+            false => "NO",
+        };
+        push(schema, &key.key.name, relation, kind, enforced)?;
     }
     for (relation, _, name) in never_null(view) {
         push(&relation.schema, &name, &relation.name, "CHECK", "YES")?;

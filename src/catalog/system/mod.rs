@@ -36,6 +36,7 @@ pub use data::{
     is_type,
 };
 pub use descriptions::column_name;
+pub use foreign::{server_oid, wrapper_oid};
 pub use keys::DeclaredKey;
 pub use lakegate::{LAKEGATE, LAKEGATE_OID, ViewProblem, view_problems};
 pub use roles::{role_name, role_oid};

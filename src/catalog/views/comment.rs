@@ -77,7 +77,9 @@ impl Editor<'_> {
                 let subject = format!("{} {}", kind.word(), shown(&name));
                 let key = match kind {
                     AlteredKind::Materialized => Commented::Materialized(written(&name)),
-                    AlteredKind::View | AlteredKind::Table => Commented::View(written(&name)),
+                    AlteredKind::View | AlteredKind::Table | AlteredKind::Foreign => {
+                        Commented::View(written(&name))
+                    }
                 };
                 Ok((key, self.path_for(&name), subject))
             }

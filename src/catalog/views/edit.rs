@@ -84,7 +84,7 @@ pub(super) fn edit(
             to,
         } => {
             editor.require_no_table(*kind, name)?;
-            editor.rename_view(*kind, (name, *if_exists), |old| (old.0.clone(), to.clone()))?;
+            editor.rename(*kind, (name, *if_exists), |old| (old.0.clone(), to.clone()))?;
         }
         Definition::MoveView {
             kind,
@@ -93,7 +93,7 @@ pub(super) fn edit(
             to,
         } => {
             editor.require_schema(to)?;
-            editor.rename_view(*kind, (name, *if_exists), |old| (to.clone(), old.1.clone()))?;
+            editor.rename(*kind, (name, *if_exists), |old| (to.clone(), old.1.clone()))?;
         }
         Definition::AlterMaterialized(alter) => editor.alter_materialized(alter)?,
         Definition::CreateSchema {

@@ -178,6 +178,7 @@ fn statement(fact: &Fact) -> String {
         Fact::Owner(object, owner) => {
             let kind = match object {
                 Object::Schema(_) => "schema",
+                Object::Server(_) => "server",
                 _ => "view",
             };
             let (_, name) = subject(object);

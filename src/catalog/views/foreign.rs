@@ -184,7 +184,7 @@ impl Foreign {
                 table: option("table_name").unwrap_or_else(|| name.1.clone()),
             },
             options: create.options.clone(),
-            comment: None,
+            told: Arc::default(),
         })
     }
 

@@ -6,12 +6,11 @@ use super::FullName;
 use super::edit::Editor;
 use super::foreign::Import;
 use super::look_up::Found;
-use super::names::{no_such, shown};
-use super::owners::permission_denied;
+use super::names::{no_such, not_a, shown};
 use super::read::full;
 use crate::auth::Object;
 use crate::catalog::PUBLIC;
-use crate::catalog::sql::{Commented, Dropped, ForeignDefinition, Name};
+use crate::catalog::sql::{AlteredKind, Commented, Dropped, ForeignDefinition, Name};
 use crate::error::{Error, ErrorKind, Result};
 
 impl Editor<'_> {
@@ -26,16 +25,19 @@ impl Editor<'_> {
                 }
                 return Err(error);
             }
-            if !self.rights().are_everything() {
-                let message = format!("must be owner of foreign server {name}");
-                return Err(Error::new(ErrorKind::InsufficientPrivilege, message));
-            }
-            self.drop_server(name, servers.cascade)?;
+            self.require_owns_server(name)?;
+            self.drop_server(name, &[], servers.cascade)?;
         }
         Ok(())
     }
 
-    fn drop_server(&mut self, name: &str, cascade: bool) -> Result<()> {
+    /// The tables of `gone` have gone before it.
+    pub(super) fn drop_server(
+        &mut self,
+        name: &str,
+        gone: &[FullName],
+        cascade: bool,
+    ) -> Result<()> {
         let foreign = &self.views.foreign;
         let server = foreign.server(name)?;
         let mut needing: Vec<String> = Vec::new();
@@ -43,7 +45,8 @@ impl Editor<'_> {
             let role = role.as_deref().unwrap_or("public");
             needing.push(format!("user mapping for {role} on server {name}"));
         }
-        let tables = self.foreign_tables(|relation| relation.server.name == name);
+        let mut tables = self.foreign_tables(|relation| relation.server.name == name);
+        tables.retain(|table| !gone.contains(table));
         needing.extend(
             tables
                 .iter()
@@ -62,7 +65,8 @@ impl Editor<'_> {
             };
             (of == name).then(String::new)
         });
-        Ok(())
+        let facts = self.facts_of_moved(&Object::Server(name.to_owned()), None);
+        self.change_facts(facts)
     }
 
     /// Refuses what others need, or tells what goes with it.
@@ -111,28 +115,30 @@ impl Editor<'_> {
                 }
             }
         }
-        for name in found.iter().filter(|_| !tables.cascade) {
+        self.drop_foreign_named(&found, tables.cascade)
+    }
+
+    /// The same, of tables that are known to be there.
+    pub(super) fn drop_foreign_named(&mut self, found: &[FullName], cascade: bool) -> Result<()> {
+        for name in found.iter().filter(|_| !cascade) {
             let readers = self.views.readers_of_relation(name);
             let needing = readers.iter().filter(|reader| !found.contains(reader));
             let needing: Vec<String> = needing.map(|it| format!("view {}", shown(it))).collect();
             let subject = format!("foreign table {}", shown(name));
             self.require_alone(&subject, &needing, false)?;
         }
-        self.drop_tables_of(&found, tables.cascade)?;
-        self.forget_tables(&found);
+        self.drop_tables_of(found, cascade)?;
+        self.forget_tables(found);
         Ok(())
     }
 
     fn require_foreign(&self, name: &FullName) -> Result<()> {
-        let relation = self.find(&name.0, &name.1)?;
-        if relation.is_none_or(|relation| relation.foreign().is_none()) {
-            let message = format!("\"{}\" is not a foreign table", name.1);
-            return Err(Error::new(ErrorKind::WrongObjectType, message));
+        if !self.is_foreign(name)? {
+            return Err(not_a(AlteredKind::Foreign, &name.1));
         }
-        let owns = self.rights().own(&Object::relation(&name.0, &name.1));
-        match owns || self.rights().own(&Object::schema(&name.0)) {
+        match self.rights().own(&Object::schema(&name.0)) {
             true => Ok(()),
-            false => Err(permission_denied("foreign table", &name.1)),
+            false => self.require_owns(AlteredKind::Foreign.word(), name),
         }
     }
 
@@ -163,7 +169,7 @@ impl Editor<'_> {
     }
 
     /// Takes tables out of the files: those that are created there, and out of what is imported.
-    fn forget_tables(&mut self, tables: &[FullName]) {
+    pub(super) fn forget_tables(&mut self, tables: &[FullName]) {
         let imports = self.views.foreign.imports.clone();
         for name in tables {
             let created = self.views.foreign.tables.contains_key(name);

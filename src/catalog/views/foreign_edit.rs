@@ -4,7 +4,6 @@ use super::edit::Editor;
 use super::facts::no_role;
 use super::foreign::server;
 use super::names::{file_name, path_of, shown};
-use super::owners::permission_denied;
 use super::read::full;
 use crate::auth::Object;
 use crate::catalog::sql::{
@@ -12,7 +11,7 @@ use crate::catalog::sql::{
     Mapped, OptionChange, RoleSpec, changed_options, mapping_text,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::sources::warehouse::{OptionsOf, Server};
+use crate::sources::warehouse::{OptionsOf, Server, Wrapper};
 
 /// The folder of servers that are made by statements.
 const SERVERS_FOLDER: &str = "_servers/";
@@ -40,29 +39,23 @@ impl Editor<'_> {
                 version,
                 changes,
             } => self.alter_server(name, version.as_ref(), changes),
+            ForeignDefinition::RenameServer { name, to } => self.rename_server(name, to),
             ForeignDefinition::DropServer(servers) => self.drop_servers(servers),
             ForeignDefinition::CreateMapping(create) => self.create_mapping(create),
             ForeignDefinition::AlterMapping { on, changes } => self.alter_mapping(on, changes),
             ForeignDefinition::DropMapping(on, if_exists) => self.drop_mapping(on, *if_exists),
             ForeignDefinition::CreateTable(create) => self.create_foreign_table(create),
+            ForeignDefinition::AlterTable {
+                name,
+                if_exists,
+                changes,
+            } => self.alter_foreign_table((name, *if_exists), changes),
             ForeignDefinition::DropTable(tables) => self.drop_foreign_tables(tables),
             ForeignDefinition::Import(import) => self.import(import),
         }
     }
 
-    /// Servers are the superuser's: who makes one has the gateway connect wherever it says.
-    fn require_may_use_server(&self, name: &str) -> Result<()> {
-        match self.rights().are_everything() {
-            true => Ok(()),
-            false => Err(permission_denied("foreign server", name)),
-        }
-    }
-
     fn create_server(&mut self, create: &CreateServer) -> Result<()> {
-        if !self.rights().are_everything() {
-            return Err(permission_denied("foreign-data wrapper", &create.wrapper));
-        }
-        server(create)?;
         if self.views.foreign.servers.contains_key(&create.name) {
             let message = format!("server \"{}\" already exists", create.name);
             if create.if_not_exists {
@@ -71,8 +64,11 @@ impl Editor<'_> {
             }
             return Err(Error::new(ErrorKind::DuplicateObject, message));
         }
+        self.require_may_use_wrapper(Wrapper::named(&create.wrapper)?)?;
+        self.require_may_read_file(server(create)?.wrapper)?;
         self.append(&server_path(&create.name), &create.text());
-        Ok(())
+        let facts = self.facts_of_new(&Object::Server(create.name.clone()));
+        self.change_facts(facts)
     }
 
     fn alter_server(
@@ -82,7 +78,10 @@ impl Editor<'_> {
         changes: &[OptionChange],
     ) -> Result<()> {
         let known = Server::clone(self.views.foreign.server(name)?);
-        self.require_may_use_server(name)?;
+        self.require_owns_server(name)?;
+        if !changes.is_empty() {
+            self.require_may_read_file(known.wrapper)?;
+        }
         let options = changed_options(&known.options, changes)?;
         let create = CreateServer {
             name: known.name.clone(),
@@ -152,8 +151,7 @@ impl Editor<'_> {
     fn create_mapping(&mut self, create: &CreateMapping) -> Result<()> {
         let role = self.mapped_role(&create.on)?;
         let server = self.views.foreign.server(&create.on.server)?;
-        self.require_may_use_server(&server.name)?;
-        server.wrapper.check(OptionsOf::Mapping, &create.options)?;
+        self.require_may_map(role.as_deref(), &server.name)?;
         if server.mappings.contains_key(&role) {
             let message = format!(
                 "user mapping for \"{}\" already exists for server \"{}\"",
@@ -166,6 +164,10 @@ impl Editor<'_> {
             }
             return Err(Error::new(ErrorKind::DuplicateObject, message));
         }
+        server.wrapper.check(OptionsOf::Mapping, &create.options)?;
+        if !create.options.is_empty() {
+            self.require_may_say_login()?;
+        }
         let text = mapping_text(role.as_deref(), &server.name, &create.options);
         let path = server_path(&server.name);
         self.append(&path, &text);
@@ -175,12 +177,13 @@ impl Editor<'_> {
     fn alter_mapping(&mut self, on: &Mapped, changes: &[OptionChange]) -> Result<()> {
         let role = self.mapped_role(on)?;
         let server = self.views.foreign.server(&on.server)?;
-        self.require_may_use_server(&server.name)?;
         let Some(known) = server.mappings.get(&role) else {
             return Err(no_mapping(role.as_deref(), &server.name));
         };
+        self.require_may_map(role.as_deref(), &server.name)?;
         let options = changed_options(known, changes)?;
         server.wrapper.check(OptionsOf::Mapping, &options)?;
+        self.require_may_say_login()?;
         let name = server.name.clone();
         let text = mapping_text(role.as_deref(), &name, &options);
         self.each_mapping(&name, |of| (of == role.as_deref()).then(|| text.clone()));
@@ -193,8 +196,10 @@ impl Editor<'_> {
         let error = match known {
             None => self.views.foreign.server(&on.server).err(),
             Some(server) => {
-                self.require_may_use_server(&server.name)?;
                 let is_there = server.mappings.contains_key(&role);
+                if is_there {
+                    self.require_may_map(role.as_deref(), &server.name)?;
+                }
                 (!is_there).then(|| no_mapping(role.as_deref(), &server.name))
             }
         };

@@ -10,6 +10,7 @@ use super::owners::permission_denied;
 use crate::auth::{Authority, Fact, Grant, Object, Privilege};
 use crate::catalog::sql::{GrantObjects, GrantPrivilege, Name, Privileges, RoleSpec};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::warehouse::Wrapper;
 
 pub(super) fn impossible(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidGrantOperation, message)
@@ -83,6 +84,18 @@ impl Editor<'_> {
                         return Err(no_database(name));
                     }
                     objects.push(Object::Database);
+                }
+            }
+            GrantObjects::Servers(names) => {
+                for name in names {
+                    let server = self.views.foreign.server(name)?;
+                    objects.push(Object::Server(server.name.clone()));
+                }
+            }
+            GrantObjects::Wrappers(names) => {
+                for name in names {
+                    let wrapper = Wrapper::named(name)?;
+                    objects.push(Object::Wrapper(wrapper.name().to_owned()));
                 }
             }
         }
@@ -193,6 +206,8 @@ impl Editor<'_> {
         match object {
             Object::Database => ("database", self.surroundings.database.to_owned()),
             Object::Schema(name) => ("schema", name.clone()),
+            Object::Server(name) => ("foreign server", name.clone()),
+            Object::Wrapper(name) => ("foreign-data wrapper", name.clone()),
             Object::Relation(schema, name) => {
                 let full = (schema.clone(), name.clone());
                 (self.views.kind_of(&full).word(), name.clone())
@@ -355,6 +370,8 @@ pub(super) fn invalid(privilege: Privilege, object: &Object) -> Error {
     let kind = match object {
         Object::Database => "database",
         Object::Schema(_) => "schema",
+        Object::Server(_) => "foreign server",
+        Object::Wrapper(_) => "foreign-data wrapper",
         Object::Relation(..) => "table",
         Object::Column(..) => "column",
     };

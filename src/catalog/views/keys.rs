@@ -15,7 +15,7 @@ use crate::catalog::sql::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// A key that is declared of a relation, and not enforced.
+/// A key that is declared of a relation, or told by the server that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// The constraint's name.
@@ -24,6 +24,8 @@ pub struct Key {
     pub columns: Vec<String>,
     /// What they are.
     pub kind: KeyKind,
+    /// Whether a server enforces it. What is declared nobody enforces.
+    pub is_enforced: bool,
 }
 
 /// What the columns of a key are.
@@ -44,11 +46,15 @@ impl Key {
     /// As `pg_get_constraintdef` shows it.
     pub fn text(&self) -> String {
         let columns = listed(&self.columns);
+        let how = match self.is_enforced {
+            true => "",
+            false => " NOT ENFORCED",
+        };
         match &self.kind {
-            KeyKind::Primary => format!("PRIMARY KEY ({columns}) NOT ENFORCED"),
-            KeyKind::Unique => format!("UNIQUE ({columns}) NOT ENFORCED"),
+            KeyKind::Primary => format!("PRIMARY KEY ({columns}){how}"),
+            KeyKind::Unique => format!("UNIQUE ({columns}){how}"),
             KeyKind::Foreign(to, referenced) => format!(
-                "FOREIGN KEY ({columns}) REFERENCES {}({}) NOT ENFORCED",
+                "FOREIGN KEY ({columns}) REFERENCES {}({}){how}",
                 shown(to),
                 listed(referenced)
             ),
@@ -132,7 +138,7 @@ pub(super) fn of_spec(
     };
     let name = match &spec.name {
         Some(name) => name.clone(),
-        None => default_name(own, on, &spec.columns, &kind),
+        None => default_key_name(own, on, &spec.columns, &kind),
     };
     if own.iter().any(|key| key.name == name) {
         let message = format!(
@@ -145,6 +151,7 @@ pub(super) fn of_spec(
         name,
         columns: spec.columns.clone(),
         kind,
+        is_enforced: false,
     })
 }
 
@@ -183,7 +190,7 @@ fn referenced_columns(
 }
 
 /// As ChooseConstraintName and ChooseIndexName in PostgreSQL, which also count up from 1.
-fn default_name(own: &[Key], on: &FullName, columns: &[String], kind: &KeyKind) -> String {
+pub fn default_key_name(own: &[Key], on: &FullName, columns: &[String], kind: &KeyKind) -> String {
     let base = match kind {
         KeyKind::Primary => format!("{}_pkey", on.1),
         KeyKind::Unique => format!("{}_{}_key", on.1, columns.join("_")),

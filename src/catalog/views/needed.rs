@@ -96,6 +96,8 @@ fn described(object: &Object) -> String {
     match object {
         Object::Database => "the database".to_owned(),
         Object::Schema(name) => format!("schema {name}"),
+        Object::Server(name) => format!("server {name}"),
+        Object::Wrapper(name) => format!("foreign-data wrapper {name}"),
         Object::Relation(schema, name) => format!("relation {schema}.{name}"),
         Object::Column(schema, name, column) => {
             format!("column {column} of relation {schema}.{name}")

@@ -81,6 +81,14 @@ impl Editor<'_> {
         }
     }
 
+    /// Whether a server may be changed.
+    pub(super) fn require_owns_server(&self, name: &str) -> Result<()> {
+        match self.rights().own(&Object::Server(name.to_owned())) {
+            true => Ok(()),
+            false => Err(not_owner("foreign server", name)),
+        }
+    }
+
     /// As RemoveRelations in tablecmds.c: the owner of the schema may as well.
     pub(super) fn require_may_drop(&self, name: &FullName) -> Result<()> {
         match self.rights().own(&Object::schema(&name.0)) {
@@ -151,11 +159,13 @@ impl Editor<'_> {
         let object = match on {
             Owned::View(name, if_exists)
             | Owned::Materialized(name, if_exists)
-            | Owned::Table(name, if_exists) => {
+            | Owned::Table(name, if_exists)
+            | Owned::Foreign(name, if_exists) => {
                 let kind = match on {
                     Owned::Table(..) => AlteredKind::Table,
+                    Owned::Foreign(..) => AlteredKind::Foreign,
                     Owned::Materialized(..) => AlteredKind::Materialized,
-                    Owned::View(..) | Owned::Schema(_) => AlteredKind::View,
+                    _ => AlteredKind::View,
                 };
                 if *if_exists && self.look_up(name)?.is_none() {
                     self.skip("relation", name);
@@ -163,7 +173,11 @@ impl Editor<'_> {
                 }
                 let (found_view, object) = self.relation_named(name)?;
                 if let Object::Relation(schema, name) = &object {
-                    self.require_kind(kind, &(schema.clone(), name.clone()))?;
+                    let name = (schema.clone(), name.clone());
+                    match self.is_foreign(&name)? {
+                        true if !found_view => return self.give_foreign(kind, &name, to),
+                        _ => self.require_kind(kind, &name)?,
+                    }
                 }
                 if !found_view {
                     let what = "another owner of a table of the lake";
@@ -175,6 +189,10 @@ impl Editor<'_> {
                 self.require_schema(name)?;
                 Object::schema(name)
             }
+            Owned::Server(name) => {
+                self.views.foreign.server(name)?;
+                Object::Server(name.clone())
+            }
         };
         match &object {
             Object::Relation(schema, name) => {
@@ -182,13 +200,14 @@ impl Editor<'_> {
                 self.require_owns(self.views.kind_of(&name).word(), &name)?;
             }
             Object::Schema(name) => self.require_owns_schema(name)?,
+            Object::Server(name) => self.require_owns_server(name)?,
             _ => {}
         }
         self.give(&object, to)
     }
 
     /// Gives an object to another owner, as `AlterObjectOwner_internal` in alter.c lets it.
-    fn give(&mut self, object: &Object, to: &RoleSpec) -> Result<()> {
+    pub(super) fn give(&mut self, object: &Object, to: &RoleSpec) -> Result<()> {
         let to = self.role_named(to)?;
         let authority = &self.views.authority;
         let own = self.own_rights();
@@ -209,6 +228,13 @@ impl Editor<'_> {
                     return Err(permission_denied("schema", schema));
                 }
                 Object::Schema(_) => self.require_may_create_schemas()?,
+                Object::Server(name) => {
+                    let wrapper = self.views.foreign.server(name)?.wrapper.name();
+                    let of_wrapper = Object::Wrapper(wrapper.to_owned());
+                    if !rights.may(Privilege::Usage, &of_wrapper) {
+                        return Err(permission_denied("foreign-data wrapper", wrapper));
+                    }
+                }
                 _ => {}
             }
         }
@@ -278,15 +304,27 @@ impl Editor<'_> {
             .iter()
             .map(|role| self.role_named(role))
             .collect::<Result<_>>()?;
-        let mut views = BTreeSet::new();
+        let (mut views, mut servers) = (BTreeSet::new(), Vec::new());
         for object in self.owned_objects(&roles) {
             match object {
                 Object::Relation(schema, name) => {
                     views.insert((schema, name));
                 }
                 Object::Schema(name) => self.drop_schema(&name, true, cascade)?,
+                Object::Server(name) => servers.push(name),
                 _ => {}
             }
+        }
+        let mut foreign = Vec::new();
+        for name in &views {
+            if self.is_foreign(name)? {
+                foreign.push(name.clone());
+            }
+        }
+        self.drop_foreign_named(&foreign, cascade)?;
+        servers.retain(|name| self.views.foreign.servers.contains_key(name));
+        for name in &servers {
+            self.drop_server(name, &foreign, cascade)?;
         }
         views.retain(|view| self.views.views.contains_key(view));
         self.remove_views(views, cascade)?;

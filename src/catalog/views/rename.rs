@@ -13,10 +13,10 @@ use crate::catalog::sql::{
 use crate::error::{Error, ErrorKind, Result};
 
 impl Editor<'_> {
-    /// What ALTER TABLE renames must be a view all the same: tables of the lake are not ours to name.
+    /// What ALTER TABLE renames must be a view or a foreign table all the same: tables of the lake are not ours to name.
     pub(super) fn require_no_table(&self, kind: AlteredKind, name: &Name) -> Result<()> {
         match (kind, self.look_up(name)?) {
-            (AlteredKind::Table, Some(Found::Other(_))) => {
+            (AlteredKind::Table, Some(Found::Other(found))) if !self.is_foreign(&found)? => {
                 let message = "cannot execute ALTER TABLE in a read-only transaction";
                 Err(Error::new(ErrorKind::ReadOnlySqlTransaction, message))
             }
@@ -24,7 +24,20 @@ impl Editor<'_> {
         }
     }
 
-    pub(super) fn rename_view(
+    /// RENAME TO and SET SCHEMA, of whatever it is.
+    pub(super) fn rename(
+        &mut self,
+        kind: AlteredKind,
+        named: (&Name, bool),
+        renamed: impl FnOnce(&FullName) -> FullName,
+    ) -> Result<()> {
+        match self.is_about_foreign(kind, named.0)? {
+            true => self.rename_foreign(named, renamed),
+            false => self.rename_view(kind, named, renamed),
+        }
+    }
+
+    fn rename_view(
         &mut self,
         kind: AlteredKind,
         (name, if_exists): (&Name, bool),
@@ -53,36 +66,55 @@ impl Editor<'_> {
         };
         let statement = create_statement(&new, view);
         self.replace(&path, piece.bytes, &statement);
+        self.rename_what_is_said(&old, &new)?;
+        for reader in self.views.readers(&old) {
+            let means_it = |reference: &Reference| {
+                self.views.resolve(&reader.0, reference).as_ref() == Some(&old)
+            };
+            self.have_follow(&reader, means_it, (&old, &new))?;
+        }
+        Ok(())
+    }
+
+    /// Comments, keys and rights follow a relation to its new name.
+    pub(super) fn rename_what_is_said(&mut self, old: &FullName, new: &FullName) -> Result<()> {
         self.each_comment(|on, schema| {
             let on = match on {
-                Commented::View(of) if full(of, schema) == old => "view ".to_owned(),
-                Commented::Materialized(of) if full(of, schema) == old => {
+                Commented::View(of) if full(of, schema) == *old => "view ".to_owned(),
+                Commented::Materialized(of) if full(of, schema) == *old => {
                     "materialized view ".to_owned()
                 }
-                Commented::Table(of) if full(of, schema) == old => "table ".to_owned(),
-                Commented::Column(of, column) if full(of, schema) == old => {
-                    return Some(format!("column {}.{}", shown(&new), identifier(column)));
+                Commented::Table(of) if full(of, schema) == *old => "table ".to_owned(),
+                Commented::Column(of, column) if full(of, schema) == *old => {
+                    return Some(format!("column {}.{}", shown(new), identifier(column)));
                 }
                 _ => return None,
             };
-            Some(on + &shown(&new))
+            Some(on + &shown(new))
         });
-        self.rename_keys_of(&old, &new);
+        self.rename_keys_of(old, new);
         let (from, to) = (
             Object::relation(&old.0, &old.1),
             Object::relation(&new.0, &new.1),
         );
         let facts = self.facts_of_moved(&from, Some(&to));
-        self.change_facts(facts)?;
-        for reader in self.views.readers(&old) {
-            if !self.follow(&reader, &old, &new)? {
-                let notice = format!(
-                    "view {} reads {} by its name, and does not follow it",
-                    shown(&reader),
-                    shown(&old)
-                );
-                self.edited.notices.push(notice);
-            }
+        self.change_facts(facts)
+    }
+
+    /// Has a view read a relation by its new name, or tells that it does not.
+    pub(super) fn have_follow(
+        &mut self,
+        reader: &FullName,
+        means_it: impl Fn(&Reference) -> bool,
+        (old, new): (&FullName, &FullName),
+    ) -> Result<()> {
+        if !self.follow(reader, means_it, new)? {
+            let notice = format!(
+                "view {} reads {} by its name, and does not follow it",
+                shown(reader),
+                shown(old)
+            );
+            self.edited.notices.push(notice);
         }
         Ok(())
     }
@@ -116,15 +148,17 @@ impl Editor<'_> {
     }
 
     /// Has a view read another by its new name, as PostgreSQL's views do; whether it does.
-    fn follow(&mut self, reader: &FullName, old: &FullName, new: &FullName) -> Result<bool> {
+    fn follow(
+        &mut self,
+        reader: &FullName,
+        means_it: impl Fn(&Reference) -> bool,
+        new: &FullName,
+    ) -> Result<bool> {
         let (path, piece) = self.piece_of(reader)?;
         let Ok(Definition::CreateView(view)) = &piece.definition else {
             return Ok(false);
         };
-        let to = |reference: &Reference| {
-            let named = self.views.resolve(&reader.0, reference);
-            (named.as_ref() == Some(old)).then(|| new.clone())
-        };
+        let to = |reference: &Reference| means_it(reference).then(|| new.clone());
         let query = &view.query;
         let Some(renamed) = (self.surroundings.renamed)(&query.text, &to) else {
             return Ok(false);

@@ -26,6 +26,8 @@ pub(super) fn subject(object: &Object) -> (&'static str, String) {
         // There is one, whatever it is called.
         Object::Database => ("database ", "current".to_owned()),
         Object::Schema(name) => ("schema ", identifier(name)),
+        Object::Server(name) => ("foreign server ", identifier(name)),
+        Object::Wrapper(name) => ("foreign data wrapper ", identifier(name)),
         Object::Relation(schema, name) | Object::Column(schema, name, _) => {
             ("", format!("{}.{}", identifier(schema), identifier(name)))
         }
@@ -140,6 +142,8 @@ fn objects(on: &GrantObjects) -> Vec<Object> {
         GrantObjects::AllTables(_) => Vec::new(),
         GrantObjects::Schemas(names) => names.iter().map(|name| Object::schema(name)).collect(),
         GrantObjects::Databases(_) => vec![Object::Database],
+        GrantObjects::Servers(names) => names.iter().cloned().map(Object::Server).collect(),
+        GrantObjects::Wrappers(names) => names.iter().cloned().map(Object::Wrapper).collect(),
     }
 }
 
@@ -186,9 +190,12 @@ pub(super) fn defaults(alter: &AlterDefaults) -> Result<Vec<Fact>> {
 
 pub(super) fn owner(on: &Owned, to: &RoleSpec) -> Result<Vec<Fact>> {
     let object = match on {
-        Owned::View(name, _) | Owned::Materialized(name, _) => relation(name),
+        Owned::View(name, _) | Owned::Materialized(name, _) | Owned::Foreign(name, _) => {
+            relation(name)
+        }
         Owned::Table(..) => return Err(Error::unsupported("ALTER TABLE in the views folder")),
         Owned::Schema(name) => Object::schema(name),
+        Owned::Server(name) => Object::Server(name.clone()),
     };
     let to = named(to)?;
     // What nobody is said to own is the owner's.

@@ -43,6 +43,7 @@ pub(in crate::engine) fn as_it_was(
         schemas: schemas.collect(),
         omissions: snapshot.omissions.clone(),
         unlisted: snapshot.unlisted.clone(),
+        told_keys: snapshot.told_keys.clone(),
         views: Arc::clone(&snapshot.views),
     })
 }

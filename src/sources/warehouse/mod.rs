@@ -24,6 +24,7 @@ mod server;
 mod socket;
 mod sqlite;
 mod tls;
+mod told;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -37,10 +38,11 @@ use datafusion::execution::memory_pool::MemoryPool;
 use futures::stream::BoxStream;
 
 pub use reading::Reading;
-pub use relation::{ForeignTable, RemoteName, RemoteTable};
+pub use relation::{ForeignTable, RemoteName};
 pub use scan::ForeignScan;
 pub use sent_whole::SentWhole;
 pub use server::{Options, OptionsOf, Server, Wrapper};
+pub use told::{RemoteKey, RemoteKeyKind, RemoteTable, Told};
 
 use super::{PinnedTable, Version};
 use crate::config::Secrets;
@@ -61,7 +63,7 @@ trait WarehouseSource: fmt::Debug + Send + Sync {
     /// What it speaks.
     fn dialect(&self) -> Dialect;
 
-    /// The tables, views and their kind of a schema, by name; `None` if it has no such schema.
+    /// The tables, views and their kind of a schema, by name, with what is told of them; `None` if it has no such schema.
     ///
     /// # Errors
     /// `Remote`: it cannot be reached.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::server::{Options, Server};
+use super::server::{Options, Server, Wrapper};
+use super::told::Told;
 use crate::sources::Size;
 use crate::types::{self, MODIFIER_KEY, PgType, TYPE_KEY};
 
@@ -26,17 +27,26 @@ pub struct ForeignTable {
     pub remote: RemoteName,
     /// How it is read.
     pub options: Options,
-    /// What the source says of it.
-    pub comment: Option<String>,
+    /// What the source says of it; nothing of a table that was not imported.
+    pub told: Arc<Told>,
 }
 
-/// A table that a source lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteTable {
-    /// Its name.
-    pub name: String,
-    /// What the source says of it.
-    pub comment: Option<String>,
+impl ForeignTable {
+    /// Its options, and in them what it is called at its source, as an import by postgres_fdw would have written
+    /// them.
+    pub fn whole_options(&self) -> Options {
+        let mut options = self.options.clone();
+        let mut say = |name: &str, value: &str| {
+            options
+                .entry(name.to_owned())
+                .or_insert_with(|| value.to_owned());
+        };
+        if self.server.wrapper != Wrapper::Sqlite {
+            say("schema_name", &self.remote.schema);
+        }
+        say("table_name", &self.remote.table);
+        options
+    }
 }
 
 /// How values of a column are written in conditions that the source is asked to judge. What is

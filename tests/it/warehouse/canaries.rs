@@ -1,8 +1,11 @@
 //! Secrets stay secret: passwords of roles, of servers and of stores are in nothing that anybody can look at.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -48,11 +51,94 @@ const LOOKS: [&str; 16] = [
     "select * from wrong.samples",
 ];
 
+/// What goes over the network to a server and back, unencrypted.
+struct Tapped {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Tapped {
+    fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        let seen = Arc::new(Mutex::default());
+        let tapped = Self {
+            address,
+            seen: Arc::clone(&seen),
+        };
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(server) else {
+                    continue;
+                };
+                let ways = [
+                    (client.try_clone(), server.try_clone()),
+                    (Ok(server), Ok(client)),
+                ];
+                for (from, to) in ways {
+                    let (from, to) = (from.expect("it is open"), to.expect("it is open"));
+                    let seen = Arc::clone(&seen);
+                    thread::spawn(move || carry(from, to, &seen));
+                }
+            }
+        });
+        tapped
+    }
+
+    fn text(&self) -> String {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, seen: &Mutex<Vec<u8>>) {
+    let mut buffer = vec![0; 1 << 14];
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        let mut all = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend_from_slice(&buffer[..n]);
+        drop(all);
+        if to.write_all(&buffer[..n]).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(std::net::Shutdown::Both));
+}
+
+/// The statements that have two servers asked unencrypted, with passwords: one wants none, and one refuses it so.
+fn over_taps(tapped: &[Tapped; 2], database: &Database) -> Vec<String> {
+    let server = |name: &str, of: &Tapped, wrapper: &str, more: &str| {
+        format!(
+            "create server {name} foreign data wrapper {wrapper} options (host '{}', port '{}', sslmode 'disable'{more})",
+            of.address.ip(),
+            of.address.port()
+        )
+    };
+    let of_database = format!(", dbname '{}'", database.name);
+    vec![
+        server("tapped", &tapped[0], "postgres", &of_database),
+        "create user mapping for public server tapped options (user 'postgres', password 'env:DWH_PASSWORD')".to_owned(),
+        "create foreign table here.tapped () server tapped options (schema_name 'public', table_name 't')".to_owned(),
+        "select count(*) from here.tapped where a = 4711".to_owned(),
+        server("refused", &tapped[1], "mysql", ""),
+        "create user mapping for public server refused options (user 'proved', password 'file:dwh')".to_owned(),
+        "import foreign schema mysql from server refused into wrong".to_owned(),
+    ]
+}
+
+/// The lines of the private key of TLS, each of which is a secret.
+fn key_lines() -> Vec<String> {
+    let key = fs::read_to_string(format!("{}/server.key", given("LAKEGATE_TEST_TLS")));
+    let key = key.expect("the key can be read");
+    let lines = key.lines().filter(|line| !line.starts_with("-----"));
+    lines.map(str::to_owned).collect()
+}
+
 fn canaries() -> Vec<String> {
     let of_environment = ENVIRONMENT.iter().map(|(_, secret)| *secret);
     let said = [OF_ADA, OF_BI, GUESSED, OF_FILE, OF_URL, OF_QUERY, OF_TOKEN];
     let all = of_environment.chain(said).map(str::to_owned);
-    all.chain([given("LAKEGATE_TEST_PASSWORD")]).collect()
+    let all = all.chain([given("LAKEGATE_TEST_PASSWORD")]);
+    all.chain(key_lines()).collect()
 }
 
 /// The files below a folder, whatever is in them.
@@ -153,7 +239,13 @@ impl Folders {
         let held = self.secrets.path().display().to_string();
         let temporary = self.temporary.path().display().to_string();
         let audit = format!("{temporary}/audit.json");
+        let tls = given("LAKEGATE_TEST_TLS");
+        let (certificate, key) = (format!("{tls}/server.crt"), format!("{tls}/server.key"));
         let arguments = [
+            "--tls-cert",
+            &certificate,
+            "--tls-key",
+            &key,
             "--secret-dir",
             &held,
             "--secret-env",
@@ -182,7 +274,7 @@ impl Folders {
 }
 
 /// All that is answered to who defines, guesses, and looks.
-fn answered(gateway: &Gateway, database: &Database) -> Vec<String> {
+fn answered(gateway: &Gateway, database: &Database, tapped: &[Tapped; 2]) -> Vec<String> {
     let first = format!("create role ada superuser login password '{OF_ADA}'");
     super::done(&mut gateway.connect(), &first);
     let mut ada = log_in(gateway, "ada", OF_ADA).expect("the password is right");
@@ -199,7 +291,8 @@ fn answered(gateway: &Gateway, database: &Database) -> Vec<String> {
     for guess in [GUESSED, OF_TOKEN] {
         told_of.push(format!("{:?}", log_in(gateway, "ada", guess).err()));
     }
-    for statement in definitions(database) {
+    let statements = definitions(database).into_iter();
+    for statement in statements.chain(over_taps(tapped, database)) {
         told_of.push(told(&mut ada, &statement));
     }
     let mut bi = log_in(gateway, "bi", OF_BI).expect("the password is right");
@@ -217,13 +310,34 @@ fn no_secret_is_seen_by_anybody() {
     let database = Database::new("canaries", "create table t (a int)");
     let folders = Folders::new();
     let gateway = folders.gateway();
-    let told_of = answered(&gateway, &database).join("\n");
+    let of_maria: SocketAddr = given("LAKEGATE_TEST_MARIADB").parse().expect("an address");
+    let tapped = [Tapped::to(database.address), Tapped::to(of_maria)];
+    let told_of = answered(&gateway, &database, &tapped).join("\n");
     assert!(
         told_of.contains("********"),
         "mappings are shown: {told_of}"
     );
     let arguments = fs::read(format!("/proc/{}/cmdline", gateway.pid()));
     let arguments = arguments.expect("the process runs");
+    // A dump of the memory would have all of them.
+    let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.pid()));
+    let limits = limits.expect("the process runs");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(core.get(4..6), Some(&["0", "0"][..]), "{limits}");
+    let over_network = tapped.each_ref().map(Tapped::text);
+    assert!(
+        over_network[0].contains("4711"),
+        "it is asked: {}",
+        over_network[0]
+    );
+    assert!(
+        over_network[1].contains("proved"),
+        "it is asked: {}",
+        over_network[1]
+    );
     let log = gateway.log();
     assert!(log.contains("TRACE"), "{log}");
     let mut looked = vec![
@@ -234,6 +348,7 @@ fn no_secret_is_seen_by_anybody() {
         ),
         ("answers".to_owned(), told_of),
     ];
+    looked.extend(over_network.map(|text| ("the network".to_owned(), text)));
     looked.extend(folders.files());
     for canary in canaries() {
         for (place, text) in &looked {

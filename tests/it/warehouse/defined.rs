@@ -137,9 +137,29 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "option \"sslrootcert\" not found",
     ),
     (
-        "alter server dwh owner to postgres",
+        "alter server dwh rename to dwh",
+        "42710",
+        "server \"dwh\" already exists",
+    ),
+    (
+        "alter foreign table mart.t add column b int",
         "0A000",
-        "ALTER SERVER ... OWNER TO is not supported",
+        "ALTER FOREIGN TABLE ... ADD of a column is not supported",
+    ),
+    (
+        "alter foreign table mart.t options (set nope 'a')",
+        "42704",
+        "option \"nope\" not found",
+    ),
+    (
+        "alter foreign table mart.t options (add nope 'a')",
+        "HV00D",
+        "invalid option \"nope\"",
+    ),
+    (
+        "alter foreign table mart.t options (add table_name 'a')",
+        "42710",
+        "option \"table_name\" provided more than once",
     ),
     (
         "drop server nope",
@@ -212,7 +232,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "CREATE FOREIGN is not supported",
     ),
     (
-        "grant usage on foreign server dwh to public",
+        "grant usage on foreign table mart.t to public",
         "0A000",
         "privileges ON FOREIGN is not supported",
     ),

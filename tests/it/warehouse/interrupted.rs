@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::mariadb::Maria;
 use super::{Database, Place, done, refused};
+use crate::gateway::given;
 
 const PASSES: u8 = 0;
 const FROZEN: u8 = 1;
@@ -96,7 +98,41 @@ fn place(name: &str) -> (Place, Database, Network) {
 fn a_slow_network_takes_longer_and_nothing_else() {
     let (place, _database, network) = place("slow_network");
     let mut wire = place.gateway.connect();
-    network.delay_ms.store(200, Ordering::Relaxed);
+    // A connection is made in half a dozen messages, each of which is late.
+    done(
+        &mut wire,
+        "alter server dwh options (set connect_timeout '20')",
+    );
+    network.delay_ms.store(500, Ordering::Relaxed);
+    assert_eq!(wire.value("select sum(a) from mart.t"), "500500");
+    assert_eq!(
+        wire.value("select count(*) from mart.t x join mart.t y on x.a + 0 = y.a"),
+        "1000"
+    );
+}
+
+#[test]
+fn a_slow_network_to_mariadb_takes_longer_and_nothing_else() {
+    let maria = Maria::new(
+        "slow_network",
+        "create table t (a int primary key); insert into t select seq from seq_1_to_1000",
+    );
+    let server: SocketAddr = given("LAKEGATE_TEST_MARIADB").parse().expect("an address");
+    let network = Network::to(server);
+    let place = Place::new(&[]);
+    let mut wire = place.gateway.connect();
+    let port = |of: SocketAddr| format!("port '{}'", of.port());
+    let server = maria
+        .server()
+        .replace(&port(server), &port(network.address));
+    done(&mut wire, &server);
+    network.delay_ms.store(500, Ordering::Relaxed);
+    done(&mut wire, "create schema mart");
+    let import = format!(
+        "import foreign schema {} from server dwh into mart",
+        maria.name
+    );
+    done(&mut wire, &import);
     assert_eq!(wire.value("select sum(a) from mart.t"), "500500");
     assert_eq!(
         wire.value("select count(*) from mart.t x join mart.t y on x.a + 0 = y.a"),

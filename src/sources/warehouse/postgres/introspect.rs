@@ -5,9 +5,12 @@ use tokio_postgres::{Client, Row};
 
 use super::types::{Attribute, column};
 use crate::sources::Size;
+use crate::sources::warehouse::ForeignTable;
 use crate::sources::warehouse::quote::identifier;
 use crate::sources::warehouse::relation::RemoteRelation;
-use crate::sources::warehouse::{ForeignTable, RemoteTable};
+use crate::sources::warehouse::told::{
+    RemoteKey, RemoteKeyKind, RemoteTable, Told, add_comments, add_keys,
+};
 
 /// Bytes of a page (BLCKSZ), in which `relpages` counts.
 const PAGE_BYTES: u64 = 8192;
@@ -29,6 +32,38 @@ const TABLES: &str = "\
     LEFT JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid = 0 \
         AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     WHERE n.nspname = $1 ORDER BY 1";
+
+/// The comments of all columns of a schema.
+const COMMENTS: &str = "\
+    SELECT c.relname::text, a.attname::text, d.description \
+    FROM pg_catalog.pg_namespace n \
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid \
+        AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT c.relispartition \
+    JOIN pg_catalog.pg_description d ON d.objoid = c.oid AND d.objsubid > 0 \
+        AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND NOT a.attisdropped \
+    WHERE n.nspname = $1";
+
+/// The keys of all tables of a schema. What excludes by something else than equality is none, nor is told
+/// what refers to another schema, or a second time to a partition.
+const KEYS: &str = "\
+    SELECT c.relname::text, k.conname::text, k.contype::text, k.convalidated, r.relname::text, \
+        (SELECT pg_catalog.array_agg(a.attname::text ORDER BY p.place) \
+            FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p (number, place) \
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.number), \
+        (SELECT pg_catalog.array_agg(a.attname::text ORDER BY p.place) \
+            FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS p (number, place) \
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.number) \
+    FROM pg_catalog.pg_namespace n \
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid \
+        AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+    JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid \
+    LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid \
+    LEFT JOIN pg_catalog.pg_class r ON r.oid = k.confrelid AND r.relnamespace = n.oid \
+    WHERE n.nspname = $1 \
+        AND (k.contype IN ('p', 'u') AND NOT i.indisexclusion \
+            OR k.contype = 'f' AND NOT r.relispartition) \
+    ORDER BY k.oid";
 
 /// The columns of a table, one without a name if it has none. A domain is what it is made of.
 const COLUMNS: &str = "\
@@ -62,12 +97,17 @@ pub(super) fn text<T: ToSql + Sync>(value: &T) -> (&(dyn ToSql + Sync), Type) {
     (value, Type::TEXT)
 }
 
-/// The tables of a schema; `None` if it is not there.
+/// The tables of a schema, asked for in one go with what is told of them; `None` if it is not there.
 pub(super) async fn tables(
     client: &Client,
     schema: &str,
 ) -> Result<Option<Vec<RemoteTable>>, tokio_postgres::Error> {
-    let rows = client.query_typed(TABLES, &[text(&schema)]).await?;
+    let of_schema = [text(&schema)];
+    let (rows, comments, keys) = tokio::try_join!(
+        client.query_typed(TABLES, &of_schema),
+        client.query_typed(COMMENTS, &of_schema),
+        client.query_typed(KEYS, &of_schema),
+    )?;
     if rows.is_empty() {
         return Ok(None);
     }
@@ -75,11 +115,42 @@ pub(super) async fn tables(
     for row in rows {
         let name: Option<String> = row.try_get(0)?;
         if let Some(name) = name {
-            let comment = row.try_get(1)?;
-            tables.push(RemoteTable { name, comment });
+            let told = Told {
+                comment: row.try_get(1)?,
+                ..Told::default()
+            };
+            tables.push(RemoteTable { name, told });
         }
     }
+    let comments = comments.iter();
+    let comments = comments.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)));
+    let comments: Result<Vec<_>, tokio_postgres::Error> = comments.collect();
+    add_comments(&mut tables, comments?.into_iter());
+    let keys: Result<Vec<_>, _> = keys.iter().map(key).collect();
+    add_keys(&mut tables, keys?.into_iter());
     Ok(Some(tables))
+}
+
+/// A key, and the table that has it.
+fn key(row: &Row) -> Result<(String, RemoteKey), tokio_postgres::Error> {
+    let kind: String = row.try_get(2)?;
+    let referenced: Option<String> = row.try_get(4)?;
+    let kind = match (kind.as_str(), referenced) {
+        (_, Some(referenced)) => {
+            let columns: Option<Vec<String>> = row.try_get(6)?;
+            RemoteKeyKind::Foreign(referenced, columns.unwrap_or_default())
+        }
+        ("p", None) => RemoteKeyKind::Primary,
+        _ => RemoteKeyKind::Unique,
+    };
+    let columns: Option<Vec<String>> = row.try_get(5)?;
+    let key = RemoteKey {
+        name: row.try_get(1)?,
+        columns: columns.unwrap_or_default(),
+        kind,
+        is_enforced: row.try_get(3)?,
+    };
+    Ok((row.try_get(0)?, key))
 }
 
 /// A table's columns; `None` if it is not there.

@@ -2,6 +2,7 @@
 
 mod affinity;
 mod decode;
+mod listed;
 mod read;
 mod watched;
 
@@ -149,7 +150,7 @@ impl WarehouseSource for SqliteSource {
         blocking(move || {
             let _place = place;
             let connection = open(&server, &path)?;
-            let tables = tables(&connection).map_err(|cause| failed(&server, &cause))?;
+            let tables = listed::tables(&connection).map_err(|cause| failed(&server, &cause))?;
             Ok(Some(tables))
         })
         .await
@@ -168,22 +169,6 @@ impl WarehouseSource for SqliteSource {
 /// <https://www.sqlite.org/pragma.html#pragma_data_version>
 fn data_version(watched: &Connection) -> rusqlite::Result<i64> {
     watched.query_row("PRAGMA data_version", [], |row| row.get(0))
-}
-
-fn tables(connection: &Connection) -> rusqlite::Result<Vec<RemoteTable>> {
-    let mut statement = connection.prepare(
-        "SELECT name FROM main.sqlite_master WHERE type IN ('table', 'view') \
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-    )?;
-    let names = statement.query_map([], |row| row.get(0))?;
-    names
-        .map(|name| {
-            Ok(RemoteTable {
-                name: name?,
-                comment: None,
-            })
-        })
-        .collect()
 }
 
 /// How often a file is looked at that is written to meanwhile.
@@ -250,10 +235,13 @@ impl RemoteSnapshot for Snapshot {
         let (source, held) = (Arc::clone(&self.source), Arc::clone(&self.held));
         let watched = Arc::clone(&self.watched.connection);
         let name = table.remote.table.clone();
-        let columns = blocking(move || {
+        let (columns, rows) = blocking(move || {
             let held = held.lock().unwrap_or_else(PoisonError::into_inner);
             let watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
-            columns(held.as_ref().unwrap_or(&watched), &name).map_err(|cause| source.failed(&cause))
+            let connection = held.as_ref().unwrap_or(&watched);
+            let found = columns(connection, &name)
+                .and_then(|columns| Ok((columns, listed::n_rows(connection, &name)?)));
+            found.map_err(|cause| source.failed(&cause))
         })
         .await?;
         if columns.is_empty() {
@@ -262,7 +250,7 @@ impl RemoteSnapshot for Snapshot {
         Ok(RemoteRelation {
             sql: format!("{MAIN}.{}", identifier(&table.remote.table)),
             columns,
-            size: Size::default(),
+            size: Size { rows, bytes: 0 },
             ranges: Vec::new(),
             depends: false,
         })
