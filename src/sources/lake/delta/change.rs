@@ -130,7 +130,7 @@ impl DeltaTables {
         };
         let raw = raw_paths(&commits);
         if let Some(added) = appended(&commits, &files, n_files) {
-            change.added = rows_of(path, &now, &files, &added, &raw)?;
+            change.added = rows_of((self, path), &now, &files, &added, &raw)?;
             return Ok(Ok(change));
         }
         if !log.history.is_readable(from) {
@@ -149,8 +149,8 @@ impl DeltaTables {
         if !self.are_left(path, &removed, &raw).await? {
             return Ok(Err(Unfollowed::Files));
         }
-        change.added = rows_of(path, &now, &files, &added, &raw)?;
-        change.removed = rows_of(path, &then, &files_then, &removed, &raw)?;
+        change.added = rows_of((self, path), &now, &files, &added, &raw)?;
+        change.removed = rows_of((self, path), &then, &files_then, &removed, &raw)?;
         Ok(Ok(change))
     }
 
@@ -312,9 +312,9 @@ fn net(commits: &[Vec<Action>], then: &Files, now: &Files) -> Option<Signs> {
     Some(net)
 }
 
-/// The rows of some files of a version.
+/// The rows of some files of a version of one of the tables.
 fn rows_of(
-    path: &str,
+    (tables, path): (&DeltaTables, &str),
     past: &Past,
     files: &Files,
     chosen: &[&File],
@@ -325,7 +325,7 @@ fn rows_of(
     }
     let names = chosen.iter();
     let names = names.map(|file| raw.get(*file).unwrap_or(&file.path).clone());
-    let provider = super::provider_of_files(path, &past.table, names)?;
+    let provider = tables.provider_of_files(path, &past.table, names.collect())?;
     Ok(ChangedRows {
         n_files: chosen.len(),
         bytes: chosen.iter().filter_map(|file| files.get(*file)).sum(),

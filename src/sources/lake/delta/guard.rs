@@ -6,7 +6,7 @@ use deltalake_core::kernel::StorageType;
 use deltalake_core::kernel::transaction::{PROTOCOL, TransactionError};
 use percent_encoding::percent_decode_str;
 
-use super::refused;
+use super::{refused, vectors};
 use crate::error::{Error, ErrorKind, Result};
 
 /// # Errors
@@ -24,7 +24,9 @@ pub(super) fn check(path: &str, table: &DeltaTable) -> Result<()> {
         };
         let is_inside = match vector.storage_type {
             StorageType::AbsolutePath => false,
-            StorageType::UuidRelativePath => !leads_outside(&vector.path_or_inline_dv),
+            // Behind the folder there are digits of any kind, and no name.
+            StorageType::UuidRelativePath => vectors::folder(&vector.path_or_inline_dv)
+                .is_some_and(|folder| !leads_outside(folder)),
             StorageType::Inline => true,
         };
         if !is_inside {

@@ -12,6 +12,7 @@ mod stats;
 mod told;
 mod vectors;
 
+use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -267,8 +268,32 @@ impl DeltaTables {
         let folder = table_url(&self.lake.url, path)?;
         Ok(match self.writers {
             Writers::Any => provider,
-            Writers::Own => provider.plain(|schema| Plain::of(table, &self.lake, &folder, schema)),
+            Writers::Own => {
+                provider.plain(|schema| Plain::of(table, &self.lake, (&folder, schema), |_| true))
+            }
         })
+    }
+
+    /// What reads some files of the table's snapshot, which the log calls so.
+    fn provider_of_files(
+        &self,
+        path: &str,
+        table: &DeltaTable,
+        files: HashSet<String>,
+    ) -> Result<provider::Provider> {
+        let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
+        let partition_columns = snapshot.metadata().partition_columns();
+        let selection = FileSelection::from_file_paths(files.iter().cloned());
+        let scan = scan(path, table)?.with_file_selection(selection);
+        let provider = provider::Provider::new(scan, partition_columns);
+        let folder = table_url(&self.lake.url, path)?;
+        Ok(provider.plain(|schema| {
+            let plain = Plain::of(table, &self.lake, (&folder, schema), |name| {
+                files.contains(name)
+            });
+            // Names that URLs write otherwise are left to the log's own reader.
+            plain.filter(|plain| plain.n_files() == files.len())
+        }))
     }
 
     fn open(&self, path: &str) -> Result<DeltaTable> {
@@ -342,19 +367,6 @@ fn size(path: &str, table: &DeltaTable) -> Result<Size> {
         let rows = file.num_records().map(left);
         (rows, u64::try_from(file.size()).unwrap_or(0))
     })))
-}
-
-/// What reads some files of the table's snapshot, which the log calls so.
-fn provider_of_files(
-    path: &str,
-    table: &DeltaTable,
-    files: impl Iterator<Item = String>,
-) -> Result<provider::Provider> {
-    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
-    let partition_columns = snapshot.metadata().partition_columns();
-    let selection = FileSelection::from_file_paths(files);
-    let scan = scan(path, table)?.with_file_selection(selection);
-    Ok(provider::Provider::new(scan, partition_columns))
 }
 
 /// A scan of the table's snapshot, with the schema as it is served.

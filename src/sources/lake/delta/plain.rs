@@ -1,7 +1,8 @@
 //! Reads a Delta table whose files have everything that its rows have as what it is: files of Parquet.
 //!
 //! deltalake's scan replays the log for each statement, numbers files, and casts what it read. That is much where a
-//! statement reads a few thousand rows: so tables of our own, which are written in one way, are read without.
+//! statement reads a few thousand rows: so tables of our own, which are written in one way, are read without, and so are the few
+//! files that came to a table since somebody last looked.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use chrono::DateTime;
 use datafusion::catalog::Session;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result as PlanResult, Statistics};
+use datafusion::common::{Result as PlanResult, Statistics, project_schema};
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
@@ -18,6 +19,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use deltalake_core::DeltaTable;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
@@ -31,10 +33,10 @@ use crate::storage::Lake;
 const READER_VERSION: i32 = 1;
 const READER_VERSION_OF_FEATURES: i32 = 3;
 
-/// The one reader feature that is a type of columns, and changes nothing about others.
-const TIMESTAMP_NTZ: &str = "timestampNtz";
+/// The reader features that change nothing about a file: a type of columns, and deletion vectors, which each file has or has not.
+const OF_NO_EFFECT: &[&str] = &["timestampNtz", "deletionVectors"];
 
-/// The files of one version of a table.
+/// Files of one version of a table.
 #[derive(Debug)]
 pub(super) struct Plain {
     store: Arc<dyn ObjectStore>,
@@ -46,20 +48,22 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// The files of a table below `folder`, if they have everything: no column's values are in the log, no row is
-    /// marked as deleted, and columns go by their names.
+    /// Those files of a table below `folder` that are `chosen` by their names, if they have everything: no column's values are
+    /// in the log, no row is marked as deleted, and columns go by their names.
     pub(super) fn of(
         table: &DeltaTable,
         lake: &Lake,
-        folder: &Url,
-        schema: &SchemaRef,
+        (folder, schema): (&Url, &SchemaRef),
+        chosen: impl Fn(&str) -> bool,
     ) -> Option<Self> {
         let snapshot = table.snapshot().ok()?;
         let protocol = snapshot.protocol();
         let mut features = protocol.reader_features().into_iter().flatten();
         let is_plain = match protocol.min_reader_version() {
             READER_VERSION => true,
-            READER_VERSION_OF_FEATURES => features.all(|it| it.to_string() == TIMESTAMP_NTZ),
+            READER_VERSION_OF_FEATURES => {
+                features.all(|it| OF_NO_EFFECT.contains(&it.to_string().as_str()))
+            }
             _ => false,
         };
         let is_flat = |data_type: &DataType| !data_type.is_nested();
@@ -73,6 +77,9 @@ impl Plain {
         let (mut files, mut n_rows, mut n_bytes) = (Vec::new(), Some(0_usize), 0_usize);
         for file in snapshot.log_data() {
             let name = file.path();
+            if !chosen(&name) {
+                continue;
+            }
             let is_named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
             if file.deletion_vector_descriptor().is_some() || !name.bytes().all(is_named) {
                 return None;
@@ -101,6 +108,11 @@ impl Plain {
         })
     }
 
+    /// How many they are.
+    pub(super) fn n_files(&self) -> usize {
+        self.files.len()
+    }
+
     /// Reads the columns of `projection`. Conditions are given to the files by the optimizer.
     pub(super) fn scan(
         &self,
@@ -108,6 +120,12 @@ impl Plain {
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> PlanResult<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            // A scan of no files has no partition, where plans want one at least.
+            let schema = self.table_schema.table_schema();
+            let schema = project_schema(schema, projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let options = TableParquetOptions {
             global: session.config_options().execution.parquet.clone(),
             ..TableParquetOptions::default()

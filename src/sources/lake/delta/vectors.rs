@@ -10,10 +10,21 @@ const DIGITS: &[u8; 85] =
 /// As many of them are a UUID.
 const UUID_DIGITS: usize = 20;
 
+/// The folder, below its table's, of the file of a deletion vector, and the digits of the file's UUID; `None` if it is not told by
+/// this.
+fn parts(path_or_inline: &str) -> Option<(&str, &str)> {
+    let at = path_or_inline.len().checked_sub(UUID_DIGITS)?;
+    path_or_inline.split_at_checked(at)
+}
+
+/// The folder, below its table's, of the file of a deletion vector; `None` if it is not told by this.
+pub(super) fn folder(path_or_inline: &str) -> Option<&str> {
+    parts(path_or_inline).map(|(folder, _)| folder)
+}
+
 /// The file of a deletion vector below its table's folder; `None` if it is not told by this.
 pub(super) fn location(path_or_inline: &str) -> Option<Path> {
-    let at = path_or_inline.len().checked_sub(UUID_DIGITS)?;
-    let (prefix, digits) = path_or_inline.split_at_checked(at)?;
+    let (prefix, digits) = parts(path_or_inline)?;
     let mut hex = String::with_capacity(32);
     for block in digits.as_bytes().chunks(5) {
         let mut number: u32 = 0;
@@ -47,6 +58,10 @@ mod tests {
         let found = location("ab^-aqEH.-t@S}K{vb[*k^");
         let expected = "ab/deletion_vector_d2c639aa-8816-431a-aaf6-d3fe2512ff61.bin";
         assert_eq!(found, Some(Path::from(expected)));
+        assert_eq!(folder("ab^-aqEH.-t@S}K{vb[*k^"), Some("ab"));
+        // Digits may look like a URL, or like the root.
+        assert_eq!(folder("b+B9:iHY2Wla(AJRemWg"), Some(""));
+        assert_eq!(folder("/../:iHY2Wla(AJRemWg"), Some(""));
         assert_eq!(location("short"), None);
         assert_eq!(location("~~~~~~~~~~~~~~~~~~~~"), None);
     }
