@@ -257,6 +257,8 @@ fn who_asked_first_may_leave() {
         other.send_query(SLOW);
     }
     wait_until_asked(&mut wire, 4);
+    // They are told to be active a little before they wait for the first; it takes seconds.
+    thread::sleep(Duration::from_millis(500));
     first.cancel();
     let canceled = first.answers().expect_err("it is canceled");
     assert_eq!(canceled.code(), "57014");

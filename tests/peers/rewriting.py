@@ -174,6 +174,9 @@ class Query:
                 calls.append("avg(n)")
             if "n" in of.keys:
                 calls += ["count(distinct n)", "max(n)"]
+            # Of variances themselves no others are made, and only views with states have more of them.
+            is_spread = any(word in call for word in ("stddev", "variance") for call in calls)
+            self.could_be = of.has_states or not is_spread
             own = [condition for key in of.keys for condition in words.conditions_of(key)]
             conditions = of.conditions + chance.sample(own, min(len(own), chance.choice([0, 0, 1, 2])))
         else:

@@ -325,7 +325,7 @@ fn rows_of(
     }
     let names = chosen.iter();
     let names = names.map(|file| raw.get(*file).unwrap_or(&file.path).clone());
-    let provider = tables.provider_of_files(path, &past.table, names.collect())?;
+    let provider = tables.provider_of_files(path, &past.table, &names.collect())?;
     Ok(ChangedRows {
         n_files: chosen.len(),
         bytes: chosen.iter().filter_map(|file| files.get(*file)).sum(),

@@ -279,7 +279,7 @@ impl DeltaTables {
         &self,
         path: &str,
         table: &DeltaTable,
-        files: HashSet<String>,
+        files: &HashSet<String>,
     ) -> Result<provider::Provider> {
         let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
         let partition_columns = snapshot.metadata().partition_columns();
