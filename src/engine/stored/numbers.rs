@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 
-/// The digits of numbers of which squares are added up: 31 digits have those, and ten million million of them the 38 that there are.
+/// The digits of numbers of which squares are added up: squares have 24 then, and ten million million of them the 38 that there are.
 const SQUARED_DIGITS_MAX: i16 = 12;
 
 /// An expression without casts that keep the number that it is.
