@@ -52,7 +52,8 @@ pub(super) enum Batches {
     /// A running plan.
     Running {
         rows: mpsc::Receiver<Result<RecordBatch>>,
-        _task: AbortOnDropHandle<()>,
+        /// `None` if there are no others than those that were made at once.
+        _task: Option<AbortOnDropHandle<()>>,
         /// Ends what the task cannot be aborted in.
         _stop: DropGuard,
     },

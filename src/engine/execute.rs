@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::common::TableReference;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -82,38 +83,34 @@ pub(super) fn is_of_function(name: &TableReference) -> bool {
 }
 
 /// Starts a physical plan, which runs until `stop` is cancelled. `columns` are what the client was
-/// told, or is to be told; `past` tells what is left where a file is gone.
-pub(super) fn start(
+/// told, or is to be told; `past` tells what is left where a file is gone. Of one that `reads_little` the first batches
+/// are made before this returns: most have no others, and to hand them over from another task takes longer.
+pub(super) async fn start(
     physical: Arc<dyn ExecutionPlan>,
     columns: Vec<Column>,
-    task: Arc<TaskContext>,
+    (task, reads_little): (Arc<TaskContext>, bool),
     stop: CancellationToken,
     past: Past,
 ) -> Result<Answer> {
     let schema = physical.schema();
-    let mut stream = execute_stream(stoppable(physical, &stop)?, task)
+    let stream = execute_stream(stoppable(physical, &stop)?, task)
         .map_err(|error| failure::from_datafusion(&error))?;
     let (sender, rows) = mpsc::channel(BATCHES_AHEAD);
-    let cancel = stop.clone();
-    let sending = Handle::current().spawn(async move {
-        loop {
-            let batch = tokio::select! {
-                biased;
-                () = cancel.cancelled() => Some(Err(canceled())),
-                batch = stream.next() => batch.map(|batch| {
-                    batch.map_err(|error| failure::from_datafusion(&error))
-                }),
-            };
-            let batch = match batch {
-                None => return,
-                Some(Ok(batch)) => Ok(batch),
-                Some(Err(error)) => Err(past.explained(error).await),
-            };
-            let last = batch.is_err();
-            if sender.send(batch).await.is_err() || last {
-                return;
-            }
+    let mut sending = Sending {
+        stream,
+        sender,
+        cancel: stop.clone(),
+        past,
+    };
+    let mut goes_on = true;
+    if reads_little {
+        for _ in 0..BATCHES_AHEAD {
+            goes_on = goes_on && sending.next().await;
         }
+    }
+    let others = goes_on.then(|| {
+        let others = async move { while sending.next().await {} };
+        AbortOnDropHandle::new(Handle::current().spawn(others))
     });
     Ok(Answer {
         columns,
@@ -121,11 +118,39 @@ pub(super) fn start(
         notices: Vec::new(),
         rows: Batches::Running {
             rows,
-            _task: AbortOnDropHandle::new(sending),
+            _task: others,
             _stop: stop.drop_guard(),
         },
         asking: None,
     })
+}
+
+/// The batches of a plan, on their way to who reads them.
+struct Sending {
+    stream: SendableRecordBatchStream,
+    sender: mpsc::Sender<Result<RecordBatch>>,
+    cancel: CancellationToken,
+    past: Past,
+}
+
+impl Sending {
+    /// Sends the next one, if there is one, and tells whether there may be another.
+    async fn next(&mut self) -> bool {
+        let batch = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Some(Err(canceled())),
+            batch = self.stream.next() => batch.map(|batch| {
+                batch.map_err(|error| failure::from_datafusion(&error))
+            }),
+        };
+        let batch = match batch {
+            None => return false,
+            Some(Ok(batch)) => Ok(batch),
+            Some(Err(error)) => Err(self.past.explained(error).await),
+        };
+        let last = batch.is_err();
+        self.sender.send(batch).await.is_ok() && !last
+    }
 }
 
 /// The error of a statement that was stopped.

@@ -10,7 +10,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::access::{Access, Checks};
 use super::answer::{Answer, Column};
-use super::cache::{Facts, Sought, Started, Turn};
+use super::cache::{Facts, Fitted, Sought, Started, Turn};
 use super::context::StatementContext;
 use super::history::{Asking, Came};
 use super::limits::Scanned;
@@ -118,17 +118,13 @@ impl Inner {
         shown: &Shown,
     ) -> Result<Planned> {
         let (state, context) = (scene.state, scene.context);
-        let fields = scene.values.iter().map(|it| Some(it.field())).collect();
-        let mut plan = plan::plan(scene, fields)?;
-        let values = scene.values.iter().cloned().map(Parameter::into_scalar);
-        plan.logical = plan
-            .logical
-            .replace_params_with_values(&ParamValues::List(values.collect()))
-            .map_err(|error| failure::from_datafusion(&error))?;
-        let analyzed = execute::analyzed(&plan, state)?;
-        let columns = columns::of_plan(&plan.logical, &analyzed);
+        let Fitted {
+            logical,
+            analyzed,
+            columns,
+        } = self.fitted(statement, scene)?;
         let session = || scene.pinned.functions(&context.facts);
-        let analyzed = match spelled::spelled(&plan.logical, &columns, shown, session)? {
+        let analyzed = match spelled::spelled(&logical, &columns, shown, session)? {
             Some(logical) => execute::analyzed(&Plan { logical }, state)?,
             None => analyzed,
         };
@@ -140,12 +136,35 @@ impl Inner {
         let physical = execute::physical(analyzed, state).await?;
         context.limits.require_within(&physical, &statement.kind)?;
         Ok(Planned {
-            logical: plan.logical,
+            logical,
             physical,
             columns,
             task: context.limits.task_context(state)?,
             verdicts,
         })
+    }
+
+    /// The plan of a pinned query whose types are fitted, with its parameters' values in it.
+    fn fitted(&self, statement: &Statement, scene: &Scene<'_>) -> Result<Fitted> {
+        let plans = &self.results.statements.plans;
+        if let Some(known) = plans.get(statement, scene) {
+            return Ok(known);
+        }
+        let fields = scene.values.iter().map(|it| Some(it.field())).collect();
+        let mut plan = plan::plan(scene, fields)?;
+        let values = scene.values.iter().cloned().map(Parameter::into_scalar);
+        plan.logical = plan
+            .logical
+            .replace_params_with_values(&ParamValues::List(values.collect()))
+            .map_err(|error| failure::from_datafusion(&error))?;
+        let analyzed = execute::analyzed(&plan, scene.state)?;
+        let fitted = Fitted {
+            columns: columns::of_plan(&plan.logical, &analyzed),
+            logical: plan.logical,
+            analyzed,
+        };
+        plans.keep(statement, scene, &self.results, &fitted);
+        Ok(fitted)
     }
 
     /// Computes an answer; it may be kept where it is the statement's turn.
@@ -164,7 +183,7 @@ impl Inner {
             physical,
             columns,
             task,
-            verdicts: _,
+            verdicts,
         } = planned;
         let scanned = Scanned::of(&physical)?;
         asking.comes(Came::Computed, scanned.told());
@@ -197,7 +216,8 @@ impl Inner {
         }
         // Ends with the answer as well: then nobody waits for more rows.
         let stop = context.cancel.child_token();
-        execute::start(physical, columns, task, stop, past)
+        let task = (task, verdicts.reads_little());
+        execute::start(physical, columns, task, stop, past).await
     }
 
     /// Explains a query, which is run if its figures are asked for.
@@ -215,7 +235,8 @@ impl Inner {
         let stop = scene.context.cancel.child_token();
         let StatementKind::Explain { options, .. } = statement.kind else {
             let past = travel::Past::of(&self.catalog, scene.pinned);
-            return execute::start(planned.physical, planned.columns, planned.task, stop, past);
+            let task = (planned.task, false);
+            return execute::start(planned.physical, planned.columns, task, stop, past).await;
         };
         let told = || {
             let (logical, columns) = (&planned.logical, &planned.columns);

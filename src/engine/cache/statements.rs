@@ -1,4 +1,4 @@
-//! What texts say, and what the names in them mean: kept for those who say the same again, and for prepared
+//! What texts say, what the names in them mean, and what they are planned as: kept for those who say the same again, and for prepared
 //! statements that are run again.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 
+use super::plans::Plans;
 use crate::auth::Authority;
 use crate::catalog::{Catalog, Snapshot};
 use crate::engine::Parsed;
@@ -23,8 +24,8 @@ const TREE_BYTES: usize = 48;
 /// What an entry takes beside its trees, in bytes.
 const ENTRY_BYTES: usize = 1 << 10;
 
-/// The share of the memory for answers that texts and their meanings have each, beside it; and the bounds of that
-/// share, in bytes.
+/// The share of the memory for answers that texts, their meanings and their plans have each, beside it; and the bounds of
+/// that share, in bytes.
 const SHARE: usize = 16;
 const BYTES_MIN: usize = 1 << 20;
 const BYTES_MAX: usize = 32 << 20;
@@ -37,6 +38,8 @@ pub(in crate::engine) struct Statements {
     /// What the names in them mean. An entry is right as long as the same exists and the same rights hold; who is
     /// given one compares.
     bound: Cache<Key, Arc<Bound>>,
+    /// What they are planned as.
+    pub(in crate::engine) plans: Plans,
     /// The epoch of what exists that the last of them is of. What is of another would only hold in memory what existed.
     epoch: AtomicU64,
     pub(super) bytes_max: usize,
@@ -45,7 +48,7 @@ pub(in crate::engine) struct Statements {
 }
 
 /// A text, a digest of whom it runs as and of all settings, and what is checked.
-type Key = (Arc<str>, [u8; 32], Checks);
+pub(super) type Key = (Arc<str>, [u8; 32], Checks);
 
 /// What the names of a statement mean, and of what that was found out.
 #[derive(Debug)]
@@ -68,8 +71,9 @@ impl Statements {
                 .weigher(|_, bound: &Arc<Bound>| weight(bound.n_bytes()))
                 .max_capacity(bytes_max as u64)
                 .build(),
+            plans: Plans::new(bytes_max),
             epoch: AtomicU64::new(0),
-            bytes_max: 2 * bytes_max,
+            bytes_max: 3 * bytes_max,
             n_hits: AtomicU64::new(0),
             n_misses: AtomicU64::new(0),
         }
@@ -119,6 +123,7 @@ impl Statements {
             let epoch = resolved.snapshot.epoch;
             if self.epoch.swap(epoch, Ordering::Relaxed) != epoch {
                 self.bound.invalidate_all();
+                self.plans.clear();
             }
             let bound = Bound {
                 snapshot: Arc::clone(&resolved.snapshot),
@@ -143,21 +148,27 @@ impl Statements {
         let (n_entries, _) = self.size();
         self.parsed.invalidate_all();
         self.bound.invalidate_all();
+        self.plans.clear();
         n_entries
     }
 
-    /// How many meanings there are, and the bytes of those and of texts.
+    /// How many meanings there are, and the bytes of those, of texts and of plans.
     pub(super) fn size(&self) -> (usize, usize) {
         self.parsed.run_pending_tasks();
         self.bound.run_pending_tasks();
         let n_bytes = self.parsed.weighted_size() + self.bound.weighted_size();
+        let n_bytes = n_bytes + self.plans.n_bytes();
         let counted = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         (counted(self.bound.entry_count()), counted(n_bytes))
     }
 }
 
 /// The key of a statement; `None` where what its names mean is of its transaction alone, or it has no text of its own.
-fn key(statement: &Statement, context: &StatementContext, checks: Checks) -> Option<Key> {
+pub(super) fn key(
+    statement: &Statement,
+    context: &StatementContext,
+    checks: Checks,
+) -> Option<Key> {
     let is_query = matches!(statement.kind, StatementKind::Query(_));
     let is_own = context.draft.is_none() && context.moment.is_none();
     let has_text = (1..=TEXT_BYTES_MAX).contains(&statement.text.len());
@@ -183,6 +194,6 @@ fn tree_bytes(n_bytes: usize) -> usize {
     ENTRY_BYTES + n_bytes * TREE_BYTES
 }
 
-fn weight(n_bytes: usize) -> u32 {
+pub(super) fn weight(n_bytes: usize) -> u32 {
     u32::try_from(n_bytes).unwrap_or(u32::MAX)
 }
