@@ -366,6 +366,7 @@ impl Inner {
         let named = &resolved.references;
         let mut pinned = pinned.map_err(|failed| failed.in_query(query, named, lines))?;
         pinned.notices.extend(unknown);
+        travel::narrow(&mut pinned, query, &self.catalog).await?;
         self.choose_stored(&mut pinned, context).await;
         let authority = &pinned.snapshot.views.authority;
         let may_everything = authority.may_everything(&context.facts.actor);

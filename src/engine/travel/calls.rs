@@ -105,7 +105,8 @@ pub(super) fn into_from(select: &mut Select) -> Result<()> {
     Ok(())
 }
 
-fn parsed(text: &str) -> Result<Box<Query>> {
+/// A query of our own.
+pub(super) fn parsed(text: &str) -> Result<Box<Query>> {
     let dialect = PostgreSqlDialect {};
     Parser::new(&dialect)
         .try_with_sql(text)

@@ -4,6 +4,7 @@
 //! ([`spellings`], [`mark`]); what they say is computed once, before names are resolved
 //! ([`clock`]), and gives a [`Point`].
 
+mod between;
 mod calls;
 mod clock;
 mod mark;
@@ -16,6 +17,7 @@ mod spellings;
 mod then;
 mod told;
 
+pub(super) use between::narrow;
 pub(super) use calls::{argument, function_of};
 pub(super) use clock::{Clock, is_number, looks_back};
 pub(super) use mark::{mark, said, unmarked};
