@@ -10,6 +10,8 @@ mod injected;
 mod interrupted;
 mod keys;
 mod mariadb;
+mod marts;
+mod network;
 mod parts;
 mod pushed;
 mod same;
