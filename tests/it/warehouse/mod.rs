@@ -8,6 +8,7 @@ mod federated;
 mod granted;
 mod injected;
 mod interrupted;
+mod joined;
 mod keys;
 mod mariadb;
 mod marts;
