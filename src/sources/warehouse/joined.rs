@@ -79,14 +79,18 @@ impl Sides {
     }
 
     /// Whether the server finds partners other than by looking through all rows for each: PostgreSQL hashes, SQLite makes
-    /// an index where there is none, but not of what it looks up, and MySQL uses none that orders texts otherwise.
+    /// an index where there is none, but not of what it looks up. MySQL has those that it has, of which keys tell, and
+    /// none that orders texts by their bytes.
     fn finds_partners(&self, join_type: JoinType) -> bool {
         let looks_up = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);
-        let has_index = self.is_right_one && self.right.is_table;
-        match self.left.dialect {
-            Dialect::Postgres => true,
-            Dialect::Sqlite => has_index || !looks_up,
-            Dialect::Mysql => self.are_numbers && (has_index || !looks_up),
+        let of_left = self.is_left_one && self.left.is_table;
+        let of_right = self.is_right_one && self.right.is_table;
+        match (self.left.dialect, join_type) {
+            (Dialect::Postgres, _) => true,
+            (Dialect::Sqlite, _) => of_right || !looks_up,
+            (Dialect::Mysql, JoinType::Inner) => self.are_numbers && (of_left || of_right),
+            (Dialect::Mysql, JoinType::Right) => self.are_numbers && of_left,
+            (Dialect::Mysql, _) => self.are_numbers && of_right,
         }
     }
 
@@ -150,8 +154,7 @@ impl Part {
     /// The same, if less comes over the network than of both parts, or little.
     pub(super) fn worth_joining(join: &Join) -> Option<Self> {
         let sides = Sides::of(join)?;
-        let computes = sides.left.computes || sides.right.computes;
-        if computes || !sides.finds_partners(join.join_type) {
+        if sides.left.computes || sides.right.computes {
             return None;
         }
         let n_rows = sides.worth(join.join_type)?;
@@ -159,6 +162,9 @@ impl Part {
     }
 
     fn of_sides(join: &Join, sides: Sides, n_rows: Option<u64>) -> Option<Self> {
+        if !sides.finds_partners(join.join_type) {
+            return None;
+        }
         let Sides { left, right, .. } = &sides;
         let mut both = Self::beside(join.join_type, left, right);
         let equal = join
@@ -177,7 +183,7 @@ impl Part {
             JoinType::Inner => joined("JOIN"),
             JoinType::Left => joined("LEFT JOIN"),
             JoinType::Right => joined("RIGHT JOIN"),
-            of_left if sides.finds_partners(of_left) => {
+            of_left => {
                 let not = if of_left == JoinType::LeftAnti {
                     "NOT "
                 } else {
@@ -188,7 +194,6 @@ impl Part {
                 columns.truncate(n_left);
                 l.clone()
             }
-            _ => return None,
         };
         let is_looked_up = !both.conditions.is_empty();
         if sides.is_right_one || is_looked_up {
