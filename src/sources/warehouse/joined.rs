@@ -148,7 +148,7 @@ impl Sides {
 impl Part {
     /// Two parts of one snapshot, joined there, whatever comes of it: something is made of its rows there.
     pub(super) fn joined(join: &Join) -> Option<Self> {
-        Self::of_sides(join, Sides::of(join)?, None)
+        Self::of_sides(join, &Sides::of(join)?, None)
     }
 
     /// The same, if less comes over the network than of both parts, or little.
@@ -158,14 +158,14 @@ impl Part {
             return None;
         }
         let n_rows = sides.worth(join.join_type)?;
-        Self::of_sides(join, sides, n_rows)
+        Self::of_sides(join, &sides, n_rows)
     }
 
-    fn of_sides(join: &Join, sides: Sides, n_rows: Option<u64>) -> Option<Self> {
+    fn of_sides(join: &Join, sides: &Sides, n_rows: Option<u64>) -> Option<Self> {
         if !sides.finds_partners(join.join_type) {
             return None;
         }
-        let Sides { left, right, .. } = &sides;
+        let Sides { left, right, .. } = sides;
         let mut both = Self::beside(join.join_type, left, right);
         let equal = join
             .on

@@ -376,7 +376,7 @@ fn no_secret_is_seen_by_anybody() {
     let arguments = fs::read(format!("/proc/{}/cmdline", gateway.pid()));
     let arguments = arguments.expect("the process runs");
     has_no_dumps(&gateway);
-    let over_network = |of: &Network| of.from_clients() + "\n" + &of.from_server();
+    let over_network = |of: &Network| of.sent_by_clients() + "\n" + &of.sent_by_server();
     let [to_postgres, to_maria] = tapped.each_ref().map(over_network);
     assert!(to_postgres.contains("4711"), "it is asked: {to_postgres}");
     assert!(to_maria.contains("proved"), "it is asked: {to_maria}");
@@ -385,7 +385,7 @@ fn no_secret_is_seen_by_anybody() {
         assert!(looked_at.contains(seen), "{seen}: {looked_at}");
     }
     // What is looked for is found where it is.
-    assert!(clients.say.from_clients().contains(OF_BI));
+    assert!(clients.say.sent_by_clients().contains(OF_BI));
     let log = gateway.log();
     assert!(
         log.contains("TRACE") && log.contains("panicked at"),
@@ -399,7 +399,7 @@ fn no_secret_is_seen_by_anybody() {
         ("the network to PostgreSQL", to_postgres),
         ("the network to MariaDB", to_maria),
         ("the network to clients", looked_at),
-        ("what is sent to clients", clients.say.from_server()),
+        ("what is sent to clients", clients.say.sent_by_server()),
     ];
     let looked = looked.map(|(place, text)| (place.to_owned(), text));
     let looked: Vec<_> = looked.into_iter().chain(folders.files()).collect();

@@ -100,12 +100,12 @@ impl Network {
     }
 
     /// What clients have sent.
-    pub(super) fn from_clients(&self) -> String {
+    pub(super) fn sent_by_clients(&self) -> String {
         self.state.from_clients.text()
     }
 
     /// What the server has sent.
-    pub(super) fn from_server(&self) -> String {
+    pub(super) fn sent_by_server(&self) -> String {
         self.state.from_server.text()
     }
 }

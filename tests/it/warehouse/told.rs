@@ -92,7 +92,8 @@ fn keys_comments_and_estimates_of_postgres_are_told() {
     assert_eq!(report.code(), "42803", "{report:?}");
 }
 
-fn eventually(wire: &mut Wire, query: &str, expected: &[&str]) {
+/// Asks until a listing has told of it.
+pub(super) fn eventually(wire: &mut Wire, query: &str, expected: &[&str]) {
     let begun = std::time::Instant::now();
     let mut found = lines(wire, query);
     while found != expected && begun.elapsed().as_secs() < 20 {
