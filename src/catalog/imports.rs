@@ -1,7 +1,7 @@
 //! Lists the schemas that are imported from servers of a warehouse, so that their tables are here as
 //! they are there. A server that does not answer keeps the tables that it was last seen with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,30 +53,39 @@ pub(super) fn are_same(left: &Imported, right: &Imported) -> bool {
         })
 }
 
-/// Lists every import; of those that could not be listed a moment ago, and with `only_new` of all
-/// that were, what is known stays.
+/// Lists every import, and what is told of tables that are created one by one; of those that could not be listed a
+/// moment ago, and with `only_new` of all that were, what is known stays. With that, only imports are: nobody waits for
+/// what is told.
 pub(super) async fn list(
     warehouse: &Warehouse,
     foreign: &Foreign,
     (before, last_seen): (&Imported, &LastSeen),
     only_new: bool,
 ) -> Imported {
-    let listed = foreign.imports.iter().map(|import| async move {
-        let known = before.get(import);
-        let rests = known.filter(|known| {
-            only_new || (known.error.is_some() && known.asked.elapsed() < RETRY_AFTER)
+    let told_of = match only_new {
+        true => BTreeSet::new(),
+        false => foreign.told_of(),
+    };
+    let listed = foreign
+        .imports
+        .iter()
+        .chain(&told_of)
+        .map(|import| async move {
+            let known = before.get(import);
+            let rests = known.filter(|known| {
+                only_new || (known.error.is_some() && known.asked.elapsed() < RETRY_AFTER)
+            });
+            let listing = match rests {
+                Some(known) => known.clone(),
+                None => {
+                    let known = known.or_else(|| former(before, import));
+                    let known = known.map(|known| &known.tables);
+                    let known = known.or_else(|| last_seen.get(&names(import)));
+                    list_one(warehouse, import, known).await
+                }
+            };
+            (import.clone(), listing)
         });
-        let listing = match rests {
-            Some(known) => known.clone(),
-            None => {
-                let known = known.or_else(|| former(before, import));
-                let known = known.map(|known| &known.tables);
-                let known = known.or_else(|| last_seen.get(&names(import)));
-                list_one(warehouse, import, known).await
-            }
-        };
-        (import.clone(), listing)
-    });
     join_all(listed).await.into_iter().collect()
 }
 

@@ -42,7 +42,7 @@ pub(super) fn make(
         relations.insert(name, kind);
     }
     for ((schema, name), table) in &views.foreign.tables {
-        let kind = Ok(Kind::Foreign(Arc::clone(table)));
+        let kind = Ok(Kind::Foreign(as_told(table, imported)));
         found.entry(schema).or_default().insert(name, kind);
     }
     for ((schema, name), view) in &views.views {
@@ -72,7 +72,7 @@ pub(super) fn make(
             }
         }
     }
-    let told_keys = told_keys::of(views, &schemas, imported);
+    let told_keys = told_keys::of(views, &schemas);
     Snapshot {
         epoch,
         schemas,
@@ -121,6 +121,22 @@ fn import_of(import: &Import, table: &RemoteTable) -> Arc<ForeignTable> {
         options: BTreeMap::new(),
         told: Arc::new(table.told.clone()),
     })
+}
+
+/// A table that is created by itself, with what its server says of it, as far as that is known.
+fn as_told(table: &Arc<ForeignTable>, imported: &Imported) -> Arc<ForeignTable> {
+    let mut listings = imported.iter();
+    let listing = listings.find(|(import, _)| import.has_listed(table));
+    let tables = listing
+        .iter()
+        .flat_map(|(_, listing)| listing.tables.iter());
+    match { tables }.find(|found| found.name == table.remote.table) {
+        Some(found) => Arc::new(ForeignTable {
+            told: Arc::new(found.told.clone()),
+            ..ForeignTable::clone(table)
+        }),
+        None => Arc::clone(table),
+    }
 }
 
 fn taken_twice(schema: &str, name: &str, server: &str) -> Error {

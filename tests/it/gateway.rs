@@ -61,6 +61,8 @@ pub(crate) struct Gateway {
     log: NamedTempFile,
     /// What it keeps, views among it, away from the lake; `None` if the test keeps it.
     state: Option<TempDir>,
+    /// Whether the test has it panic.
+    may_panic: bool,
 }
 
 impl Gateway {
@@ -129,6 +131,7 @@ impl Gateway {
             ready_line: String::new(),
             log,
             state: None,
+            may_panic: false,
         };
         (gateway.address, gateway.ready_line) = ready
             .recv_timeout(START_MAX)
@@ -157,6 +160,11 @@ impl Gateway {
     /// The number of its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Says that a panic is what the test is about.
+    pub(crate) fn expect_panic(&mut self) {
+        self.may_panic = true;
     }
 
     /// What it wrote to its log so far.
@@ -231,7 +239,7 @@ impl Drop for Gateway {
         // It may have ended already; a killed process is waited for, so that none stays behind.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.may_panic {
             let log = self.log();
             assert!(!log.contains("panicked at"), "it panicked:\n{log}");
         }

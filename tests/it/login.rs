@@ -50,7 +50,12 @@ pub(crate) fn tls(socket: TcpStream, config: Arc<rustls::ClientConfig>) -> TlsSt
 
 /// A stream in TLS, asked for as drivers do.
 pub(crate) fn encrypted(gateway: &Gateway, config: Arc<rustls::ClientConfig>) -> TlsStream {
-    let mut socket = connect(gateway.address());
+    encrypted_at(gateway.address(), config)
+}
+
+/// The same, where a gateway seems to be.
+pub(crate) fn encrypted_at(address: SocketAddr, config: Arc<rustls::ClientConfig>) -> TlsStream {
+    let mut socket = connect(address);
     socket.write_all(&SSL_REQUEST).expect("it is sent");
     let mut answer = [0];
     socket.read_exact(&mut answer).expect("it is answered");
@@ -85,6 +90,17 @@ impl<S: Read + Write> Stream<S> {
             }
         }
         messages
+    }
+
+    /// Sends a proof, and goes on to where the session begins; the refusal, if refused.
+    pub(crate) fn proved(mut self, proof: &[u8]) -> Result<Self, Report> {
+        self.send(proof);
+        let messages = self.read_all();
+        match messages.last() {
+            Some(last) if last.tag == b'Z' => Ok(self),
+            Some(last) => Err(last.report()),
+            None => panic!("the connection ended without a word"),
+        }
     }
 
     /// Sends the start-up packet, and reads what the server asks for: the mechanisms.
@@ -146,22 +162,31 @@ pub(crate) fn initial(mechanism: &str, data: &[u8]) -> Vec<u8> {
     message(b'p', &body)
 }
 
+/// The first message of OAUTHBEARER with a token.
+pub(crate) fn bearer(token: &str) -> Vec<u8> {
+    let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
+    initial("OAUTHBEARER", first.as_bytes())
+}
+
 /// A session of a user who proves itself by a password; the refusal, if refused.
 pub(crate) fn log_in(
     gateway: &Gateway,
     user: &str,
     password: &str,
 ) -> Result<Stream<TcpStream>, Report> {
-    let mut stream = plain(gateway);
+    log_in_at(gateway.address(), user, password)
+}
+
+/// The same, where a gateway seems to be.
+pub(crate) fn log_in_at(
+    address: SocketAddr,
+    user: &str,
+    password: &str,
+) -> Result<Stream<TcpStream>, Report> {
+    let mut stream = Stream(connect(address));
     stream.start(user);
     let (proof, _) = stream.prove(password);
-    stream.send(&proof);
-    let messages = stream.read_all();
-    match messages.last() {
-        Some(last) if last.tag == b'Z' => Ok(stream),
-        Some(last) => Err(last.report()),
-        None => panic!("the connection ended without a word"),
-    }
+    stream.proved(&proof)
 }
 
 impl<S: Read + Write> Stream<S> {

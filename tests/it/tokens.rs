@@ -12,7 +12,7 @@ use crate::auth::{attempts, check_attempts};
 use crate::certificates::Secrets;
 use crate::gateway::{Gateway, given, program, test_lake};
 use crate::issuer::{AUDIENCE, ISSUER, KeyServer, SigningKey, claims, encoded, key_set, now};
-use crate::login::{TlsStream, encrypted, initial, log_in, plain};
+use crate::login::{TlsStream, bearer, encrypted, initial, log_in, plain};
 use crate::wire::{Body, Message, Report, Wire, message, startup};
 
 /// Somebody of whom tokens are asked.
@@ -97,19 +97,13 @@ impl Scene {
 
     /// A login by a token as a password.
     fn log_in(&self, user: &str, token: &str) -> Result<TlsStream, Report> {
-        let (mut stream, asked) = self.asked(user);
+        let (stream, asked) = self.asked(user);
         assert_eq!(
             asked.body,
             3_i32.to_be_bytes(),
             "AuthenticationCleartextPassword"
         );
-        stream.send(&message(b'p', format!("{token}\0").as_bytes()));
-        let messages = stream.read_all();
-        let last = messages.last().expect("the server answers");
-        match last.tag {
-            b'Z' => Ok(stream),
-            _ => Err(last.report()),
-        }
+        stream.proved(&message(b'p', format!("{token}\0").as_bytes()))
     }
 
     fn token(&self, change: &Value) -> String {
@@ -540,12 +534,6 @@ fn challenge(message: &Message) -> String {
     let mut body = Body(&message.body);
     assert_eq!(body.int32(), 11, "AuthenticationSASLContinue");
     String::from_utf8_lossy(&message.body[4..]).into_owned()
-}
-
-/// The first message of OAUTHBEARER with a token.
-fn bearer(token: &str) -> Vec<u8> {
-    let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
-    initial("OAUTHBEARER", first.as_bytes())
 }
 
 #[test]

@@ -136,15 +136,33 @@ class Questions:
         known = ["count(*)", f"count({t}n)", f"count({t}word)", f"count(distinct {t}code)", f"sum({t}n)", f"sum({t}small)", f"sum({t}big)",
                  f"sum({t}amount)", f"sum({t}ratio)", f"min({t}n)", f"max({t}big)", f"min({t}amount)", f"max({t}ratio)", f"min({t}word)",
                  f"max({t}word)", f"max({t}code)", f"min({t}day)", f"max({t}moment)", f"avg({t}n)", f"avg({t}amount)", f"min({t}id)",
-                 f"sum({t}n) filter (where {t}small > 0)", f"count(distinct {t}n)", f"sum(distinct {t}small)", f"sum({t}n * 2)"]
-        return ", ".join(self.chance.sample(known, self.chance.randint(1, 4)))
+                 f"sum({t}n) filter (where {t}small > 0)", f"count(distinct {t}n)", f"sum(distinct {t}small)"]
+        return ", ".join(self.chance.sample(known + self.computed(t), self.chance.randint(1, 4)))
+
+    def computed(self, t: str) -> list[str]:
+        """Aggregates of what is computed of columns, some of which overflow."""
+        condition = self.condition(t, 1)
+        return [f"sum({t}n * {self.number()})", f"sum({t}n + {t}small)", f"sum({t}big * {self.one_of(2, 13, 20)})", f"sum({t}small - {t}other)",
+                f"sum({t}amount * (1 - {t}ratio))", f"sum({t}amount * {t}ratio * {t}amount)", f"avg({t}amount * 2)", f"max({t}amount - {t}ratio)",
+                f"sum({t}n * {t}amount)", f"min({t}big - {t}n)", f"count({t}n * {t}small)", f"sum({t}amount + 1) filter (where {t}n > 2)",
+                f"sum(case when {condition} then 1 else 0 end)", f"count(case when {condition} then 1 end)",
+                f"sum(case when {condition} then {t}amount else 0 end)", f"sum(case when {t}n > 2 then {t}amount when {t}small = 1 then {t}ratio end)",
+                f"min(case when {condition} then {t}word else {t}code end)", f"max(case {t}small when 1 then {t}n when 2 then {t}other else -1 end)",
+                f"count(distinct case when {t}n > 3 then {t}code end)", f"sum(coalesce({t}n, 0) * 3)", f"sum(coalesce({t}amount, {t}ratio, 0))",
+                f"max(case when {condition} then 'yes' when {t}n > 1 then 'maybe' else {t}word end)",
+                f"sum((case when {t}n > 0 then {t}n else 0 end) * {t}small)", f"max(coalesce({t}day, date '2026-02-03'))"]
 
     def keys(self, t: str = "") -> str:
         known = [f"{t}n", f"{t}small", f"{t}word", f"{t}code", f"{t}day", f"{t}amount", f"{t}moment", f"{t}other"]
+        if self.chance.random() < 0.2:
+            return self.one_of(f"case when {t}n > {self.number()} then {t}code else 'other' end", f"{t}n * 2 - {t}small", f"coalesce({t}word, {t}code)",
+                               f"case when {self.condition(t, 1)} then 'yes' else 'no' end", f"case {t}small when 1 then {t}n else {t}other end",
+                               f"{t}amount * {t}ratio", f"{t}n > 3")
         return ", ".join(self.chance.sample(known, self.chance.choice([1, 1, 2])))
 
     def order(self, unique: str, t: str = "") -> str:
-        keys = self.keys(t).split(", ") if self.chance.random() < 0.9 else []
+        keys = [self.one_of("n", "small", "word", "code", "day", "amount", "moment", "other") for _ in range(self.one_of(0, 1, 1, 1, 2))]
+        keys = [f"{t}{key}" for key in keys]
         told = [f"{key} {self.one_of('', 'asc', 'desc')} {self.one_of('', '', 'nulls first', 'nulls last')}" for key in keys]
         return " order by " + ", ".join([*told, unique])
 
@@ -162,7 +180,7 @@ class Questions:
         return f"select id, n, word, amount, day from t where {self.condition()}"
 
     def top(self) -> str:
-        return f"select id, {self.keys()}, word from t{self.where()}{self.order('id')}{self.limit()}"
+        return f"select id, n, {self.keys()}, word from t{self.where()}{self.order('id')}{self.limit()}"
 
     def group(self) -> str:
         keys = self.keys()
@@ -191,10 +209,15 @@ class Questions:
 
     def join_on(self) -> str:
         return self.one_of("t.other = u.id", "t.other = u.id", "t.n = u.n", "t.word = u.name", "t.n = u.n and t.word = u.name",
-                           "t.day = u.since", "t.other = u.id and t.n > u.n", "t.amount = u.price")
+                           "t.day = u.since", "t.other = u.id and t.n > u.n", "t.amount = u.price", "t.id = u.id", "t.id = u.id and t.word = u.name")
 
     def join(self) -> str:
-        return f"select t.id, u.id, t.word, u.name, u.price from t join u on {self.join_on()}{self.where('t.')}"
+        wanted = self.one_of("t.id, u.id, t.word, u.name, u.price", "t.id, t.word, t.amount, t.moment", "u.*, t.n", "t.id, t.day, u.since, t.n + u.n")
+        joined = self.one_of(f"t join u on {self.join_on()}", f"t join (select * from u where u.n > {self.number()}) u on {self.join_on()}",
+                             f"(select * from t where {self.condition()}) t join u on {self.join_on()}",
+                             f"t join u on {self.join_on()} join u v on v.id = u.n", f"t join t s on s.id = t.other join u on {self.join_on()}",
+                             f"t join (select n as id, count(*) as n, min(word) as name, sum(amount) as price, max(day) as since from t group by n) u on {self.join_on()}")
+        return f"select {wanted} from {joined}{self.where('t.')}"
 
     def grouped_join(self) -> str:
         key = self.one_of("u.name", "u.id", "t.code", "t.n, u.n", "u.since")
@@ -204,12 +227,15 @@ class Questions:
         kind = self.one_of("left", "right", "full")
         condition = f" where {self.condition('t.')}" if self.chance.random() < 0.6 else ""
         on = "t.other = u.id" if kind == "full" else self.join_on()
-        return f"select t.id, u.id, u.name from t {kind} join u on {on}{condition}"
+        other = self.one_of("u", "u", f"(select * from u where n > {self.number()}) u")
+        return f"select t.id, u.id, u.name, u.price, u.since from t {kind} join {other} on {on}{condition}"
 
     def within(self) -> str:
         test = self.one_of("other in (select id from u where n > 2)", "exists (select 1 from u where u.id = t.other and u.price > 0)",
                            "n > (select avg(n) from u)", "n = (select max(n) from u where name = t.word)",
-                           "not exists (select 1 from u where u.name = t.word)", "id in (select max(id) from t group by code)")
+                           "not exists (select 1 from u where u.name = t.word)", "id in (select max(id) from t group by code)",
+                           "not exists (select 1 from u where u.id = t.other and u.n < t.n)", "exists (select 1 from u where u.n = t.n)",
+                           "other not in (select id from u where n > 2)", "id in (select other from t)", "word in (select name from u where price > 1)")
         return f"select id, word, n from t where {test} and {self.condition()}"
 
     def nested(self) -> str:
@@ -368,9 +394,9 @@ def main() -> None:
             if pushdown == "on" and shape == "filter" and server in questions.can:
                 tried[server] += 1
                 judged[server] += is_judged_there(gateway, query, server)
-            elif pushdown == "on" and shape in ("top", "group", "whole", "distinct", "having", "top group", "join", "grouped join"):
+            elif pushdown == "on" and shape in ("top", "group", "whole", "distinct", "having", "top group", "join", "outer join", "within", "grouped join"):
                 plan = plan_of(gateway, query)
-                word = {"top": " ORDER BY ", "join": " JOIN "}.get(shape, "GROUP BY" if shape != "whole" else "(SELECT ")
+                word = {"top": " ORDER BY ", "join": " JOIN ", "outer join": " JOIN ", "within": "EXISTS (SELECT "}.get(shape, "GROUP BY" if shape != "whole" else "(SELECT ")
                 sent_more[f"{shape} {server}"] += any(word in line for line in plan.splitlines() if "Remote SQL:" in line)
                 tried[f"{shape} {server}"] += 1
     total, total_judged = sum(tried[server] for server in SERVERS), sum(judged[server] for server in SERVERS)

@@ -246,6 +246,8 @@ pub enum Commented {
     Materialized(Name),
     /// COMMENT ON TABLE.
     Table(Name),
+    /// COMMENT ON FOREIGN TABLE.
+    Foreign(Name),
     /// COMMENT ON COLUMN.
     Column(Name, String),
 }
@@ -464,6 +466,10 @@ fn comment(cursor: &mut Cursor<'_>) -> Result<Definition> {
             Commented::Materialized(name(cursor)?)
         }
         "TABLE" => Commented::Table(name(cursor)?),
+        "FOREIGN" => {
+            cursor.expect("TABLE")?;
+            Commented::Foreign(name(cursor)?)
+        }
         "COLUMN" => {
             let mut path = path(cursor)?;
             let column = path.pop().unwrap_or_default();

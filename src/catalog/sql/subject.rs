@@ -46,9 +46,10 @@ impl Definition {
             Self::Foreign(definition) => foreign(definition),
             Self::Comment { on, .. } => match on {
                 Commented::Schema(name) => name.clone(),
-                Commented::View(name) | Commented::Materialized(name) | Commented::Table(name) => {
-                    relation(name)
-                }
+                Commented::View(name)
+                | Commented::Materialized(name)
+                | Commented::Table(name)
+                | Commented::Foreign(name) => relation(name),
                 Commented::Column(name, column) => format!("{}.{column}", relation(name)),
             },
         }

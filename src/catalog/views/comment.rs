@@ -36,6 +36,18 @@ impl Editor<'_> {
                 }
                 None => return Err(no_relation(name)),
             },
+            Commented::Foreign(name) => match self.look_up(name)? {
+                Some(Found::Other(name)) if self.is_foreign(&name)? => {
+                    self.require_owns(AlteredKind::Foreign.word(), &name)?;
+                    let subject = format!("foreign table {}", shown(&name));
+                    let key = Commented::Table(written(&name));
+                    (key, self.path_for(&name), subject)
+                }
+                Some(Found::View(name) | Found::Other(name)) => {
+                    return Err(not_a(AlteredKind::Foreign, &name.1));
+                }
+                None => return Err(no_relation(name)),
+            },
             Commented::Column(name, column) => match self.look_up(name)? {
                 Some(Found::View(name) | Found::Other(name)) => {
                     self.require_owns("relation", &name)?;

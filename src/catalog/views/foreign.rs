@@ -39,6 +39,18 @@ pub struct Import {
     pub which: Imported,
 }
 
+impl Import {
+    /// Whether both are of one schema of a server.
+    fn lists(&self, other: &Self) -> bool {
+        self.server == other.server && self.remote == other.remote
+    }
+
+    /// Whether the table is of this schema.
+    pub fn has_listed(&self, table: &ForeignTable) -> bool {
+        self.server == table.server && self.remote == table.remote.schema
+    }
+}
+
 impl PartialOrd for Import {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
@@ -119,6 +131,20 @@ impl Foreign {
                 ))
             }
         }
+    }
+
+    /// The schemas of servers that are listed for what is told of tables which are created one by one: imports of nothing,
+    /// into no schema. Those that are imported are listed anyway.
+    pub fn told_of(&self) -> BTreeSet<Import> {
+        let tables = self.tables.values();
+        let schemas = tables.map(|table| Import {
+            server: Arc::clone(&table.server),
+            remote: table.remote.schema.clone(),
+            local: String::new(),
+            which: Imported::Only(Vec::new()),
+        });
+        let is_new = |import: &Import| !self.imports.iter().any(|known| known.lists(import));
+        schemas.filter(is_new).collect()
     }
 
     /// The server of this name.

@@ -158,6 +158,7 @@ impl Editor<'_> {
                 Commented::View(of)
                 | Commented::Materialized(of)
                 | Commented::Table(of)
+                | Commented::Foreign(of)
                 | Commented::Column(of, _) => (full(of, schema) == *name).then(String::new),
                 Commented::Schema(_) => None,
             });

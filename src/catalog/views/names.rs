@@ -65,7 +65,8 @@ pub(super) fn with_schema(on: &Commented, schema: &str) -> Commented {
         Commented::Schema(name) => Commented::Schema(name.clone()),
         Commented::View(name) => Commented::View(full(name)),
         Commented::Materialized(name) => Commented::Materialized(full(name)),
-        Commented::Table(name) => Commented::Table(full(name)),
+        // Of a foreign table either is said, and means the same.
+        Commented::Table(name) | Commented::Foreign(name) => Commented::Table(full(name)),
         Commented::Column(name, column) => Commented::Column(full(name), column.clone()),
     }
 }

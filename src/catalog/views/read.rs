@@ -325,7 +325,10 @@ impl Reading {
             Commented::Schema(name) => {
                 *self.views.schemas.entry(name).or_default() = text;
             }
-            Commented::View(name) | Commented::Materialized(name) | Commented::Table(name) => {
+            Commented::View(name)
+            | Commented::Materialized(name)
+            | Commented::Table(name)
+            | Commented::Foreign(name) => {
                 self.comments.insert(full(&name, schema), text);
             }
             Commented::Column(name, column) => {

@@ -85,6 +85,7 @@ impl Editor<'_> {
                     "materialized view ".to_owned()
                 }
                 Commented::Table(of) if full(of, schema) == *old => "table ".to_owned(),
+                Commented::Foreign(of) if full(of, schema) == *old => "foreign table ".to_owned(),
                 Commented::Column(of, column) if full(of, schema) == *old => {
                     return Some(format!("column {}.{}", shown(new), identifier(column)));
                 }

@@ -1,6 +1,8 @@
 //! Groups, aggregates and orders in a source's SQL: only what is known to give there what it would
 //! give here. As with conditions, what is in no list is left to us.
 
+use std::borrow::Cow;
+
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::{AggregateFunction, Sort};
@@ -110,9 +112,12 @@ fn is_short(column: &RemoteColumn) -> bool {
 impl Part {
     /// What is grouped by.
     pub(super) fn key(&self, of: &Expr) -> Option<Made> {
-        let own = self.own(&of.clone().unalias_nested().data)?;
-        let column = self.dialect.column(&own, &self.relation)?;
-        let group = self.dialect.told_apart(column)?;
+        let column = self.column_of(&of.clone().unalias_nested().data)?;
+        let is_truth = column.comparable == Comparable::Boolean;
+        if is_truth && self.dialect != Dialect::Postgres {
+            return None;
+        }
+        let group = self.dialect.told_apart(&column)?;
         let is_text = matches!(column.comparable, Comparable::Text { .. });
         let sql = match (self.dialect, is_text) {
             // All of a group have the same bytes.
@@ -170,9 +175,9 @@ impl Part {
             let may_differ = self.dialect == Dialect::Mysql && is_calendar(column.comparable);
             return (!may_differ).then(|| number(format!("count({})", column.sql)));
         }
-        let column = self.dialect.column(&own, &self.relation)?;
+        let column = self.column_of(argument)?;
         let all = match is_distinct {
-            true => format!("DISTINCT {}", self.dialect.told_apart(column)?),
+            true => format!("DISTINCT {}", self.dialect.told_apart(&column)?),
             false => column.sql.clone(),
         };
         match function {
@@ -181,15 +186,24 @@ impl Part {
                 cast: self.dialect.cast_of_sum(column.comparable, data_type)?,
                 ..number(format!("sum({all})"))
             }),
-            "avg" => self.dialect.average(&all, column, data_type).map(number),
+            "avg" => self.dialect.average(&all, &column, data_type).map(number),
             "min" | "max" => Some(Made {
-                sql: self.dialect.extreme(function, column)?,
+                sql: self.dialect.extreme(function, &column)?,
                 cast: "",
                 group: None,
                 field: column.field.clone(),
                 comparable: by_bytes(column.comparable),
             }),
             _ => None,
+        }
+    }
+
+    /// The column that an expression is, or that is computed of others.
+    fn column_of(&self, of: &Expr) -> Option<Cow<'_, RemoteColumn>> {
+        let own = self.own(of)?;
+        match self.dialect.column(&own, &self.relation) {
+            Some(column) => Some(Cow::Borrowed(column)),
+            None => self.dialect.computed(&own, &self.relation).map(Cow::Owned),
         }
     }
 

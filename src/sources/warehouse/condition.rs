@@ -27,7 +27,7 @@ pub(super) enum Dialect {
 const LIST_MAX: usize = 1_000;
 
 /// How deep conditions may nest.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 
 impl Dialect {
     /// A condition over the columns of a relation; `None` if the source is not to judge it.

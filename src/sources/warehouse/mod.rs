@@ -5,6 +5,7 @@ mod aggregate;
 mod batch;
 mod condition;
 mod constant;
+mod joined;
 mod kept_for;
 mod keys;
 mod mapping;
@@ -25,6 +26,7 @@ mod socket;
 mod sqlite;
 mod tls;
 mod told;
+mod value;
 
 use std::collections::HashMap;
 use std::fmt;

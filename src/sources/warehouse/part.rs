@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column as ColumnName, DFSchema, JoinType, NullEquality, TableReference};
+use datafusion::common::{Column as ColumnName, DFSchema, TableReference};
 use datafusion::datasource::source_as_provider;
-use datafusion::logical_expr::{Expr, Join, LogicalPlan, Projection, TableScan};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, TableScan, cast};
 
 use super::RemoteSnapshot;
 use super::condition::Dialect;
 use super::provider::Foreign;
-use super::quote::identifier;
 use super::relation::{RemoteColumn, RemoteRelation};
-use crate::sources::Size;
 
 /// What a part of a plan reads of one server.
 #[derive(Debug)]
@@ -32,14 +30,22 @@ pub(super) struct Part {
     pub(super) conditions: Vec<String>,
     /// The columns of the part, in their order.
     pub(super) columns: Vec<Seen>,
+    /// Columns of the relation in which no two rows have the same, as the source tells: they decide about what is
+    /// worth being asked, and about no rows.
+    pub(super) keys: Vec<Vec<usize>>,
+    /// Whether it is a table of the source, maybe under conditions.
+    pub(super) is_table: bool,
+    /// Whether some of the columns are computed of others.
+    pub(super) computes: bool,
 }
 
 /// A column of a plan that is one of a relation, but maybe of a wider type.
 #[derive(Debug)]
 pub(super) struct Seen {
-    name: ColumnName,
+    /// The plan's name of it.
+    pub(super) name: ColumnName,
     /// Which of the relation's it is.
-    place: usize,
+    pub(super) place: usize,
     /// The type that the plan takes it for.
     pub(super) data_type: DataType,
 }
@@ -88,7 +94,7 @@ impl Part {
     }
 
     /// The same columns by other names.
-    fn seen_as(mut self, schema: &DFSchema) -> Option<Self> {
+    pub(super) fn seen_as(mut self, schema: &DFSchema) -> Option<Self> {
         if schema.fields().len() != self.columns.len() {
             return None;
         }
@@ -98,23 +104,43 @@ impl Part {
         Some(self)
     }
 
-    /// Some of the columns, by other names or as wider types.
+    /// Some of the columns, by other names or as wider types, and what is computed of them.
     fn of_those(mut self, projection: &Projection) -> Option<Self> {
-        let named = projection.expr.iter().zip(projection.schema.iter());
-        let columns = named.map(|(expression, (qualifier, field))| {
-            Some(Seen {
+        let mut columns = Vec::new();
+        for (expression, (qualifier, field)) in projection.expr.iter().zip(projection.schema.iter())
+        {
+            let place = match self.place(expression) {
+                Some(place) => place,
+                None => self.compute(expression)?,
+            };
+            columns.push(Seen {
                 name: ColumnName::new(qualifier.cloned(), field.name()),
-                place: self.place(expression)?,
+                place,
                 data_type: field.data_type().clone(),
-            })
-        });
-        self.columns = columns.collect::<Option<_>>()?;
+            });
+        }
+        self.columns = columns;
         Some(self)
+    }
+
+    /// The place of a column that is computed of others, which the relation has from then on.
+    fn compute(&mut self, of: &Expr) -> Option<usize> {
+        let own = self.own(&of.clone().unalias_nested().data)?;
+        let column = self.dialect.computed(&own, &self.relation)?;
+        let mut names = (0..).map(|number| format!("computed{number}"));
+        let name = names.find(|name| self.relation.place(name).is_none())?;
+        let relation = Arc::make_mut(&mut self.relation);
+        relation.columns.push(RemoteColumn {
+            field: column.field.clone().with_name(name),
+            ..column
+        });
+        self.computes = true;
+        Some(relation.columns.len() - 1)
     }
 
     /// The column of the relation that an expression is, or is cast from without a value becoming
     /// another.
-    fn place(&self, of: &Expr) -> Option<usize> {
+    pub(super) fn place(&self, of: &Expr) -> Option<usize> {
         let own = self.own(&of.clone().unalias_nested().data)?;
         let column = match &own {
             Expr::Column(column) => self.relation.column(&column.name)?,
@@ -132,8 +158,12 @@ impl Part {
             };
             Ok(match self.seen(column) {
                 Some(seen) => {
-                    let name = self.relation.columns[seen.place].field.name();
-                    Transformed::yes(Expr::Column(ColumnName::from_name(name)))
+                    let field = &self.relation.columns[seen.place].field;
+                    let own = Expr::Column(ColumnName::from_name(field.name()));
+                    Transformed::yes(match seen.data_type == *field.data_type() {
+                        true => own,
+                        false => cast(own, seen.data_type.clone()),
+                    })
                 }
                 None => {
                     are_known = false;
@@ -175,96 +205,6 @@ impl Part {
             [] => format!("FROM {from}"),
             conditions => format!("FROM {from} WHERE {}", conditions.join(" AND ")),
         }
-    }
-
-    /// The part's rows as a table of this name.
-    fn as_table(&self, name: &str) -> String {
-        let columns = self.columns.iter().enumerate().map(|(place, seen)| {
-            let sql = &self.column(seen).sql;
-            format!("{sql} AS {}", identifier(&column_name(place)))
-        });
-        let columns: Vec<String> = columns.collect();
-        let columns = match columns.as_slice() {
-            [] => "NULL".to_owned(),
-            columns => columns.join(", "),
-        };
-        format!("(SELECT {columns} {}) AS {name}", self.from())
-    }
-
-    /// The columns of the table that the part becomes, which begin with the `first` of all.
-    fn columns_of_table(&self, name: &str, first: usize) -> Vec<RemoteColumn> {
-        let columns = self.columns.iter().enumerate().map(|(place, seen)| {
-            let column = self.column(seen);
-            let field = column.field.clone().with_name(column_name(first + place));
-            RemoteColumn {
-                sql: format!("{name}.{}", identifier(&column_name(place))),
-                field: field.with_nullable(true),
-                comparable: column.comparable,
-                misfit: column.misfit,
-            }
-        });
-        columns.collect()
-    }
-
-    /// Two parts of one snapshot, joined there.
-    fn joined(join: &Join) -> Option<Self> {
-        let word = match join.join_type {
-            JoinType::Inner => "JOIN",
-            JoinType::Left => "LEFT JOIN",
-            JoinType::Right => "RIGHT JOIN",
-            _ => return None,
-        };
-        let is_plain = join.null_equality == NullEquality::NullEqualsNothing && !join.null_aware;
-        if !is_plain || join.on.is_empty() {
-            return None;
-        }
-        let (left, right) = (Self::of(&join.left)?, Self::of(&join.right)?);
-        if !Arc::ptr_eq(&left.snapshot, &right.snapshot) {
-            return None;
-        }
-        let mut columns = left.columns_of_table("l", 0);
-        columns.extend(right.columns_of_table("r", left.columns.len()));
-        let mut both = Self {
-            snapshot: Arc::clone(&left.snapshot),
-            dialect: left.dialect,
-            shown: format!("{}, {}", left.shown, right.shown),
-            relation: Arc::new(RemoteRelation {
-                sql: String::new(),
-                columns,
-                size: Size::default(),
-                ranges: Vec::new(),
-                depends: false,
-            }),
-            conditions: Vec::new(),
-            columns: Vec::new(),
-        };
-        let places = left.columns.iter().chain(&right.columns).enumerate();
-        let columns = places.map(|(place, seen)| Seen {
-            name: seen.name.clone(),
-            place,
-            data_type: seen.data_type.clone(),
-        });
-        both.columns = columns.collect();
-        let equal = join
-            .on
-            .iter()
-            .map(|(left, right)| left.clone().eq(right.clone()));
-        let conditions = equal.chain(join.filter.clone());
-        let conditions = conditions.map(|condition| both.condition(&condition));
-        let conditions = conditions.collect::<Option<Vec<_>>>()?.join(" AND ");
-        let relation = RemoteRelation {
-            sql: format!(
-                "{} {word} {} ON {conditions}",
-                left.as_table("l"),
-                right.as_table("r")
-            ),
-            columns: both.relation.columns.clone(),
-            size: Size::default(),
-            ranges: Vec::new(),
-            depends: false,
-        };
-        both.relation = Arc::new(relation);
-        both.seen_as(&join.schema)
     }
 
     /// The name under which what becomes of a part is scanned.

@@ -18,6 +18,7 @@ use super::ranges::Ranges;
 use super::relation::{ForeignTable, RemoteRelation};
 use super::scan::ForeignScan;
 use super::selection::{Order, Selection};
+use super::told::RemoteKeyKind;
 use super::{RemoteQuery, RemoteSnapshot};
 use crate::error::Error;
 
@@ -38,6 +39,10 @@ pub(super) struct Foreign {
     conditions: Vec<String>,
     /// Which of the rows are wanted, if that is not all of them.
     order: Option<Order>,
+    /// As those of a [`Part`].
+    keys: Vec<Vec<usize>>,
+    /// Whether it is a table of the source.
+    is_table: bool,
 }
 
 impl Foreign {
@@ -48,7 +53,15 @@ impl Foreign {
         dialect: Option<Dialect>,
     ) -> Self {
         let (server, remote) = (&table.server.name, &table.remote);
+        let told = table.told.keys.iter();
+        let keys = told.filter(|key| !matches!(key.kind, RemoteKeyKind::Foreign(..)));
+        let keys = keys.filter_map(|key| {
+            let places = key.columns.iter().map(|column| relation.place(column));
+            places.collect()
+        });
         Self {
+            keys: keys.collect(),
+            is_table: true,
             shown: format!("{server}.{}.{}", remote.schema, remote.table),
             schema: relation.schema(),
             relation: Arc::new(relation),
@@ -59,10 +72,10 @@ impl Foreign {
         }
     }
 
-    /// What a part of a plan is made of, as a relation of its own.
+    /// What a part of a plan is made of, as a relation of its own, which has these keys.
     pub(super) fn of_part(
         part: &Part,
-        relation: RemoteRelation,
+        (relation, keys): (RemoteRelation, Vec<Vec<usize>>),
         (conditions, order): (Vec<String>, Option<Order>),
     ) -> Self {
         Self {
@@ -73,6 +86,8 @@ impl Foreign {
             dialect: Some(part.dialect),
             conditions,
             order,
+            keys,
+            is_table: false,
         }
     }
 
@@ -92,6 +107,9 @@ impl Foreign {
             relation: Arc::clone(&self.relation),
             conditions,
             columns: Vec::new(),
+            keys: self.keys.clone(),
+            is_table: self.is_table,
+            computes: false,
         })
     }
 

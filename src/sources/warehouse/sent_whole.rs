@@ -1,8 +1,8 @@
-//! Has sources answer more of a statement than conditions: groups and aggregates, and the first rows
-//! by an order, of one table or of joined tables of one server.
+//! Has sources answer more of a statement than conditions: groups and aggregates, the first rows by an
+//! order, and joins, of tables of one server.
 //!
 //! DataFusion asks tables for columns, conditions and limits only. So this rule puts a scan of what
-//! the source makes in place of an Aggregate; a Sort stays, over the few rows that come.
+//! the source makes in place of an Aggregate or a Join; a Sort stays, over the few rows that come.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use datafusion::common::{Column as ColumnName, DFSchema, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::expr::Sort as SortKey;
 use datafusion::logical_expr::{
-    Aggregate, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Sort, cast,
+    Aggregate, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Sort, cast,
 };
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::{ApplyOrder, OptimizerConfig};
@@ -48,6 +48,7 @@ impl OptimizerRule for SentWhole {
         let sent = match &plan {
             LogicalPlan::Aggregate(aggregate) => grouped(aggregate),
             LogicalPlan::Sort(sort) => first_rows(sort),
+            LogicalPlan::Join(join) => joined(join),
             _ => None,
         };
         Ok(sent.map_or_else(|| Transformed::no(plan), Transformed::yes))
@@ -68,6 +69,8 @@ fn grouped(aggregate: &Aggregate) -> Option<LogicalPlan> {
         format!("{} AS {name}", made.selected())
     });
     let selected = selected.collect::<Vec<_>>().join(", ");
+    // No two groups have the same keys.
+    let keys = vec![(0..aggregate.group_expr.len()).collect()];
     let groups: Vec<&str> = made
         .iter()
         .filter_map(|made| made.group.as_deref())
@@ -92,8 +95,14 @@ fn grouped(aggregate: &Aggregate) -> Option<LogicalPlan> {
         ranges: Vec::new(),
         depends: false,
     };
-    let foreign = Foreign::of_part(&part, relation, (Vec::new(), None));
+    let foreign = Foreign::of_part(&part, (relation, keys), (Vec::new(), None));
     scan(foreign, &aggregate.schema)
+}
+
+/// A scan of what the source joins, if that is worth it.
+fn joined(join: &Join) -> Option<LogicalPlan> {
+    let part = Part::worth_joining(join)?;
+    scan(rows_of(&part, None), &join.schema)
 }
 
 /// The same order over no more rows than are wanted of it.
@@ -108,10 +117,11 @@ fn first_rows(sort: &Sort) -> Option<LogicalPlan> {
 }
 
 fn ordered(plan: &LogicalPlan, keys: &[SortKey], n_rows: usize) -> Option<LogicalPlan> {
-    if let Some(part) = Part::of(plan) {
+    // What is computed there is computed of all rows.
+    if let Some(part) = Part::of(plan).filter(|part| !part.computes) {
         let keys = keys.iter().map(|key| part.ordered(key));
         let keys = keys.collect::<Option<Vec<_>>>()?.join(", ");
-        return scan(first_of(&part, Order { keys, n_rows }), plan.schema());
+        return scan(rows_of(&part, Some(Order { keys, n_rows })), plan.schema());
     }
     // What is computed of the rows is computed of the first of them.
     let LogicalPlan::Projection(projection) = plan else {
@@ -135,8 +145,8 @@ fn below(key: &SortKey, projection: &Projection) -> Option<SortKey> {
     matches!(by.expr, Expr::Column(_)).then_some(by)
 }
 
-/// The first rows of a part.
-fn first_of(part: &Part, order: Order) -> Foreign {
+/// The rows of a part, or the first of them.
+fn rows_of(part: &Part, order: Option<Order>) -> Foreign {
     let columns = part.columns.iter().enumerate().map(|(place, seen)| {
         let column = part.column(seen).clone();
         RemoteColumn {
@@ -147,11 +157,12 @@ fn first_of(part: &Part, order: Order) -> Foreign {
     let relation = RemoteRelation {
         sql: part.relation.sql.clone(),
         columns: columns.collect(),
-        size: Size::default(),
+        size: part.relation.size,
         ranges: Vec::new(),
         depends: false,
     };
-    Foreign::of_part(part, relation, (part.conditions.clone(), Some(order)))
+    let of = (relation, part.seen_keys());
+    Foreign::of_part(part, of, (part.conditions.clone(), order))
 }
 
 /// The scan of a relation whose columns are those of a schema, by its names and types.

@@ -1,18 +1,22 @@
 //! Secrets stay secret: passwords of roles, of servers and of stores are in nothing that anybody can look at.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::process::Command;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::Database;
-use crate::gateway::{Gateway, given};
-use crate::login::{Stream, log_in};
+use super::network::Network;
+use crate::certificates::Secrets;
+use crate::clients::run;
+use crate::gateway::{Gateway, given, test_lake};
+use crate::issuer::{AUDIENCE, ISSUER, SigningKey, claims, key_set};
+use crate::login::{Stream, bearer, encrypted_at, log_in_at};
 use crate::rights::answers;
+use crate::wire::{message, startup};
 
 /// Of the environment: the keys of stores, and what a mapping refers to.
 const ENVIRONMENT: [(&str, &str); 4] = [
@@ -30,6 +34,16 @@ const OF_FILE: &str = "canary-of-a-file";
 const OF_URL: &str = "canary-of-a-url";
 const OF_QUERY: &str = "canary-of-its-query";
 const OF_TOKEN: &str = "eyJjYW5hcnkiOiJvZi1hLXRva2VuIn0";
+const OF_CLAIM: &str = "canary-of-a-claim";
+
+/// Who come with tokens: one as with a password, one as the mechanism for tokens has it.
+const ADA: &str = "ada@example.com";
+const BO: &str = "bo@example.com";
+const OF_BO: &str = "canary-of-bo";
+
+/// Files that have the decoder panic: a byte of a sound one, and what it becomes. One does as it is opened,
+/// one as its rows are read.
+const DAMAGED: [(&str, usize, u8); 2] = [("opened", 2397, 69), ("read", 717, 255)];
 
 /// Everywhere that a session can look.
 const LOOKS: [&str; 16] = [
@@ -51,62 +65,9 @@ const LOOKS: [&str; 16] = [
     "select * from wrong.samples",
 ];
 
-/// What goes over the network to a server and back, unencrypted.
-struct Tapped {
-    address: SocketAddr,
-    seen: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Tapped {
-    fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
-        let seen = Arc::new(Mutex::default());
-        let tapped = Self {
-            address,
-            seen: Arc::clone(&seen),
-        };
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(server) else {
-                    continue;
-                };
-                let ways = [
-                    (client.try_clone(), server.try_clone()),
-                    (Ok(server), Ok(client)),
-                ];
-                for (from, to) in ways {
-                    let (from, to) = (from.expect("it is open"), to.expect("it is open"));
-                    let seen = Arc::clone(&seen);
-                    thread::spawn(move || carry(from, to, &seen));
-                }
-            }
-        });
-        tapped
-    }
-
-    fn text(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&seen).into_owned()
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, seen: &Mutex<Vec<u8>>) {
-    let mut buffer = vec![0; 1 << 14];
-    while let Ok(n @ 1..) = from.read(&mut buffer) {
-        let mut all = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend_from_slice(&buffer[..n]);
-        drop(all);
-        if to.write_all(&buffer[..n]).is_err() {
-            break;
-        }
-    }
-    drop(to.shutdown(std::net::Shutdown::Both));
-}
-
 /// The statements that have two servers asked unencrypted, with passwords: one wants none, and one refuses it so.
-fn over_taps(tapped: &[Tapped; 2], database: &Database) -> Vec<String> {
-    let server = |name: &str, of: &Tapped, wrapper: &str, more: &str| {
+fn over_taps(tapped: &[Network; 2], database: &Database) -> Vec<String> {
+    let server = |name: &str, of: &Network, wrapper: &str, more: &str| {
         format!(
             "create server {name} foreign data wrapper {wrapper} options (host '{}', port '{}', sslmode 'disable'{more})",
             of.address.ip(),
@@ -125,20 +86,28 @@ fn over_taps(tapped: &[Tapped; 2], database: &Database) -> Vec<String> {
     ]
 }
 
-/// The lines of the private key of TLS, each of which is a secret.
-fn key_lines() -> Vec<String> {
-    let key = fs::read_to_string(format!("{}/server.key", given("LAKEGATE_TEST_TLS")));
-    let key = key.expect("the key can be read");
+/// The lines of a private key, each of which is a secret.
+fn key_lines(path: &Path) -> Vec<String> {
+    let key = fs::read_to_string(path).expect("the key can be read");
     let lines = key.lines().filter(|line| !line.starts_with("-----"));
     lines.map(str::to_owned).collect()
 }
 
-fn canaries() -> Vec<String> {
+/// All secrets: those above, and those that are made for the test, such as tokens and what they are made of.
+fn canaries(folders: &Folders, tokens: &[String]) -> Vec<String> {
     let of_environment = ENVIRONMENT.iter().map(|(_, secret)| *secret);
-    let said = [OF_ADA, OF_BI, GUESSED, OF_FILE, OF_URL, OF_QUERY, OF_TOKEN];
+    let said = [
+        OF_ADA, OF_BI, OF_BO, GUESSED, OF_FILE, OF_URL, OF_QUERY, OF_TOKEN, OF_CLAIM,
+    ];
     let all = of_environment.chain(said).map(str::to_owned);
     let all = all.chain([given("LAKEGATE_TEST_PASSWORD")]);
-    all.chain(key_lines()).collect()
+    // The header of a token is no secret.
+    let parts = tokens.iter().flat_map(|token| token.split('.').skip(1));
+    let all = all.chain(parts.map(str::to_owned));
+    let given_key = Path::new(&given("LAKEGATE_TEST_TLS")).join("server.key");
+    let keys = [given_key, folders.door.path("server.key")];
+    all.chain(keys.iter().flat_map(|path| key_lines(path)))
+        .collect()
 }
 
 /// The files below a folder, whatever is in them.
@@ -216,6 +185,10 @@ struct Folders {
     state: TempDir,
     temporary: TempDir,
     secrets: TempDir,
+    /// What guards the gateway's own door.
+    door: Secrets,
+    /// By which tokens are signed.
+    key: SigningKey,
 }
 
 impl Folders {
@@ -226,11 +199,23 @@ impl Folders {
         for (name, secret) in [("dwh", password.as_str()), ("wrong", OF_FILE)] {
             fs::write(secrets.path().join(name), secret).expect("it can be written");
         }
+        let sound = fs::read(test_lake().join("gold/shops.parquet")).expect("it is there");
+        let broken = lake.path().join("broken");
+        fs::create_dir(&broken).expect("the folder can be made");
+        for (name, place, byte) in DAMAGED {
+            let mut bytes = sound.clone();
+            bytes[place] = byte;
+            fs::write(broken.join(format!("{name}.parquet")), bytes).expect("it can be written");
+        }
+        let (door, key) = (Secrets::new(), SigningKey::curve("k"));
+        door.write("keys.json", &key_set(&[&key]));
         Self {
             lake,
             state,
             temporary,
             secrets,
+            door,
+            key,
         }
     }
 
@@ -239,28 +224,29 @@ impl Folders {
         let held = self.secrets.path().display().to_string();
         let temporary = self.temporary.path().display().to_string();
         let audit = format!("{temporary}/audit.json");
-        let tls = given("LAKEGATE_TEST_TLS");
-        let (certificate, key) = (format!("{tls}/server.crt"), format!("{tls}/server.key"));
-        let arguments = [
-            "--tls-cert",
-            &certificate,
-            "--tls-key",
-            &key,
-            "--secret-dir",
-            &held,
-            "--secret-env",
-            "DWH_PASSWORD",
-            "--log",
-            "trace",
-            "--audit",
-            &audit,
+        let keys = self.door.argument("keys.json");
+        let own = [
+            ("--secret-dir", held.as_str()),
+            ("--secret-env", "DWH_PASSWORD"),
+            ("--log", "trace"),
+            ("--audit", &audit),
+            ("--oidc-issuer", ISSUER),
+            ("--oidc-audience", AUDIENCE),
+            ("--oidc-jwks", &keys),
         ];
-        let environment: Vec<_> = ENVIRONMENT
-            .into_iter()
-            .chain([("TMPDIR", temporary.as_str())])
-            .collect();
+        let door = self.door.arguments();
+        let own = own.iter().flat_map(|(flag, value)| [*flag, *value]);
+        let arguments: Vec<&str> = door.iter().map(String::as_str).chain(own).collect();
+        let more = [("TMPDIR", temporary.as_str()), ("RUST_BACKTRACE", "1")];
+        let environment: Vec<_> = ENVIRONMENT.into_iter().chain(more).collect();
         let (lake, state) = (self.lake.path(), self.state.path());
         Gateway::start_with_environment(lake, state, &environment, &arguments)
+    }
+
+    /// A token of somebody.
+    fn token(&self, user: &str) -> String {
+        let claims = claims(user, &json!({ "nonce": OF_CLAIM }));
+        self.key.sign("ES256", &claims)
     }
 
     /// What lies in them, but for the secrets.
@@ -273,84 +259,151 @@ impl Folders {
     }
 }
 
-/// All that is answered to who defines, guesses, and looks.
-fn answered(gateway: &Gateway, database: &Database, tapped: &[Tapped; 2]) -> Vec<String> {
+/// The networks between clients and the gateway.
+struct Clients {
+    /// Of those who say secrets in statements, which go over it as they are said.
+    say: Network,
+    /// Of all others.
+    look: Network,
+}
+
+/// All that is answered to who defines and guesses.
+fn told_definers(gateway: &Gateway, statements: &[String], clients: &Clients) -> Vec<String> {
     let first = format!("create role ada superuser login password '{OF_ADA}'");
     super::done(&mut gateway.connect(), &first);
-    let mut ada = log_in(gateway, "ada", OF_ADA).expect("the password is right");
-    let mut told_of = vec![
-        told(
-            &mut ada,
-            &format!("create role bi login password '{OF_BI}'"),
-        ),
-        told(
-            &mut ada,
-            &format!("alter role bi password '{OF_BI}' valid until 'nonsense'"),
-        ),
+    let mut ada = log_in_at(clients.say.address, "ada", OF_ADA).expect("the password is right");
+    let roles = [
+        format!("create role bi login password '{OF_BI}'"),
+        format!("alter role bi password '{OF_BI}' valid until 'nonsense'"),
+        format!("create role \"{BO}\" login password '{OF_BO}'"),
+        format!("create role \"{ADA}\" login"),
     ];
+    let statements = roles.iter().chain(statements);
+    let mut told_of: Vec<String> = statements.map(|sql| told(&mut ada, sql)).collect();
     for guess in [GUESSED, OF_TOKEN] {
-        told_of.push(format!("{:?}", log_in(gateway, "ada", guess).err()));
+        let refused = log_in_at(clients.look.address, "ada", guess).err();
+        told_of.push(format!("{refused:?}"));
     }
-    let statements = definitions(database).into_iter();
-    for statement in statements.chain(over_taps(tapped, database)) {
-        told_of.push(told(&mut ada, &statement));
-    }
-    let mut bi = log_in(gateway, "bi", OF_BI).expect("the password is right");
+    told_of
+}
+
+/// All that is answered to who looks around.
+fn told_lookers(gateway: &Gateway, network: &Network) -> Vec<String> {
+    let mut ada = log_in_at(network.address, "ada", OF_ADA).expect("the password is right");
+    let mut bi = log_in_at(network.address, "bi", OF_BI).expect("the password is right");
+    let mut told_of = Vec::new();
     for look in LOOKS {
         told_of.push(told(&mut ada, look));
         told_of.push(told(&mut bi, look));
     }
     let rows = ada.query("select count(*) from here.samples");
     assert_eq!(rows.ok(), Some(vec!["4".to_owned()]));
+    for (name, ..) in DAMAGED {
+        let n_panics = || gateway.log().matches("panicked at").count();
+        // Whoever looks around has every table opened.
+        let n_before = if name == "opened" { 0 } else { n_panics() };
+        let refused = told(&mut ada, &format!("select * from broken.{name}"));
+        assert!(refused.contains("XX001"), "{name}: {refused}");
+        assert!(n_panics() > n_before, "{name}: {refused}");
+        told_of.push(refused);
+        // The session goes on.
+        assert_eq!(ada.query("select 1").ok(), Some(vec!["1".to_owned()]));
+    }
+    let programs = given("LAKEGATE_TEST_PSQL");
+    let mut psql = Command::new(programs.split(':').next().expect("there is one"));
+    let (host, port) = (network.address.ip(), network.address.port());
+    psql.env("PGPASSWORD", OF_ADA);
+    psql.args(["-X", "-U", "ada", "-d", "lake"]);
+    psql.args(["-h", &host.to_string(), "-p", &port.to_string()]);
+    for command in ["\\des+", "\\deu+", "\\det+", "\\du+", "\\dconfig *"] {
+        psql.args(["-c", command]);
+    }
+    told_of.push(run(&mut psql).expect("psql shows what there is"));
     told_of
+}
+
+/// Has two come by tokens, as which they are known then.
+fn come_by_tokens(folders: &Folders, network: &Network) -> Vec<String> {
+    let tokens = [ADA, BO].map(|user| folders.token(user));
+    for (user, token) in [ADA, BO].into_iter().zip(&tokens) {
+        let client = folders.door.client(rustls::DEFAULT_VERSIONS, &[]);
+        let mut stream = encrypted_at(network.address, client);
+        stream.send(&startup(&[("user", user)]));
+        let asked = stream.read().expect("the server asks for a proof");
+        let is_password = asked.body == 3_i32.to_be_bytes();
+        assert_eq!(is_password, user == ADA, "{asked:?}");
+        let proof = match is_password {
+            true => message(b'p', format!("{token}\0").as_bytes()),
+            false => bearer(token),
+        };
+        let mut session = stream.proved(&proof).expect("the token is right");
+        let who = session.query("select session_user");
+        assert_eq!(who.ok(), Some(vec![user.to_owned()]));
+    }
+    tokens.into()
+}
+
+/// That no dump of the memory is written, which would have all of them.
+fn has_no_dumps(gateway: &Gateway) {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.pid()));
+    let limits = limits.expect("the process runs");
+    let mut lines = limits.lines();
+    let core = lines.find(|line| line.starts_with("Max core file size"));
+    let core: Vec<&str> = core.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(core.get(4..6), Some(&["0", "0"][..]), "{limits}");
 }
 
 #[test]
 fn no_secret_is_seen_by_anybody() {
     let database = Database::new("canaries", "create table t (a int)");
     let folders = Folders::new();
-    let gateway = folders.gateway();
+    let mut gateway = folders.gateway();
+    gateway.expect_panic();
     let of_maria: SocketAddr = given("LAKEGATE_TEST_MARIADB").parse().expect("an address");
-    let tapped = [Tapped::to(database.address), Tapped::to(of_maria)];
-    let told_of = answered(&gateway, &database, &tapped).join("\n");
+    let tapped = [Network::tapped(database.address), Network::tapped(of_maria)];
+    let [say, look] = [(); 2].map(|()| Network::tapped(gateway.address()));
+    let clients = Clients { say, look };
+    let mut statements = definitions(&database);
+    statements.extend(over_taps(&tapped, &database));
+    let mut told_of = told_definers(&gateway, &statements, &clients);
+    told_of.extend(told_lookers(&gateway, &clients.look));
+    let tokens = come_by_tokens(&folders, &clients.look);
+    let told_of = told_of.join("\n");
     assert!(
         told_of.contains("********"),
         "mappings are shown: {told_of}"
     );
     let arguments = fs::read(format!("/proc/{}/cmdline", gateway.pid()));
     let arguments = arguments.expect("the process runs");
-    // A dump of the memory would have all of them.
-    let limits = fs::read_to_string(format!("/proc/{}/limits", gateway.pid()));
-    let limits = limits.expect("the process runs");
-    let core = limits
-        .lines()
-        .find(|line| line.starts_with("Max core file size"));
-    let core: Vec<&str> = core.unwrap_or_default().split_whitespace().collect();
-    assert_eq!(core.get(4..6), Some(&["0", "0"][..]), "{limits}");
-    let over_network = tapped.each_ref().map(Tapped::text);
-    assert!(
-        over_network[0].contains("4711"),
-        "it is asked: {}",
-        over_network[0]
-    );
-    assert!(
-        over_network[1].contains("proved"),
-        "it is asked: {}",
-        over_network[1]
-    );
+    has_no_dumps(&gateway);
+    let over_network = |of: &Network| of.sent_by_clients() + "\n" + &of.sent_by_server();
+    let [to_postgres, to_maria] = tapped.each_ref().map(over_network);
+    assert!(to_postgres.contains("4711"), "it is asked: {to_postgres}");
+    assert!(to_maria.contains("proved"), "it is asked: {to_maria}");
+    let looked_at = over_network(&clients.look);
+    for seen in ["SCRAM-SHA-256", "pg_user_mappings", "XX001"] {
+        assert!(looked_at.contains(seen), "{seen}: {looked_at}");
+    }
+    // What is looked for is found where it is.
+    assert!(clients.say.sent_by_clients().contains(OF_BI));
     let log = gateway.log();
-    assert!(log.contains("TRACE"), "{log}");
-    let mut looked = vec![
-        ("the log".to_owned(), log),
-        (
-            "the process list".to_owned(),
-            String::from_utf8_lossy(&arguments).into_owned(),
-        ),
-        ("answers".to_owned(), told_of),
+    assert!(
+        log.contains("TRACE") && log.contains("panicked at"),
+        "{log}"
+    );
+    let cmdline = String::from_utf8_lossy(&arguments).into_owned();
+    let looked = [
+        ("the log", log),
+        ("the process list", cmdline),
+        ("answers", told_of),
+        ("the network to PostgreSQL", to_postgres),
+        ("the network to MariaDB", to_maria),
+        ("the network to clients", looked_at),
+        ("what is sent to clients", clients.say.sent_by_server()),
     ];
-    looked.extend(over_network.map(|text| ("the network".to_owned(), text)));
-    looked.extend(folders.files());
-    for canary in canaries() {
+    let looked = looked.map(|(place, text)| (place.to_owned(), text));
+    let looked: Vec<_> = looked.into_iter().chain(folders.files()).collect();
+    for canary in canaries(&folders, &tokens) {
         for (place, text) in &looked {
             let seen = text.lines().find(|line| line.contains(&canary));
             assert_eq!(seen, None, "{canary} is in {place}");

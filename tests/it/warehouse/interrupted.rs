@@ -1,73 +1,12 @@
 //! Networks between the gateway and a server: slow ones, and such that say nothing any more.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::thread;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::mariadb::Maria;
+use super::network::Network;
 use super::{Database, Place, done, refused};
 use crate::gateway::given;
-
-const PASSES: u8 = 0;
-const FROZEN: u8 = 1;
-
-/// A network that can be made slow, or silent while its connections stay open.
-struct Network {
-    address: SocketAddr,
-    state: Arc<AtomicU8>,
-    delay_ms: Arc<AtomicU64>,
-}
-
-impl Network {
-    fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener.local_addr().expect("it has an address");
-        let (state, delay_ms) = (Arc::new(AtomicU8::new(PASSES)), Arc::new(AtomicU64::new(0)));
-        let network = Self {
-            address,
-            state: Arc::clone(&state),
-            delay_ms: Arc::clone(&delay_ms),
-        };
-        thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(server) else {
-                    continue;
-                };
-                let pairs = [
-                    (client.try_clone(), server.try_clone()),
-                    (Ok(server), Ok(client)),
-                ];
-                for (from, to) in pairs {
-                    let (from, to) = (from.expect("it is open"), to.expect("it is open"));
-                    let (state, delay_ms) = (Arc::clone(&state), Arc::clone(&delay_ms));
-                    thread::spawn(move || carry(from, to, &state, &delay_ms));
-                }
-            }
-        });
-        network
-    }
-
-    fn set(&self, state: u8) {
-        self.state.store(state, Ordering::Relaxed);
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8, delay_ms: &AtomicU64) {
-    let mut buffer = vec![0; 1 << 14];
-    while let Ok(n) = from.read(&mut buffer) {
-        thread::sleep(Duration::from_millis(delay_ms.load(Ordering::Relaxed)));
-        while state.load(Ordering::Relaxed) == FROZEN {
-            thread::sleep(Duration::from_millis(5));
-        }
-        if n == 0 || to.write_all(&buffer[..n]).is_err() {
-            break;
-        }
-    }
-    drop(to.shutdown(std::net::Shutdown::Both));
-}
 
 /// A schema `mart` of a database behind a network.
 fn place(name: &str) -> (Place, Database, Network) {
@@ -103,7 +42,7 @@ fn a_slow_network_takes_longer_and_nothing_else() {
         &mut wire,
         "alter server dwh options (set connect_timeout '20')",
     );
-    network.delay_ms.store(500, Ordering::Relaxed);
+    network.delay(Duration::from_millis(500));
     assert_eq!(wire.value("select sum(a) from mart.t"), "500500");
     assert_eq!(
         wire.value("select count(*) from mart.t x join mart.t y on x.a + 0 = y.a"),
@@ -126,7 +65,7 @@ fn a_slow_network_to_mariadb_takes_longer_and_nothing_else() {
         .server()
         .replace(&port(server), &port(network.address));
     done(&mut wire, &server);
-    network.delay_ms.store(500, Ordering::Relaxed);
+    network.delay(Duration::from_millis(500));
     done(&mut wire, "create schema mart");
     let import = format!(
         "import foreign schema {} from server dwh into mart",
@@ -146,7 +85,7 @@ fn a_network_that_falls_silent_holds_nobody_for_ever() {
     let (mut wire, mut other) = (place.gateway.connect(), place.gateway.connect());
     wire.send_query("select i from mart.endless");
     while wire.read().expect("rows come").tag != b'D' {}
-    network.set(FROZEN);
+    network.freeze();
     // What does not need the server goes on.
     assert_eq!(other.value("select 1"), "1");
     let begun = Instant::now();
@@ -168,7 +107,7 @@ fn a_network_that_falls_silent_holds_nobody_for_ever() {
         "{:?}",
         begun.elapsed()
     );
-    network.set(PASSES);
+    network.thaw();
     let begun = Instant::now();
     while other.query("select a from mart.t").is_err() {
         assert!(

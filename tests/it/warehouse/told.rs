@@ -1,4 +1,4 @@
-//! What is told of imported tables beside their columns: keys, comments and how many rows they have, as their
+//! What is told of foreign tables beside their columns: keys, comments and how many rows they have, as their
 //! servers' own catalogs have it.
 
 use rusqlite::Connection;
@@ -92,7 +92,8 @@ fn keys_comments_and_estimates_of_postgres_are_told() {
     assert_eq!(report.code(), "42803", "{report:?}");
 }
 
-fn eventually(wire: &mut Wire, query: &str, expected: &[&str]) {
+/// Asks until a listing has told of it.
+pub(super) fn eventually(wire: &mut Wire, query: &str, expected: &[&str]) {
     let begun = std::time::Instant::now();
     let mut found = lines(wire, query);
     while found != expected && begun.elapsed().as_secs() < 20 {
@@ -104,6 +105,79 @@ fn eventually(wire: &mut Wire, query: &str, expected: &[&str]) {
 /// Keys here: the constraint's name, its columns, and whether its source sees to it.
 const KEYS: &str = "select r.relname || ' ' || c.conname || ' ' || pg_get_constraintdef(c.oid) from pg_constraint c
     join pg_class r on r.oid = c.conrelid where r.relnamespace = 'mart'::regnamespace order by 1";
+
+#[test]
+fn what_is_created_one_by_one_is_told_of_too() {
+    let database = Database::new("told_single", MADE);
+    let place = Place::new(&[]);
+    let mut wire = place.gateway.connect();
+    done(&mut wire, &database.server());
+    for statement in [
+        "create schema mart",
+        "create foreign table mart.rows () server dwh options (schema_name 'public', table_name 't')",
+        "create foreign table mart.kinds () server dwh options (schema_name 'public')",
+        "create view mart.seen as select 1 as one",
+    ] {
+        done(&mut wire, statement);
+    }
+    let of_kinds = [
+        "kinds by_note UNIQUE (note)",
+        "kinds kinds_pkey PRIMARY KEY (b, a)",
+    ];
+    let of_rows = |kinds: &str| {
+        [
+            "rows hoped FOREIGN KEY (a) REFERENCES mart.rows(id) NOT ENFORCED".to_owned(),
+            format!("rows known FOREIGN KEY (b, a) REFERENCES mart.{kinds}(b, a)"),
+            "rows t_again_fkey FOREIGN KEY (again) REFERENCES mart.rows(id)".to_owned(),
+            "rows t_odd \"name_key UNIQUE (\"odd \"\"name\")".to_owned(),
+            "rows t_pkey PRIMARY KEY (id)".to_owned(),
+        ]
+    };
+    let known = of_rows("kinds");
+    let expected: Vec<&str> = of_kinds
+        .into_iter()
+        .chain(known.iter().map(String::as_str))
+        .collect();
+    eventually(&mut wire, KEYS, &expected);
+    let comments = "select obj_description('mart.rows'::regclass, 'pg_class'), col_description('mart.rows'::regclass, 3)";
+    assert_eq!(lines(&mut wire, comments), ["rows|it's one"]);
+    // What is said here goes before.
+    done(&mut wire, "comment on foreign table mart.rows is 'ours'");
+    assert_eq!(lines(&mut wire, comments), ["ours|it's one"]);
+    done(
+        &mut wire,
+        "comment on table mart.rows is 'still'; comment on column mart.rows.a is 'one'",
+    );
+    assert_eq!(lines(&mut wire, comments), ["still|one"]);
+    done(
+        &mut wire,
+        "comment on foreign table mart.rows is null; comment on column mart.rows.a is null",
+    );
+    assert_eq!(lines(&mut wire, comments), ["rows|it's one"]);
+    for (other, code) in [("mart.seen", "42809"), ("mart.nope", "42P01")] {
+        let report = refused(
+            &mut wire,
+            &format!("comment on foreign table {other} is 'x'"),
+        );
+        assert_eq!(report.code(), code, "{report:?}");
+    }
+    // It goes by what the table is there, whatever it is called here.
+    done(
+        &mut wire,
+        "comment on foreign table mart.kinds is 'kept'; alter foreign table mart.kinds rename to sorts",
+    );
+    assert_eq!(
+        wire.value("select obj_description('mart.sorts'::regclass, 'pg_class')"),
+        "kept"
+    );
+    let known = of_rows("sorts");
+    let of_sorts = [
+        "sorts by_note UNIQUE (note)",
+        "sorts kinds_pkey PRIMARY KEY (b, a)",
+    ];
+    let expected: Vec<&str> = known.iter().map(String::as_str).chain(of_sorts).collect();
+    eventually(&mut wire, KEYS, &expected);
+}
 
 #[test]
 fn keys_comments_and_estimates_of_mariadb_are_told() {

@@ -1,7 +1,7 @@
 //! What servers answer as a whole: groups, aggregates, first rows, and what they join themselves.
 
 use super::mariadb::Maria;
-use super::{Database, Place, done, lines};
+use super::{Database, Place, done, lines, refused};
 use crate::wire::Wire;
 
 const ROWS: &str = "
@@ -63,6 +63,54 @@ fn groups_and_aggregates_are_made_by_the_server() {
 }
 
 #[test]
+fn what_aggregates_are_made_of_is_computed_by_the_server() {
+    let (place, database) = place();
+    let mut wire = place.gateway.connect();
+    let mut truth = database.connect();
+    let mut check = |query: &str, sent: &str| {
+        let plan = plan(&mut wire, query);
+        assert!(plan.contains(sent), "{query}\n{plan}");
+        assert!(!plan.contains("AggregateExec"), "{query}\n{plan}");
+        let rows = lines(&mut wire, query);
+        assert_eq!(
+            rows,
+            lines(&mut truth, &query.replace("mart.", "")),
+            "{query}"
+        );
+    };
+    check(
+        "select sum(n * 2) from mart.facts",
+        "sum((\"n\"::pg_catalog.int4 * 2::pg_catalog.int4))",
+    );
+    check(
+        "select sum(amount * (1 - amount)), sum(amount * (1 - amount) * (1 + amount)) from mart.facts",
+        "(1::pg_catalog.numeric - \"amount\"::pg_catalog.numeric)",
+    );
+    check(
+        "select sum(case when kind = 'a' then amount else 0 end), count(case when n > 3 then 1 end) from mart.facts",
+        "(CASE WHEN (\"kind\"::pg_catalog.varchar = 'a') THEN ",
+    );
+    check(
+        "select case when n > 3 then kind else 'few' end as what, count(*) from mart.facts group by 1 order by 1",
+        "GROUP BY (CASE WHEN (\"n\"::pg_catalog.int4 > 3) THEN ",
+    );
+    check(
+        "select sum(coalesce(n, 0) * key_), max(coalesce(kind, 'none')) from mart.facts",
+        "IS NOT NULL) THEN ",
+    );
+    // What overflows there is said to, as it is here.
+    let query = "select sum(id * 100000000) from mart.facts";
+    for setting in ["on", "off"] {
+        done(
+            &mut wire,
+            &format!("set lakegate.remote_pushdown = {setting}"),
+        );
+        let report = refused(&mut wire, query);
+        assert_eq!(report.code(), "22003", "{report:?}");
+    }
+}
+
+#[test]
 fn the_first_rows_are_found_by_the_server() {
     let (place, _database) = place();
     let mut wire = place.gateway.connect();
@@ -97,7 +145,11 @@ fn what_may_mean_something_else_stays_here() {
         "select count(*) from mart.facts where lower(kind) = 'a'",
         "select string_agg(kind, ',') from mart.facts",
         "select kind, count(*) from mart.facts group by rollup (kind)",
-        "select sum(n * 2) from mart.facts",
+        "select sum(n / 2) from mart.facts",
+        "select sum(amount / 3) from mart.facts",
+        "select sum(case when ratio > 1 then n end) from mart.facts",
+        "select max(case when n > 2 then ratio else 0 end) from mart.facts",
+        "select max(lower(kind)) from mart.facts",
         "select count(*) from (select id from mart.facts limit 5) s",
         "select count(*) from (select id from mart.facts order by id limit 5) s",
     ] {

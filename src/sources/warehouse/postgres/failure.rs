@@ -67,6 +67,7 @@ fn kind(code: &SqlState) -> Option<ErrorKind> {
         code if *code == SqlState::UNDEFINED_COLUMN => ErrorKind::UndefinedColumn,
         code if *code == SqlState::QUERY_CANCELED => ErrorKind::QueryCanceled,
         code if *code == SqlState::DIVISION_BY_ZERO => ErrorKind::DivisionByZero,
+        code if *code == SqlState::NUMERIC_VALUE_OUT_OF_RANGE => ErrorKind::NumericValueOutOfRange,
         code if *code == SqlState::T_R_SERIALIZATION_FAILURE => ErrorKind::SerializationFailure,
         _ => ErrorKind::Remote(Remote::Failed),
     })
