@@ -282,3 +282,94 @@ fn digits(of: &DataType) -> Option<(i16, i16)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::logical_expr::{cast, col, lit, when};
+
+    use super::*;
+    use crate::sources::Size;
+    use crate::sources::warehouse::relation::Misfit;
+
+    fn relation() -> RemoteRelation {
+        let column = |name: &str, data_type: DataType, comparable| RemoteColumn {
+            sql: name.to_owned(),
+            field: Field::new(name, data_type, true),
+            comparable,
+            misfit: Misfit::Fails,
+        };
+        let text = Comparable::Text { is_bytewise: true };
+        RemoteRelation {
+            sql: "t".to_owned(),
+            columns: vec![
+                column("n", DataType::Int32, Comparable::Number),
+                column("m", DataType::Decimal128(12, 2), Comparable::Number),
+                column("wide", DataType::Decimal128(30, 16), Comparable::Number),
+                column("w", DataType::Utf8, text),
+                column("d", DataType::Date32, Comparable::Date),
+                column("f", DataType::Float64, Comparable::Never),
+            ],
+            size: Size::default(),
+            ranges: Vec::new(),
+            depends: false,
+        }
+    }
+
+    fn check(of: &Expr, expected: [Option<&str>; 3]) {
+        let dialects = [Dialect::Postgres, Dialect::Mysql, Dialect::Sqlite];
+        for (dialect, expected) in dialects.into_iter().zip(expected) {
+            let found = dialect.computed(of, &relation()).map(|column| column.sql);
+            assert_eq!(found.as_deref(), expected, "{dialect:?}: {of}");
+        }
+    }
+
+    #[test]
+    fn what_is_computed_is_written_for_who_computes_the_same() {
+        let of_mysql = "(CAST(m AS DECIMAL(12, 2)) * CAST(m AS DECIMAL(12, 2)))";
+        check(
+            &(col("m") * col("m")),
+            [Some("(m * m)"), Some(of_mysql), None],
+        );
+        // 32 digits behind the point are rounded by MySQL.
+        let wide = col("wide") * col("wide");
+        check(&wide, [Some("(wide * wide)"), None, None]);
+        let many = when(col("n").gt(lit(5)), col("n"))
+            .otherwise(lit(0))
+            .expect("a CASE");
+        check(
+            &many,
+            [
+                Some("(CASE WHEN (n > 5) THEN n ELSE 0::pg_catalog.int4 END)"),
+                Some("(CASE WHEN (n > 5) THEN CAST(n AS SIGNED) ELSE 0 END)"),
+                Some("(CASE WHEN (n > 5) THEN n ELSE 0 END)"),
+            ],
+        );
+        let word = when(col("n").is_null(), col("w"))
+            .otherwise(lit("none"))
+            .expect("a CASE");
+        check(
+            &word,
+            [
+                Some("(CASE WHEN (n IS NULL) THEN w ELSE 'none'::pg_catalog.text END)"),
+                None,
+                Some("(CASE WHEN (n IS NULL) THEN w ELSE 'none' END)"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_may_be_another_value_is_left_to_us() {
+        // DataFusion's own sum of integers wraps; what is checked is another function.
+        check(&(col("n") + col("n")), [None; 3]);
+        check(&(col("m") / col("m")), [None; 3]);
+        check(&(col("f") + col("f")), [None; 3]);
+        check(&cast(col("m"), DataType::Int32), [None; 3]);
+        check(&lit(5), [None; 3]);
+        // Of dates MySQL has some that are none.
+        let day = when(col("d").is_not_null(), lit(1)).end().expect("a CASE");
+        let of_others = "(CASE WHEN (d IS NOT NULL) THEN ";
+        let found = Dialect::Postgres.computed(&day, &relation());
+        assert!(found.is_some_and(|column| column.sql.starts_with(of_others)));
+        assert!(Dialect::Mysql.computed(&day, &relation()).is_none());
+    }
+}
