@@ -31,7 +31,7 @@ const COLUMN_BYTES: usize = 100;
 const EXPRESSION_BYTES: usize = 300;
 
 /// A plan whose types are fitted.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(in crate::engine) struct Fitted {
     /// Before that.
     pub(in crate::engine) logical: LogicalPlan,
@@ -109,8 +109,9 @@ impl Plans {
         // What reads other columns now cannot be put in.
         let analyzed = over(kept.fitted.analyzed.clone(), pinned).ok()?;
         Some(Fitted {
+            logical: kept.fitted.logical.clone(),
             analyzed,
-            ..kept.fitted.clone()
+            columns: kept.fitted.columns.clone(),
         })
     }
 
