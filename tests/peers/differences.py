@@ -81,6 +81,19 @@ def of_apart(connection: psycopg.Connection) -> list[str]:
     return problems
 
 
+def of_twins(connection: psycopg.Connection, lake: Path) -> list[str]:
+    """What is wrong with a statement that names the version which is the latest when it is first said, and no more when it is said again."""
+    path = lake / "h" / "twins"
+    sql = "select (select count(*) from h.twins), (select count(*) from h.twins version as of 0)"
+    problems = []
+    for n_rows in (1, 2, 3):
+        write_deltalake(path, pa.table({"n": pa.array([n_rows], pa.int64())}), mode="append")
+        found = connection.execute(sql).fetchone()
+        if found != (n_rows, 1):
+            problems.append(f"{sql}: {found}, not {(n_rows, 1)}")
+    return problems
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--make", type=Path)
@@ -125,6 +138,7 @@ def main() -> int:
                     if sides != {"old": texts(was - becomes), "new": texts(becomes - was)}:
                         problems.append(f"diff{with_key}: {sides}")
         problems += of_apart(connection)
+        problems += of_twins(connection, given.make)
     for problem in problems[:10]:
         print("ERROR", problem[:600], file=sys.stderr)
     print(f"{n_changes} changes, {len(problems)} problems")

@@ -174,19 +174,20 @@ fn key_of(statement: &Statement, scene: &Scene<'_>) -> Option<Key> {
     scene.values.is_empty().then(key).flatten()
 }
 
-/// The relations of a plan by places.
+/// The relations of a plan by places. It fails where one provider is two of them, as a table's latest version is the one that
+/// is named beside it: the next time they may be two.
 fn placed(plan: LogicalPlan, pinned: &Pinned) -> DataFusionResult<LogicalPlan> {
     with_sources(plan, |source| {
         let provider = source_as_provider(source)?;
-        let mut tables = pinned.tables.iter();
-        let table = tables.position(|table| is_same(&table.provider, &provider));
-        let relation = match table {
-            Some(index) => Relation::Table(index),
-            None => {
-                let mut stored = pinned.stored.iter();
-                let stored = stored.find(|(_, stored)| is_same(&stored.provider, &provider));
-                Relation::Stored(stored.ok_or_else(unknown)?.0.clone())
-            }
+        let tables = pinned.tables.iter().enumerate();
+        let tables = tables.map(|(index, table)| (&table.provider, Relation::Table(index)));
+        let stored = pinned.stored.iter();
+        let stored = stored.map(|(key, stored)| (&stored.provider, Relation::Stored(key.clone())));
+        let mut meant = tables
+            .chain(stored)
+            .filter(|(known, _)| is_same(known, &provider));
+        let (Some((_, relation)), None) = (meant.next(), meant.next()) else {
+            return Err(unknown());
         };
         let columns = provider.schema();
         Ok(Arc::new(Place { relation, columns }))
