@@ -40,6 +40,7 @@ mod numbers;
 mod numeric_literals;
 pub(in crate::engine) mod ordered_subqueries;
 mod ordinality;
+mod repeated_keys;
 mod row_comparisons;
 mod row_nulls;
 pub(in crate::engine) mod rows_in_lists;
@@ -116,6 +117,7 @@ pub(in crate::engine) fn register(
     // First, for the joins are made of what the text says; and before types are fitted.
     let mut analyzer = Analyzer::new().rules;
     let first: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(repeated_keys::RepeatedKeys),
         Arc::new(without_rows::WithoutRows),
         Arc::new(values_subqueries::ValuesSubqueries),
         Arc::new(lateral::Lateral),

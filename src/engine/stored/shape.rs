@@ -224,6 +224,10 @@ impl Shape {
         let calls: Vec<Call> = calls
             .map(|call| self.call(call, schema))
             .collect::<Result<_, _>>()?;
+        // Outputs are told by their places.
+        if keys.len() + calls.len() != aggregate.schema.fields().len() {
+            return Err(Shapeless::Fault);
+        }
         let keys_out = (0..keys.len()).map(Part::Key);
         let parts = keys_out.chain((0..calls.len()).map(Part::Call));
         Ok(Self {
