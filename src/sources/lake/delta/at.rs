@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
-use deltalake_core::DeltaTable;
 use futures::FutureExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -14,7 +13,8 @@ use serde::de::DeserializeOwned;
 
 use super::history::{Enablement, History, Search};
 use super::log::{self, Listing};
-use super::{DeltaTables, LastStanding, gone, guard, refused};
+use super::snapshot::Snapshot;
+use super::{DeltaTables, LastStanding, gone, refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{At, PinnedTable, Version};
 use crate::storage::{self, Noted};
@@ -34,28 +34,22 @@ pub(super) struct Log {
 /// A version of a table, and when it was committed to the store.
 #[derive(Debug)]
 pub(super) struct Past {
-    pub(super) table: DeltaTable,
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) changed: Option<DateTime<Utc>>,
     /// Reads it, for every statement.
     provider: Arc<dyn TableProvider>,
 }
 
 impl Past {
-    fn pinned(&self, path: &str, log: &Log, version: u64) -> Result<PinnedTable> {
-        Ok(PinnedTable {
+    fn pinned(&self, path: &str, log: &Log, version: u64) -> PinnedTable {
+        PinnedTable {
             version: Version::Delta(version),
             digest: Some(digest(path, log, version)),
-            identity: super::identity(path, &self.table, version, self.changed)?,
+            identity: super::identity(path, &self.snapshot, version, self.changed),
             changed: self.changed,
-            size: super::size(path, &self.table)?,
+            size: self.snapshot.size(),
             provider: Arc::clone(&self.provider),
-        })
-    }
-
-    /// How many files it has, and one for itself: what it costs to keep it.
-    pub(super) fn n_files(&self) -> usize {
-        let snapshot = self.table.snapshot();
-        snapshot.map_or(0, |snapshot| snapshot.log_data().num_files())
+        }
     }
 }
 
@@ -83,7 +77,7 @@ impl DeltaTables {
                 _ => return Err(error),
             },
         };
-        past.pinned(path, &log, version)
+        Ok(past.pinned(path, &log, version))
     }
 
     /// As [`Self::pin_at`] at a version that is known, where the table is on a disk that tells that its log has not
@@ -99,7 +93,7 @@ impl DeltaTables {
         }
         let key = (path.to_owned(), log.generation, version);
         let past = self.past.get(&key).now_or_never().flatten()?;
-        past.pinned(path, &log, version).ok()
+        Some(past.pinned(path, &log, version))
     }
 
     /// The number of the version at a moment.
@@ -194,11 +188,11 @@ impl DeltaTables {
         let load = async {
             if version == log.latest
                 && let Some(latest) = self.latest.get(path).await
-                && latest.version == version
+                && latest.snapshot.version() == version
                 && latest.listing == log.listing
             {
                 return Ok(Arc::new(Past {
-                    table: latest.table.clone(),
+                    snapshot: Arc::clone(&latest.snapshot),
                     changed: log.listing.changed(version),
                     provider: Arc::clone(&latest.provider),
                 }));
@@ -206,11 +200,11 @@ impl DeltaTables {
             let mut table = self.open(path)?;
             let loaded = table.load_version(version).await;
             loaded.map_err(|cause| refused(path, cause))?;
-            guard::check(path, &table)?;
+            let snapshot = Arc::new(Snapshot::of(path, version, table)?);
             let changed = log.history.changed(version);
-            let provider = Arc::new(self.provider_of(path, &table)?);
+            let provider = Arc::new(self.provider_of(path, &snapshot)?);
             Ok(Arc::new(Past {
-                table,
+                snapshot,
                 changed,
                 provider,
             }))
@@ -254,9 +248,8 @@ impl DeltaTables {
     /// Since when the table's commits hold their time themselves; `None` if they do not.
     pub(super) async fn enablement(&self, path: &str, log: &Log) -> Result<Option<Enablement>> {
         let latest = self.version(path, log, log.latest).await?;
-        let snapshot = latest.table.snapshot();
-        let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-        let properties = snapshot.metadata().configuration();
+        let properties = latest.snapshot.described().state().metadata();
+        let properties = properties.configuration();
         if properties.get(ENABLED).map(String::as_str) != Some("true") {
             return Ok(None);
         }

@@ -4,7 +4,7 @@
 //! as bags. A file with another deletion vector is another file. Commits that only lay rows otherwise (`dataChange`
 //! is false of all their files) are left out where that leaves only files that one of the two versions has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use deltalake_core::kernel::StorageType;
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::at::Past;
-use super::{DeltaTables, refused, vectors};
+use super::snapshot::Appended;
+use super::{DeltaTables, vectors};
 use crate::error::Result;
 use crate::sources::{Change, ChangedRows, Unfollowed};
 use crate::storage;
@@ -109,6 +110,23 @@ impl DeltaTables {
             return Ok(Err(Unfollowed::Log));
         }
         let now = self.version(path, &log, to).await?;
+        let identities = [(from, log.history.changed(from)), (to, now.changed)];
+        let identities = identities
+            .map(|(version, changed)| super::identity(path, &now.snapshot, version, changed));
+        let of_nothing = Change {
+            identity_from: identities[0],
+            identity_to: identities[1],
+            added: ChangedRows::default(),
+            removed: ChangedRows::default(),
+            n_files: now.snapshot.n_files() as u64,
+            bytes: now.snapshot.size().bytes,
+        };
+        if let Some(appended) = now.snapshot.appended_since(from) {
+            return Ok(Ok(Change {
+                added: self.appended_rows(path, &now, &appended)?,
+                ..of_nothing
+            }));
+        }
         let commits: Vec<Vec<Action>> = stream::iter(from + 1..=to)
             .map(|version| self.actions::<Action>(path, version))
             .buffered(READS_MAX)
@@ -119,15 +137,8 @@ impl DeltaTables {
         if commits.iter().flatten().any(is_of_columns) {
             return Ok(Err(Unfollowed::Columns));
         }
-        let files = files_of(path, &now)?;
-        let mut change = Change {
-            identity_from: super::identity(path, &now.table, from, log.history.changed(from))?,
-            identity_to: super::identity(path, &now.table, to, now.changed)?,
-            added: ChangedRows::default(),
-            removed: ChangedRows::default(),
-            n_files: files.len() as u64,
-            bytes: files.values().sum(),
-        };
+        let files = files_of(&now);
+        let mut change = of_nothing;
         let raw = raw_paths(&commits);
         if let Some(added) = appended(&commits, &files, n_files) {
             change.added = rows_of((self, path), &now, &files, &added, &raw)?;
@@ -137,7 +148,7 @@ impl DeltaTables {
             return Ok(Err(Unfollowed::Log));
         }
         let then = self.version(path, &log, from).await?;
-        let files_then = files_of(path, &then)?;
+        let files_then = files_of(&then);
         let Some(signs) = net(&commits, &files_then, &files) else {
             return Ok(Err(Unfollowed::Log));
         };
@@ -165,7 +176,27 @@ impl DeltaTables {
     ) -> Result<u64> {
         let log = self.log(path).await?;
         let past = self.version(path, &log, version).await?;
-        Ok(past.n_files() as u64)
+        Ok(past.snapshot.n_files() as u64)
+    }
+
+    /// The rows of files that came to a version of the table at `path`.
+    fn appended_rows(
+        &self,
+        path: &str,
+        past: &Past,
+        appended: &[&Appended],
+    ) -> Result<ChangedRows> {
+        if appended.is_empty() {
+            return Ok(ChangedRows::default());
+        }
+        let names = appended.iter().map(|it| it.raw().to_owned()).collect();
+        let files = appended.iter().map(|it| it.file().clone());
+        let provider = self.provider_of_files(path, &past.snapshot, names, files)?;
+        Ok(ChangedRows {
+            n_files: appended.len(),
+            bytes: appended.iter().map(|it| it.file().bytes).sum(),
+            provider: Some(Arc::new(provider)),
+        })
     }
 
     /// Whether files, and their deletion vectors, are still there: vacuum takes those that no version of now needs.
@@ -210,13 +241,9 @@ impl DeltaTables {
 }
 
 /// The files of a version.
-fn files_of(path: &str, past: &Past) -> Result<Files> {
-    let snapshot = past.table.snapshot();
-    let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-    let files = snapshot.log_data();
-    let files = files.iter().map(|file| {
-        let vector = file.deletion_vector_descriptor();
-        let vector = vector.map(|vector| {
+fn files_of(past: &Past) -> Files {
+    let files = past.snapshot.files().map(|file| {
+        let vector = file.vector.map(|vector| {
             let kind = match vector.storage_type {
                 StorageType::UuidRelativePath => 'u',
                 StorageType::Inline => 'i',
@@ -224,11 +251,10 @@ fn files_of(path: &str, past: &Past) -> Result<Files> {
             };
             (kind, vector.path_or_inline_dv, vector.offset)
         });
-        let path = file.path().into_owned();
-        let bytes = u64::try_from(file.size()).unwrap_or_default();
-        (File { path, vector }, bytes)
+        let path = file.name;
+        (File { path, vector }, file.bytes)
     });
-    Ok(files.collect())
+    files.collect()
 }
 
 /// What the log calls each file.
@@ -325,7 +351,12 @@ fn rows_of(
     }
     let names = chosen.iter();
     let names = names.map(|file| raw.get(*file).unwrap_or(&file.path).clone());
-    let provider = tables.provider_of_files(path, &past.table, &names.collect())?;
+    let names: HashSet<String> = names.collect();
+    let read = past
+        .snapshot
+        .files()
+        .filter(|file| names.contains(&file.name));
+    let provider = tables.provider_of_files(path, &past.snapshot, names.clone(), read)?;
     Ok(ChangedRows {
         n_files: chosen.len(),
         bytes: chosen.iter().filter_map(|file| files.get(*file)).sum(),

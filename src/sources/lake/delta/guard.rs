@@ -73,7 +73,7 @@ fn outside(path: &str, file: &str) -> Error {
 
 /// Whether a file's name is a URL, an absolute path, or climbs. Names in a log are
 /// percent-encoded, and some writers encode twice, so each level of encoding is looked through.
-fn leads_outside(name: &str) -> bool {
+pub(super) fn leads_outside(name: &str) -> bool {
     let mut name = name.to_owned();
     loop {
         let has_scheme = name.split_once(':').is_some_and(|(scheme, _)| {

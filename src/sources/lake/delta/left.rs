@@ -9,8 +9,8 @@ use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::DeltaTables;
 use super::at::Log;
-use super::{DeltaTables, refused};
 use crate::error::{Error, Result};
 use crate::storage;
 
@@ -104,10 +104,8 @@ impl DeltaTables {
             }
         }
         let latest = self.version(path, log, log.latest).await?;
-        let snapshot = latest.table.snapshot();
-        let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-        for file in snapshot.log_data() {
-            let file = decoded(&file.path());
+        for file in latest.snapshot.files() {
+            let file = decoded(&file.name);
             if !present.contains(&file) {
                 let first = since.get(&file).copied().unwrap_or(oldest);
                 lost.spans.push((first, u64::MAX));

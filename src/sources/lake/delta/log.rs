@@ -1,5 +1,6 @@
 //! What a table's log lists from a version on: equal listings mean an unchanged table.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,10 @@ use object_store::path::Path;
 
 use crate::error::Result;
 use crate::storage;
+
+/// How many commits are few, and how many bytes they have at most.
+const COMMITS_MAX: usize = 16;
+const COMMITS_BYTES_MAX: u64 = 1 << 20;
 
 /// The commits and checkpoints of a log from one version on, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -108,6 +113,18 @@ impl Listing {
         }
     }
 
+    /// The versions behind this one, if the commit of each is listed, and all of them are few and small.
+    pub(super) fn few_since(&self, version: u64) -> Option<RangeInclusive<u64>> {
+        let versions = version + 1..=self.latest()?;
+        let commits = self.entries.iter().filter(|entry| {
+            versions.contains(&entry.version) && kind_of(&entry.name) == Some(Kind::Commit)
+        });
+        let sizes: Vec<u64> = commits.map(|entry| entry.size).collect();
+        let are_all = versions.clone().count() == sizes.len();
+        let are_few = sizes.len() <= COMMITS_MAX && sizes.iter().sum::<u64>() <= COMMITS_BYTES_MAX;
+        (are_all && are_few).then_some(versions)
+    }
+
     /// The newest version it lists.
     pub(super) fn latest(&self) -> Option<u64> {
         self.entries.iter().map(|entry| entry.version).max()
@@ -181,6 +198,33 @@ mod tests {
         let part = Kind::Part { n_parts: 3 };
         check(".checkpoint.0000000001.0000000003.parquet", Some(part));
         check(".crc", None);
+    }
+
+    #[test]
+    fn few_small_commits_in_a_row_are_told() {
+        fn check(names: &[&str], size: u64, expected: Option<RangeInclusive<u64>>) {
+            let entries = names.iter().map(|name| Entry {
+                version: version_of(name).expect("it is of a version"),
+                name: (*name).to_owned(),
+                size,
+                tag: String::new(),
+                changed: DateTime::UNIX_EPOCH,
+            });
+            let listing = Listing {
+                entries: entries.collect(),
+            };
+            assert_eq!(listing.few_since(5), expected, "{names:?}");
+        }
+        let five = "00000000000000000005.json";
+        let six = "00000000000000000006.json";
+        let seven = "00000000000000000007.json";
+        let checkpoint = "00000000000000000006.checkpoint.parquet";
+        check(&[five, six, seven], 10, Some(6..=7));
+        check(&[five, checkpoint, six, seven], 10, Some(6..=7));
+        check(&[five], 10, Some(6..=5));
+        check(&[five, seven], 10, None);
+        check(&[five, checkpoint], 10, None);
+        check(&[five, six, seven], 1 << 20, None);
     }
 
     #[test]

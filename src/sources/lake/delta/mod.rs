@@ -8,6 +8,7 @@ mod left;
 mod log;
 mod plain;
 mod provider;
+mod snapshot;
 mod stats;
 mod told;
 mod vectors;
@@ -18,10 +19,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
-use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext, FileSelection};
+use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use deltalake_core::logstore::{
     LogStore, LogStoreFactory, ObjectStoreRef, StorageConfig, default_logstore, logstore_factories,
 };
+use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::FutureExt;
 use moka::future::Cache;
@@ -31,6 +33,8 @@ use url::Url;
 use self::at::{Log, Past};
 use self::log::Listing;
 use self::plain::Plain;
+use self::provider::Provider;
+use self::snapshot::{Appending, DataFile, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{Known, PinnedTable, Size, Version};
 use crate::storage::{Lake, Noted, SCHEME, Standing};
@@ -86,11 +90,8 @@ pub(super) struct DeltaTables {
 /// A table's snapshot, and what its log listed from that version on.
 #[derive(Debug)]
 struct Loaded {
-    table: DeltaTable,
-    version: u64,
+    snapshot: Arc<Snapshot>,
     listing: Listing,
-    size: Size,
-    n_files: usize,
     digest: [u8; 32],
     /// As [`identity`] has it.
     identity: Option<[u8; 32]>,
@@ -120,11 +121,11 @@ impl LastStanding {
 impl Loaded {
     fn pinned(&self) -> PinnedTable {
         PinnedTable {
-            version: Version::Delta(self.version),
+            version: Version::Delta(self.snapshot.version()),
             digest: Some(self.digest),
             identity: self.identity,
-            changed: self.listing.changed(self.version),
-            size: self.size,
+            changed: self.listing.changed(self.snapshot.version()),
+            size: self.snapshot.size(),
             provider: Arc::clone(&self.provider),
         }
     }
@@ -143,7 +144,8 @@ impl DeltaTables {
             latest: Cache::builder()
                 // What is read is kept, one table alone also where it is larger: it would else be loaded for each statement.
                 .weigher(move |_, loaded: &Arc<Loaded>| {
-                    weight(loaded.n_files).min(u32::try_from(latest_bytes_max).unwrap_or(u32::MAX))
+                    weight(loaded.snapshot.n_files())
+                        .min(u32::try_from(latest_bytes_max).unwrap_or(u32::MAX))
                 })
                 .eviction_policy(EvictionPolicy::lru())
                 .max_capacity(latest_bytes_max as u64)
@@ -151,7 +153,7 @@ impl DeltaTables {
             loads: Cache::new(LOADS_MAX),
             logs: Cache::new(TABLES_MAX),
             past: Cache::builder()
-                .weigher(|_, past: &Arc<Past>| weight(past.n_files()))
+                .weigher(|_, past: &Arc<Past>| weight(past.snapshot.n_files()))
                 .max_capacity(past_bytes_max as u64)
                 .build(),
             own_times: Cache::new(OWN_TIMES_MAX),
@@ -176,14 +178,14 @@ impl DeltaTables {
         }
         let known = self
             .latest
-            .try_get_with(path.to_owned(), self.load(path, None))
+            .try_get_with(path.to_owned(), self.load(path, None, None))
             .await
             .map_err(|error| Error::clone(&error))?;
         let log = log::folder(path);
         // Before it is listed: what comes in between is then another log than was noted.
         let noted = self.lake.note(Noted::Folder(&log, known.listing.names()));
         let noted = noted.await;
-        let listing = Listing::read(&self.lake.store, path, known.version).await?;
+        let listing = Listing::read(&self.lake.store, path, known.snapshot.version()).await?;
         if listing == known.listing {
             known.standing.is_now(noted);
             return Ok(known.pinned());
@@ -213,10 +215,10 @@ impl DeltaTables {
             true => Listing::read(&self.lake.store, path, 0).await?,
             false => listing,
         };
-        let key = (path.to_owned(), listing);
+        let key = (path.to_owned(), listing.clone());
         let loaded = self
             .loads
-            .try_get_with(key, self.load(path, base))
+            .try_get_with(key, self.load(path, base, Some(listing)))
             .await
             .map_err(|error| Error::clone(&error))?;
         self.latest
@@ -225,10 +227,20 @@ impl DeltaTables {
         Ok(loaded)
     }
 
-    /// Loads the latest version, from `base` on or from nothing.
-    async fn load(&self, path: &str, base: Option<Arc<Loaded>>) -> Result<Arc<Loaded>> {
+    /// Loads the latest version, from `base` on or from nothing. `listing` is what the log lists from the version of `base` on.
+    async fn load(
+        &self,
+        path: &str,
+        base: Option<Arc<Loaded>>,
+        listing: Option<Listing>,
+    ) -> Result<Arc<Loaded>> {
+        if let (Some(base), Some(listing)) = (&base, listing)
+            && let Some(snapshot) = self.appended(path, &base.snapshot, &listing).await?
+        {
+            return self.loaded(path, snapshot, listing);
+        }
         let mut table = match base {
-            Some(base) => base.table.clone(),
+            Some(base) => base.snapshot.table().clone(),
             None => self.open(path)?,
         };
         for _ in 0..ATTEMPTS_MAX {
@@ -240,18 +252,7 @@ impl DeltaTables {
             let listing = Listing::read(&self.lake.store, path, version).await?;
             // A commit between the load and the listing would else never be noticed.
             if listing.latest().is_none_or(|latest| latest <= version) {
-                guard::check(path, &table)?;
-                return Ok(Arc::new(Loaded {
-                    size: size(path, &table)?,
-                    n_files: n_files(path, &table)?,
-                    digest: digest(path, &table, version, &listing)?,
-                    identity: identity(path, &table, version, listing.changed(version))?,
-                    provider: Arc::new(self.provider_of(path, &table)?),
-                    standing: LastStanding::default(),
-                    table,
-                    version,
-                    listing,
-                }));
+                return self.loaded(path, Snapshot::of(path, version, table)?, listing);
             }
         }
         Err(Error::new(
@@ -260,39 +261,74 @@ impl DeltaTables {
         ))
     }
 
-    /// What reads the table's snapshot.
-    fn provider_of(&self, path: &str, table: &DeltaTable) -> Result<provider::Provider> {
-        let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
-        let partition_columns = snapshot.metadata().partition_columns();
-        let provider = provider::Provider::new(scan(path, table)?, partition_columns);
+    fn loaded(&self, path: &str, snapshot: Snapshot, listing: Listing) -> Result<Arc<Loaded>> {
+        let snapshot = Arc::new(snapshot);
+        let version = snapshot.version();
+        Ok(Arc::new(Loaded {
+            digest: digest(path, &snapshot, &listing),
+            identity: identity(path, &snapshot, version, listing.changed(version)),
+            provider: Arc::new(self.provider_of(path, &snapshot)?),
+            standing: LastStanding::default(),
+            snapshot,
+            listing,
+        }))
+    }
+
+    /// The latest version that is listed, if the commits since that of `base` have only added files, and few of them.
+    ///
+    /// # Errors
+    /// A commit cannot be read.
+    async fn appended(
+        &self,
+        path: &str,
+        base: &Snapshot,
+        listing: &Listing,
+    ) -> Result<Option<Snapshot>> {
+        let Some(versions) = listing.few_since(base.version()) else {
+            return Ok(None);
+        };
+        let mut commits = Vec::new();
+        for version in versions {
+            let bytes = self.commit(path, version).await?;
+            let lines = bytes.split(|byte| *byte == b'\n');
+            let actions = lines.filter(|line| !line.is_empty());
+            let actions = actions.map(serde_json::from_slice::<Appending>);
+            // What else it does, and what is wrong with it, is known to deltalake.
+            match actions.collect::<serde_json::Result<Vec<_>>>() {
+                Ok(actions) => commits.push((version, actions)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(base.with(commits))
+    }
+
+    /// What reads the snapshot.
+    fn provider_of(&self, path: &str, snapshot: &Arc<Snapshot>) -> Result<Provider> {
+        let provider = Provider::new(Arc::clone(snapshot), None);
         let folder = table_url(&self.lake.url, path)?;
         Ok(match self.writers {
             Writers::Any => provider,
-            Writers::Own => {
-                provider.plain(|schema| Plain::of(table, &self.lake, (&folder, schema), |_| true))
-            }
+            Writers::Own => provider.plain(|schema| {
+                Plain::of(snapshot, snapshot.files(), &self.lake, (&folder, schema))
+            }),
         })
     }
 
-    /// What reads some files of the table's snapshot, which the log calls so.
+    /// What reads some files of the snapshot, which the log calls so.
     fn provider_of_files(
         &self,
         path: &str,
-        table: &DeltaTable,
-        files: &HashSet<String>,
-    ) -> Result<provider::Provider> {
-        let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
-        let partition_columns = snapshot.metadata().partition_columns();
-        let selection = FileSelection::from_file_paths(files.iter().cloned());
-        let scan = scan(path, table)?.with_file_selection(selection);
-        let provider = provider::Provider::new(scan, partition_columns);
+        snapshot: &Arc<Snapshot>,
+        names: HashSet<String>,
+        files: impl Iterator<Item = DataFile>,
+    ) -> Result<Provider> {
+        let n_files = names.len();
+        let provider = Provider::new(Arc::clone(snapshot), Some(names));
         let folder = table_url(&self.lake.url, path)?;
         Ok(provider.plain(|schema| {
-            let plain = Plain::of(table, &self.lake, (&folder, schema), |name| {
-                files.contains(name)
-            });
+            let plain = Plain::of(snapshot, files, &self.lake, (&folder, schema));
             // Names that URLs write otherwise are left to the log's own reader.
-            plain.filter(|plain| plain.n_files() == files.len())
+            plain.filter(|plain| plain.n_files() == n_files)
         }))
     }
 
@@ -309,16 +345,35 @@ impl DeltaTables {
 
 /// What tells a version of the table from all other rows: where it lies, which table it is by the
 /// identifier in its log, the number, and the commit as it lies in the store.
-fn digest(path: &str, table: &DeltaTable, version: u64, listing: &Listing) -> Result<[u8; 32]> {
-    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
+fn digest(path: &str, snapshot: &Snapshot, listing: &Listing) -> [u8; 32] {
+    let mut hasher = named(path, snapshot);
+    hasher.update(&snapshot.version().to_le_bytes());
+    listing.tell_apart(snapshot.version(), &mut hasher);
+    *hasher.finalize().as_bytes()
+}
+
+/// What tells a version of the table from all other rows in every process: where it lies, the identifier
+/// in its log, which no table that is made anew has, the number, and when it was committed to the store.
+fn identity(
+    path: &str,
+    snapshot: &Snapshot,
+    version: u64,
+    changed: Option<DateTime<Utc>>,
+) -> Option<[u8; 32]> {
+    let mut hasher = named(path, snapshot);
+    hasher.update(&version.to_le_bytes());
+    hasher.update(&changed?.timestamp_millis().to_le_bytes());
+    Some(*hasher.finalize().as_bytes())
+}
+
+/// Where a table lies, and which it is.
+fn named(path: &str, snapshot: &Snapshot) -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
-    for text in ["delta", path, state.metadata().id()] {
+    for text in ["delta", path, snapshot.described().state().metadata().id()] {
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
     }
-    hasher.update(&version.to_le_bytes());
-    listing.tell_apart(version, &mut hasher);
-    Ok(*hasher.finalize().as_bytes())
+    hasher
 }
 
 /// The memory that a snapshot of so many files takes, about: in bytes.
@@ -329,58 +384,23 @@ fn weight(n_files: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-fn n_files(path: &str, table: &DeltaTable) -> Result<usize> {
-    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
-    Ok(state.log_data().num_files())
-}
-
-/// What tells a version of the table from all other rows in every process: where it lies, the identifier
-/// in its log, which no table that is made anew has, the number, and when it was committed to the store.
-fn identity(
-    path: &str,
-    table: &DeltaTable,
-    version: u64,
-    changed: Option<DateTime<Utc>>,
-) -> Result<Option<[u8; 32]>> {
-    let Some(changed) = changed else {
-        return Ok(None);
-    };
-    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
-    let mut hasher = blake3::Hasher::new();
-    for text in ["delta", path, state.metadata().id()] {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hasher.update(&version.to_le_bytes());
-    hasher.update(&changed.timestamp_millis().to_le_bytes());
-    Ok(Some(*hasher.finalize().as_bytes()))
-}
-
 /// What the log says of the table's files. Rows that deletion vectors mark are no longer there.
-fn size(path: &str, table: &DeltaTable) -> Result<Size> {
-    let state = table.snapshot().map_err(|cause| refused(path, cause))?;
-    let files = state.log_data();
-    Ok(Size::of_files(files.iter().map(|file| {
+fn size(state: &DeltaTableState) -> Size {
+    Size::of_files(state.log_data().iter().map(|file| {
         let deleted = file.deletion_vector_descriptor();
         let deleted = deleted.map_or(0, |vector| vector.cardinality);
         let left = |rows: usize| (rows as u64).saturating_sub(u64::try_from(deleted).unwrap_or(0));
         let rows = file.num_records().map(left);
         (rows, u64::try_from(file.size()).unwrap_or(0))
-    })))
+    }))
 }
 
-/// A scan of the table's snapshot, with the schema as it is served.
-fn scan(path: &str, table: &DeltaTable) -> Result<DeltaScanNext> {
-    let snapshot = table.snapshot().map_err(|cause| refused(path, cause))?;
-    let snapshot = snapshot.snapshot().clone();
+/// A scan of what deltalake has read, with the schema as it is served.
+fn scan(path: &str, state: &DeltaTableState) -> Result<DeltaScanNext> {
     let config = DeltaScanConfig::new().with_wrap_partition_values(false);
-    DeltaScanNext::new(snapshot, config).map_err(|cause| {
-        refused(
-            path,
-            DeltaTableError::GenericError {
-                source: cause.into(),
-            },
-        )
+    DeltaScanNext::new(state.snapshot().clone(), config).map_err(|cause| {
+        let source = cause.into();
+        refused(path, DeltaTableError::GenericError { source })
     })
 }
 

@@ -20,11 +20,11 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use deltalake_core::DeltaTable;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use url::Url;
 
+use super::snapshot::{DataFile, Snapshot};
 use crate::sources::lake::parquet_source;
 use crate::storage::Lake;
 
@@ -48,16 +48,16 @@ pub(super) struct Plain {
 }
 
 impl Plain {
-    /// Those files of a table below `folder` that are `chosen` by their names, if they have everything: no column's values are
+    /// Files of a snapshot of the table in `folder`, if they have everything: no column's values are
     /// in the log, no row is marked as deleted, and columns go by their names.
     pub(super) fn of(
-        table: &DeltaTable,
+        snapshot: &Snapshot,
+        of: impl Iterator<Item = DataFile>,
         lake: &Lake,
         (folder, schema): (&Url, &SchemaRef),
-        chosen: impl Fn(&str) -> bool,
     ) -> Option<Self> {
-        let snapshot = table.snapshot().ok()?;
-        let protocol = snapshot.protocol();
+        let state = snapshot.described().state();
+        let protocol = state.protocol();
         let mut features = protocol.reader_features().into_iter().flatten();
         let is_plain = match protocol.min_reader_version() {
             READER_VERSION => true,
@@ -68,29 +68,27 @@ impl Plain {
         };
         let is_flat = |data_type: &DataType| !data_type.is_nested();
         if !is_plain
-            || !snapshot.metadata().partition_columns().is_empty()
+            || !state.metadata().partition_columns().is_empty()
             || !schema.fields().iter().all(|it| is_flat(it.data_type()))
         {
             return None;
         }
         let folder = Path::from_url_path(folder.path()).ok()?;
         let (mut files, mut n_rows, mut n_bytes) = (Vec::new(), Some(0_usize), 0_usize);
-        for file in snapshot.log_data() {
-            let name = file.path();
-            if !chosen(&name) {
-                continue;
-            }
+        for file in of {
             let is_named = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-            if file.deletion_vector_descriptor().is_some() || !name.bytes().all(is_named) {
+            if file.vector.is_some() || !file.name.bytes().all(is_named) {
                 return None;
             }
-            let size = u64::try_from(file.size()).ok()?;
-            n_rows = n_rows.zip(file.num_records()).map(|(sum, own)| sum + own);
-            n_bytes = n_bytes.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+            let rows = file
+                .rows
+                .map(|rows| usize::try_from(rows).unwrap_or(usize::MAX));
+            n_rows = n_rows.zip(rows).map(|(sum, own)| sum.saturating_add(own));
+            n_bytes = n_bytes.saturating_add(usize::try_from(file.bytes).unwrap_or(usize::MAX));
             files.push(PartitionedFile::new_from_meta(ObjectMeta {
-                location: folder.clone().join(name.as_ref()),
-                last_modified: DateTime::from_timestamp_millis(file.modification_time())?,
-                size,
+                location: folder.clone().join(file.name.as_str()),
+                last_modified: DateTime::from_timestamp_millis(file.modified)?,
+                size: file.bytes,
                 e_tag: None,
                 version: None,
             }));

@@ -1,27 +1,32 @@
 //! Serves deltalake's scan of one snapshot with PostgreSQL's types, trusting no statistics.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result as PlanResult;
+use datafusion::common::{DataFusionError, Result as PlanResult};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{CastExpr, Column};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
-use deltalake_core::delta_datafusion::DeltaScanNext;
+use deltalake_core::delta_datafusion::FileSelection;
 
 use super::plain::Plain;
+use super::snapshot::Snapshot;
 use super::stats;
 use crate::types::lake_type;
 
 /// A Delta table at one version.
 #[derive(Debug)]
 pub(super) struct Provider {
-    scan: DeltaScanNext,
+    snapshot: Arc<Snapshot>,
+    /// What the log calls the files that are read, where not all of them are.
+    names: Option<HashSet<String>>,
     schema: SchemaRef,
     /// Its files, where nothing else is to be read.
     plain: Option<Plain>,
@@ -31,8 +36,11 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    pub(super) fn new(scan: DeltaScanNext, partition_columns: &[String]) -> Self {
-        let from = TableProvider::schema(&scan);
+    /// Reads the snapshot, or only the files that the log calls so.
+    pub(super) fn new(snapshot: Arc<Snapshot>, names: Option<HashSet<String>>) -> Self {
+        let described = snapshot.described();
+        let from = TableProvider::schema(described.scan());
+        let partition_columns = described.state().metadata().partition_columns().to_vec();
         let fields: Vec<_> = from
             .fields()
             .iter()
@@ -48,11 +56,12 @@ impl Provider {
             .min_by_key(|(_, field)| field.data_type().primitive_width().unwrap_or(usize::MAX))
             .map(|(index, _)| index);
         Self {
-            scan,
             schema: Arc::new(Schema::new(fields)),
             plain: None,
             cheapest,
-            partition_columns: partition_columns.to_vec(),
+            partition_columns,
+            snapshot,
+            names,
         }
     }
 
@@ -104,7 +113,8 @@ impl TableProvider for Provider {
         if self.plain.is_some() {
             return Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()]);
         }
-        let supported = self.scan.supports_filters_pushdown(filters)?;
+        let scan = self.snapshot.described().scan();
+        let supported = scan.supports_filters_pushdown(filters)?;
         Ok(filters
             .iter()
             .zip(supported)
@@ -129,10 +139,16 @@ impl TableProvider for Provider {
             return plain.scan(session, projection, limit);
         }
         let columns = self.columns_read(projection);
-        let plan = self
-            .scan
-            .scan(session, columns.as_ref(), filters, limit)
-            .await?;
+        let whole = self.snapshot.whole().await;
+        let whole = whole.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let scan = match &self.names {
+            None => Cow::Borrowed(whole.scan()),
+            Some(names) => {
+                let selection = FileSelection::from_file_paths(names.iter().cloned());
+                Cow::Owned(whole.scan().clone().with_file_selection(selection))
+            }
+        };
+        let plan = scan.scan(session, columns.as_ref(), filters, limit).await?;
         let n_columns = projection.map_or(self.schema.fields().len(), Vec::len);
         served(stats::demoted(plan)?, &self.schema, n_columns)
     }

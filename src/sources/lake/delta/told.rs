@@ -12,8 +12,8 @@ use futures::stream::{self, StreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::DeltaTables;
 use super::at::Log;
-use super::{DeltaTables, refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{At, Told};
 use crate::types::{TYPE_KEY, oid};
@@ -130,9 +130,8 @@ impl DeltaTables {
         let log = self.log(path).await?;
         let version = self.require_version(path, &log, at).await?;
         let past = self.version(path, &log, version).await?;
-        let snapshot = past.table.snapshot();
-        let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-        let mut files: Vec<_> = snapshot.log_data().into_iter().collect();
+        let whole = past.snapshot.whole().await?;
+        let mut files: Vec<_> = whole.state().log_data().into_iter().collect();
         files.sort_by_key(|file| file.path().into_owned());
         let names: StringArray = files
             .iter()
@@ -177,9 +176,8 @@ impl DeltaTables {
                 // What a checkpoint began with is not in its commit.
                 (None, 0) => {
                     let past = self.version(path, &log, commit.version).await?;
-                    let snapshot = past.table.snapshot();
-                    let snapshot = snapshot.map_err(|cause| refused(path, cause))?;
-                    let schema = serde_json::to_string(snapshot.schema().as_ref());
+                    let described = past.snapshot.described().state();
+                    let schema = serde_json::to_string(described.schema().as_ref());
                     columns_of(path, &schema.map_err(Error::internal)?)?
                 }
                 (None, _) => continue,
