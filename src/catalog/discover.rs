@@ -44,6 +44,27 @@ pub(super) struct Discovery {
 /// The lake cannot be listed.
 pub(super) async fn discover(lake: &Lake, before: Option<&Discovery>) -> Result<Discovery> {
     let tables_before = before.map(Discovery::delta_tables).unwrap_or_default();
+    list(lake, &tables_before, |_| true).await
+}
+
+/// As [`discover`], of one schema. `tables_before` are the paths of folders that were Delta tables when it was listed before.
+///
+/// # Errors
+/// The lake cannot be listed.
+pub(super) async fn discover_schema(
+    lake: &Lake,
+    schema: &str,
+    tables_before: HashSet<&str>,
+) -> Result<Discovery> {
+    list(lake, &tables_before, |folder| folder.may_hold(schema)).await
+}
+
+/// Lists the lake, but for folders that are not of interest.
+async fn list(
+    lake: &Lake,
+    tables_before: &HashSet<&str>,
+    is_of_interest: impl Fn(&Folder) -> bool,
+) -> Result<Discovery> {
     let mut discovery = Discovery::default();
     discovery.found.entry(PUBLIC.to_owned()).or_default();
     let root = Listing::of(lake, &Path::default()).await?;
@@ -62,6 +83,7 @@ pub(super) async fn discover(lake: &Lake, before: Option<&Discovery>) -> Result<
             depth: 1,
         })
         .collect();
+    level.retain(&is_of_interest);
     while !level.is_empty() {
         let (known, unknown) = level
             .into_iter()
@@ -82,6 +104,7 @@ pub(super) async fn discover(lake: &Lake, before: Option<&Discovery>) -> Result<
             .into_iter()
             .flat_map(|(folder, verdict)| discovery.take(&folder, verdict))
             .collect();
+        level.retain(&is_of_interest);
     }
     Ok(discovery)
 }
@@ -118,6 +141,14 @@ impl Folder {
             Some(schema) => format!("{schema}_{}", self.name()),
             None => self.name().to_owned(),
         }
+    }
+
+    /// Whether it may be a table of a schema, or lead to one.
+    fn may_hold(&self, schema: &str) -> bool {
+        let own = self.schema.as_deref().unwrap_or(PUBLIC);
+        let inner = self.inner_schema();
+        let leads_to = schema.strip_prefix(&inner);
+        own == schema || leads_to.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
     }
 }
 

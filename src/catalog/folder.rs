@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 
 use super::views::{self, Draft, FullName, Good, View, Views, in_order, read};
-use super::{Catalog, Snapshot};
+use super::{Catalog, Snapshot, other_lakes};
 use crate::error::{Error, Result};
 
 /// Files that are read of the views folder.
@@ -69,6 +69,7 @@ impl Catalog {
                 .get(&server.name)
                 .is_some_and(|it| **it == *server)
         });
+        other_lakes::keep_only(self.lake.lake(), &self.warehouse, &servers);
         let mut latest = self.known_mut();
         latest.views = Arc::new(views);
         if latest.snapshot.is_some() {

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::kept_imports::{LastSeen, names};
+use super::other_lakes;
 use super::views::{Foreign, Import, Views};
 use super::{Catalog, Snapshot};
 use crate::error::{Error, ErrorKind, Remote, Result};
-use crate::sources::warehouse::{RemoteTable, Warehouse};
+use crate::sources::warehouse::{RemoteTable, Warehouse, Wrapper};
+use crate::storage::Lake;
 
 /// How long a server is left alone that did not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -54,18 +56,15 @@ pub(super) fn are_same(left: &Imported, right: &Imported) -> bool {
 }
 
 /// Lists every import, and what is told of tables that are created one by one; of those that could not be listed a
-/// moment ago, and with `only_new` of all that were, what is known stays. With that, only imports are: nobody waits for
-/// what is told.
+/// moment ago, and with `only_new` of all that were, what is known stays. With that, only what tables cannot be read
+/// without is listed: nobody waits for what is told.
 pub(super) async fn list(
-    warehouse: &Warehouse,
+    sources: (&Lake, &Warehouse),
     foreign: &Foreign,
     (before, last_seen): (&Imported, &LastSeen),
     only_new: bool,
 ) -> Imported {
-    let told_of = match only_new {
-        true => BTreeSet::new(),
-        false => foreign.told_of(),
-    };
+    let told_of = told_of(foreign, only_new);
     let listed = foreign
         .imports
         .iter()
@@ -81,12 +80,20 @@ pub(super) async fn list(
                     let known = known.or_else(|| former(before, import));
                     let known = known.map(|known| &known.tables);
                     let known = known.or_else(|| last_seen.get(&names(import)));
-                    list_one(warehouse, import, known).await
+                    list_one(sources, import, known).await
                 }
             };
             (import.clone(), listing)
         });
     join_all(listed).await.into_iter().collect()
+}
+
+/// The schemas that are listed for tables which are created one by one; with `only_new` those where they lie in a lake,
+/// which is not known before.
+fn told_of(foreign: &Foreign, only_new: bool) -> BTreeSet<Import> {
+    let mut told_of = foreign.told_of();
+    told_of.retain(|import| !only_new || import.server.wrapper == Wrapper::Lake);
+    told_of
 }
 
 /// The same import of a server that was defined otherwise: what it was last seen with.
@@ -96,11 +103,24 @@ fn former<'a>(before: &'a Imported, import: &Import) -> Option<&'a Listing> {
     Some(listing)
 }
 
-async fn list_one(warehouse: &Warehouse, import: &Import, known: Option<&Tables>) -> Listing {
+async fn list_one(
+    (lake, warehouse): (&Lake, &Warehouse),
+    import: &Import,
+    known: Option<&Tables>,
+) -> Listing {
     let asked = Instant::now();
-    let tables = warehouse.tables(&import.server, &import.remote);
+    let tables = async {
+        if import.server.wrapper == Wrapper::Lake {
+            let known = known.map_or(&[] as &[_], |known| known.as_slice());
+            let listed = other_lakes::tables((lake, warehouse), import, known).await;
+            let listed = listed.map_err(|error| unavailable(import, &error))?;
+            return Ok(listed.map(|listed| (listed.tables, listed.error)));
+        }
+        let tables = warehouse.tables(&import.server, &import.remote).await?;
+        Ok(tables.map(|tables| (tables, None)))
+    };
     let (tables, error) = match tokio::time::timeout(LISTING_MAX, tables).await {
-        Ok(Ok(Some(tables))) => (Arc::new(tables), None),
+        Ok(Ok(Some((tables, error)))) => (Arc::new(tables), error),
         Ok(Ok(None)) => (Arc::default(), Some(no_schema(import))),
         Ok(Err(error)) => (last_seen(known), Some(error)),
         Err(_) => (last_seen(known), Some(too_slow(import))),
@@ -124,9 +144,16 @@ fn no_schema(import: &Import) -> Error {
 }
 
 fn too_slow(import: &Import) -> Error {
-    let message = format!("could not connect to server \"{}\"", import.server.name);
-    Error::new(ErrorKind::Remote(Remote::Unavailable), message)
-        .with_detail("It did not list its tables in time.")
+    let server = &import.server;
+    server.unavailable("It did not list its tables in time.")
+}
+
+/// A lake that does not answer, as a server that does not; what is wrong with its definition is said as it is.
+fn unavailable(import: &Import, cause: &Error) -> Error {
+    if !matches!(cause.kind(), ErrorKind::IoError | ErrorKind::UndefinedFile) {
+        return cause.clone();
+    }
+    import.server.unavailable(cause.message())
 }
 
 /// An import that was never listed: nobody knows yet what it holds.
@@ -142,12 +169,14 @@ impl Catalog {
     /// Lists the imports of these views that were never listed.
     pub(super) async fn list_new(&self, views: &Views) {
         let before = self.known().imported.clone();
-        let imports = &views.foreign.imports;
-        if imports.iter().all(|import| before.contains_key(import)) {
+        let told_of = told_of(&views.foreign, true);
+        let mut all = views.foreign.imports.iter().chain(&told_of);
+        if all.all(|import| before.contains_key(import)) {
             return;
         }
         let seen = self.known().last_seen.clone();
-        let listed = list(&self.warehouse, &views.foreign, (&before, &seen), true).await;
+        let sources = (self.lake.lake(), self.warehouse.as_ref());
+        let listed = list(sources, &views.foreign, (&before, &seen), true).await;
         self.known_mut().imported.extend(listed);
     }
 

@@ -275,10 +275,13 @@ fn tables_of<'a>(snapshot: &'a Snapshot, moment: Option<&MomentOf<'_>>) -> Vec<T
             };
             Ok(Moment::Lake(table.clone(), at))
         };
-        let opened = match (&relation.kind, relation.foreign(), relation.table()) {
+        let opened = match (&relation.kind, relation.table(), relation.foreign()) {
             (Err(error), ..) => Err(error.clone()),
-            (_, Some(foreign), _) => Ok(Moment::Foreign(Arc::clone(foreign))),
-            (_, None, table) => in_lake(table.expect("what is no view is a table")),
+            (_, Some(table), _) => in_lake(table),
+            (_, None, foreign) => {
+                let foreign = foreign.expect("what is no view, and no files, is a server's");
+                Ok(Moment::Foreign(Arc::clone(foreign)))
+            }
         };
         (relation.as_ref(), opened)
     });

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Catalog;
 use super::views::Import;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sources::LakeTable;
 use crate::sources::warehouse::{RemoteTable, Told};
 use crate::storage::Change;
 
@@ -50,6 +51,8 @@ struct KeptTable {
     name: String,
     #[serde(flatten)]
     told: Told,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lake: Option<LakeTable>,
 }
 
 impl Catalog {
@@ -130,6 +133,7 @@ fn read(text: &str) -> Result<LastSeen> {
         let tables = import.tables.into_iter().map(|table| RemoteTable {
             name: table.name,
             told: table.told,
+            lake: table.lake,
         });
         let names = (import.server, import.remote, import.local);
         (names, Arc::new(tables.collect()))
@@ -142,6 +146,7 @@ fn written(seen: &LastSeen) -> Result<String> {
         let tables = tables.iter().map(|table| KeptTable {
             name: table.name.clone(),
             told: table.told.clone(),
+            lake: table.lake.clone(),
         });
         KeptImport {
             server: server.clone(),
@@ -160,6 +165,7 @@ fn written(seen: &LastSeen) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::Layout;
     use crate::sources::warehouse::{RemoteKey, RemoteKeyKind};
 
     #[test]
@@ -176,6 +182,10 @@ mod tests {
                     is_enforced: true,
                 }],
             },
+            lake: Some(LakeTable {
+                path: "_servers/a@0/s/t".to_owned(),
+                layout: Layout::Delta,
+            }),
         };
         let names = ("dwh".to_owned(), "public".to_owned(), "mart".to_owned());
         let seen = LastSeen::from([(names, Arc::new(vec![table]))]);

@@ -8,6 +8,7 @@ mod imports;
 mod inventory;
 mod kept_imports;
 mod kept_inventory;
+mod other_lakes;
 mod refresh;
 mod roles;
 mod snapshot;
@@ -93,10 +94,11 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// The lake's table, if it is one.
+    /// The table of files, if it is one: of the lake, or of another that is a server.
     pub fn table(&self) -> Option<&LakeTable> {
         match &self.kind {
             Ok(Kind::Table(table)) => Some(table),
+            Ok(Kind::Foreign(table)) => table.lake.as_ref(),
             _ => None,
         }
     }

@@ -156,7 +156,8 @@ async fn list(
         let (before, seen) = (known.imported.clone(), known.last_seen.clone());
         (Arc::clone(&known.views), before, found, seen)
     };
-    let imported = imports::list(warehouse, &views.foreign, (&before, &seen), false);
+    let sources = (lake.lake(), warehouse);
+    let imported = imports::list(sources, &views.foreign, (&before, &seen), false);
     let found = discover(lake.lake(), found_before.as_deref());
     let (found, imported) = tokio::join!(found, imported);
     let found = found?;

@@ -120,6 +120,7 @@ fn import_of(import: &Import, table: &RemoteTable) -> Arc<ForeignTable> {
         },
         options: BTreeMap::new(),
         told: Arc::new(table.told.clone()),
+        lake: table.lake.clone(),
     })
 }
 
@@ -133,6 +134,7 @@ fn as_told(table: &Arc<ForeignTable>, imported: &Imported) -> Arc<ForeignTable> 
     match { tables }.find(|found| found.name == table.remote.table) {
         Some(found) => Arc::new(ForeignTable {
             told: Arc::new(found.told.clone()),
+            lake: found.lake.clone(),
             ..ForeignTable::clone(table)
         }),
         None => Arc::clone(table),

@@ -24,6 +24,7 @@ async fn catalog(folder: &std::path::Path) -> Catalog {
     let warehouse = Warehouse::new(Surroundings {
         secrets: Secrets::default(),
         folder: None,
+        store_options: BTreeMap::new(),
         kept: KeptValues {
             receive: |_, _| Ok(Vec::new()),
             numeric: |_| Ok(Vec::new()),

@@ -68,6 +68,7 @@ mod temporary;
 mod travel;
 mod type_planner;
 mod typed_literals;
+mod unpinned;
 mod views;
 mod walk;
 mod warm;

@@ -4,14 +4,13 @@
 //! rows; then each of those is fixed to one version, once, however many ways lead to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::logical_expr::ScalarUDF;
-use datafusion::sql::sqlparser::ast::{ObjectName, Query, Spanned, Visitor};
+use datafusion::sql::sqlparser::ast::Query;
 use futures::future::try_join_all;
 
 use super::access::Policies;
@@ -20,15 +19,14 @@ use super::moment::Moment;
 use super::own_rows::{System, digest_of, rows_of, rows_once};
 use super::protect::{self, SessionCall};
 use super::resolved::{Derived, Limits, Meaning, Resolved, TableKey, Target, ViewKey};
-use super::scope::reference;
 use super::stored::Stored;
 use super::travel;
+use super::unpinned::Failed;
 use crate::catalog::sql::Lines;
 use crate::catalog::system::{Builtin, is_system_schema};
 use crate::catalog::views::View;
 use crate::catalog::{Catalog, Inventory, Snapshot, SystemView};
-use crate::engine::walk::walk;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::functions::{self, SessionFacts};
 use crate::sources::warehouse::Reading;
 use crate::sources::{At, LakeTable, PinnedTable as PinnedRows, Version};
@@ -196,7 +194,6 @@ pub(super) async fn pin(
         settings: Arc::clone(&context.facts.settings),
         sessions: context.facts.sessions.clone(),
     });
-    let targets = resolved.tables.iter();
     let moment = context.moment.as_deref();
     let reading = moment.map_or_else(Reading::of_statement, Moment::reading);
     let pushdown = context.facts.settings.get(REMOTE_PUSHDOWN);
@@ -208,9 +205,17 @@ pub(super) async fn pin(
         digest: digest_of(&view, context),
         view,
     };
-    let pins =
-        targets.map(|(key, target)| pin_one(catalog, key, target, (&system, servers), moment));
-    let tables = try_join_all(pins).await?;
+    let pin_all = || {
+        let targets = resolved.tables.iter();
+        let pins =
+            targets.map(|(key, target)| pin_one(catalog, key, target, (&system, servers), moment));
+        try_join_all(pins)
+    };
+    let tables = match pin_all().await {
+        Err(failed) if failed.is_mended(catalog, resolved) => pin_all().await,
+        tables => tables,
+    };
+    let tables = tables.map_err(|failed| failed.at_server(resolved))?;
     let pinned = put_together(catalog, resolved, &tables, inventory);
     tracing::debug!(policies = %pinned.policies.fingerprint(), "pinned");
     Ok(pinned)
@@ -340,37 +345,6 @@ impl Known<'_> {
     }
 }
 
-/// A relation that could not be pinned.
-#[derive(Debug)]
-pub(super) struct Failed {
-    key: TableKey,
-    error: Error,
-}
-
-impl From<Failed> for Error {
-    fn from(failed: Failed) -> Self {
-        failed.error
-    }
-}
-
-impl Failed {
-    /// The error at the place where the query names the relation, if it does.
-    pub(super) fn in_query(
-        self,
-        query: &Query,
-        references: &[(TableReference, Meaning)],
-        lines: &Lines,
-    ) -> Error {
-        let mut references = references.iter();
-        let named = references
-            .find(|(_, meaning)| matches!(meaning, Meaning::Table(key) if *key == self.key));
-        match named {
-            Some((name, _)) => in_statement(self.error, query, name, lines),
-            None => self.error,
-        }
-    }
-}
-
 async fn pin_one(
     catalog: &Catalog,
     key: &TableKey,
@@ -453,41 +427,4 @@ fn pinned(
         provider,
         lake: lake.cloned(),
     }))
-}
-
-/// An error about a relation, at the place where the query names it.
-pub(super) fn in_statement(
-    error: Error,
-    query: &Query,
-    name: &TableReference,
-    lines: &Lines,
-) -> Error {
-    match position(query, name, lines) {
-        Some(position) if error.position().is_none() => error.at(position),
-        _ => error,
-    }
-}
-
-/// Where a query first names a relation.
-fn position(query: &Query, name: &TableReference, lines: &Lines) -> Option<usize> {
-    let mut finder = Finder { name };
-    match walk(query, &mut finder) {
-        ControlFlow::Break(found) => Some(lines.position(found.span().start)),
-        ControlFlow::Continue(()) => None,
-    }
-}
-
-struct Finder<'a> {
-    name: &'a TableReference,
-}
-
-impl Visitor for Finder<'_> {
-    type Break = ObjectName;
-
-    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<ObjectName> {
-        if reference(relation).as_ref() == Some(self.name) {
-            return ControlFlow::Break(relation.clone());
-        }
-        ControlFlow::Continue(())
-    }
 }

@@ -14,11 +14,11 @@ use super::context::StatementContext;
 use super::freshness::FRESHNESS;
 use super::look_up::Found;
 use super::named_in_query::{calls_any, of_query};
-use super::pin::in_statement;
 use super::resolved::{
     Derived, Limits, Meaning, Resolved, ResolvedProtection, ResolvedView, TableKey, Target, ViewKey,
 };
 use super::travel::{Clock, Point, function_of, is_number, said};
+use super::unpinned::in_statement;
 use super::{parse, protect};
 use crate::auth::{Protection, Readable};
 use crate::catalog::sql::Lines;
@@ -342,16 +342,9 @@ impl<'a> Resolver<'a> {
                 self.view(&key, view)?;
                 Ok(Meaning::View(key))
             }
-            Ok(Kind::Table(table)) => {
-                let key = TableKey {
-                    schema: relation.schema.clone(),
-                    name: relation.name.clone(),
-                    at: self.moment_of(relation, table, at)?,
-                    asked_as: None,
-                };
-                let target = Target::Lake(table.clone());
-                self.tables.insert(key.clone(), target);
-                Ok(Meaning::Table(key))
+            Ok(Kind::Table(table)) => self.lake_table(relation, table, at),
+            Ok(Kind::Foreign(foreign)) if let Some(table) = &foreign.lake => {
+                self.lake_table(relation, table, at)
             }
             Ok(Kind::Foreign(table)) => {
                 self.require_now(relation, at)?;

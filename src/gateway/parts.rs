@@ -48,6 +48,7 @@ impl Parts {
         let warehouse = Arc::new(Warehouse::new(Surroundings {
             secrets: config.secrets.clone(),
             folder: storage::local_folder(&config.url)?,
+            store_options: config.store_options.clone(),
             kept: KeptValues {
                 receive: kept::receive,
                 numeric: |digits| kept::from_text(digits, oid::NUMERIC, &Style::default()),

@@ -128,9 +128,15 @@ impl Disk {
 
     /// Whether there are links in a folder, which itself is checked; also where that cannot be seen.
     fn has_links(&self, folder: &str) -> StoreResult<bool> {
-        let folder = Path::parse(folder)?;
-        self.check(&folder)?;
-        let Ok(mut entries) = self.disk.path_to_filesystem(&folder)?.read_dir() else {
+        let folder = match folder {
+            "" => self.root.clone(),
+            below => {
+                let below = Path::parse(below)?;
+                self.check(&below)?;
+                self.disk.path_to_filesystem(&below)?
+            }
+        };
+        let Ok(mut entries) = folder.read_dir() else {
             return Ok(true);
         };
         let is_link = |entry: std::io::Result<DirEntry>| {

@@ -9,6 +9,7 @@ mod counted;
 mod document;
 mod folder;
 mod local;
+mod mounts;
 mod pinned;
 mod place;
 mod present;
@@ -48,6 +49,8 @@ pub struct Lake {
     pub shown: String,
     /// The root, if it is on disk.
     root: Option<PathBuf>,
+    /// The other lakes that are read through it.
+    mounts: Arc<mounts::Mounts>,
 }
 
 /// Opens the lake at `url`: a local path, or `file://`, `s3://`, `abfss://`, `az://`, `gs://`.
@@ -56,23 +59,36 @@ pub struct Lake {
 /// # Errors
 /// An unknown scheme, an unreadable or missing root, an option the store refuses.
 pub async fn open(url: &str, options: &BTreeMap<String, String>) -> Result<Lake> {
+    let lake = unasked(url, options)?;
+    if lake.root.is_none() {
+        remote::ask(&lake).await?;
+    }
+    Ok(lake)
+}
+
+/// As [`open`], of a store in a cloud that is asked nothing yet.
+///
+/// # Errors
+/// The same, but for what only the store tells.
+pub fn unasked(url: &str, options: &BTreeMap<String, String>) -> Result<Lake> {
     let (store, shown, root) = match remote_url(url)? {
-        Some(url) => (
-            remote::open(&url, options).await?,
-            without_secrets(&url),
-            None,
-        ),
+        Some(url) => {
+            let store = confined::remote(remote::store(&url, options)?);
+            (store, without_secrets(&url), None)
+        }
         None => {
             let root = local::root(url)?;
             let shown = root.display().to_string();
             (confined::local(&root)?, shown, Some(root))
         }
     };
+    let mounts = Arc::default();
     Ok(Lake {
-        store,
+        store: mounts::Mounted::new(store, &mounts),
         url: synthetic_url(url, options)?,
         shown,
         root,
+        mounts,
     })
 }
 

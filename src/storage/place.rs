@@ -31,6 +31,7 @@ pub fn place(url: &str, options: &BTreeMap<String, String>, makes: bool) -> Resu
             url: name,
             shown: without_secrets(&parsed),
             root: None,
+            mounts: Arc::default(),
         };
         return Ok(Some(Place { lake, writable }));
     }
@@ -52,6 +53,7 @@ pub fn place(url: &str, options: &BTreeMap<String, String>, makes: bool) -> Resu
         url: name,
         shown: root.display().to_string(),
         root: Some(root),
+        mounts: Arc::default(),
     };
     Ok(Some(Place { lake, writable }))
 }

@@ -17,8 +17,10 @@ impl Lake {
     /// # Errors
     /// A remote store does not answer.
     pub async fn are_there(&self, folders: Vec<Path>) -> Result<Vec<bool>> {
-        match &self.root {
-            Some(root) => on_disk(root.clone(), folders).await,
+        let on_disk: Option<Vec<PathBuf>> =
+            folders.iter().map(|folder| self.on_disk(folder)).collect();
+        match on_disk {
+            Some(folders) => are_folders(folders).await,
             None => self.in_store(folders).await,
         }
     }
@@ -37,16 +39,8 @@ impl Lake {
 }
 
 /// One step on a thread that may wait: a folder is a few microseconds.
-async fn on_disk(root: PathBuf, folders: Vec<Path>) -> Result<Vec<bool>> {
-    let look = move || {
-        let there = folders.iter().map(|folder| {
-            let path = folder
-                .parts()
-                .fold(root.clone(), |path, part| path.join(part.as_ref()));
-            path.is_dir()
-        });
-        there.collect()
-    };
+async fn are_folders(folders: Vec<PathBuf>) -> Result<Vec<bool>> {
+    let look = move || folders.iter().map(|folder| folder.is_dir()).collect();
     let looked = tokio::task::spawn_blocking(look).await;
     looked.map_err(Error::internal)
 }

@@ -12,25 +12,19 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreScheme};
 use url::Url;
 
-use super::{confined, without_secrets};
+use super::{Lake, without_secrets};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Opens a cloud's store at the URL's path and asks it once, so that wrong credentials stop the
-/// start rather than the first query.
+/// Asks a cloud's store once, so that wrong credentials stop the start rather than the first query.
 ///
 /// # Errors
-/// An unknown scheme, an option the store refuses, a store that does not answer.
-pub(super) async fn open(
-    url: &Url,
-    options: &BTreeMap<String, String>,
-) -> Result<Arc<dyn ObjectStore>> {
-    let shown = without_secrets(url);
-    let store = store(url, options)?;
+/// It does not answer, or refuses.
+pub(super) async fn ask(lake: &Lake) -> Result<()> {
     // The first page of a listing costs one request, and needs what every later read needs.
-    if let Some(Err(cause)) = store.list(None).next().await {
-        return Err(unreadable(&shown, cause));
+    match lake.store.list(None).next().await {
+        Some(Err(cause)) => Err(unreadable(&lake.shown, cause)),
+        _ => Ok(()),
     }
-    Ok(confined::remote(store))
 }
 
 /// A cloud's store rooted at the URL's path, asked nothing yet.

@@ -72,15 +72,14 @@ impl Lake {
     /// Notes down what is there, on a thread that may wait; to be done before what is there is listed: then a change
     /// in between makes a difference to what was noted. `None` where that would not be sure, or where much is there.
     pub async fn note(&self, noted: Noted<'_>) -> Option<Standing> {
-        let root = self.root.as_deref()?;
         let (folder, files, is_deep) = match noted {
-            Noted::File(path) => (None, vec![on_disk(root, path)], false),
+            Noted::File(path) => (None, vec![self.on_disk(path)?], false),
             Noted::Folder(path, files) => {
-                let folder = on_disk(root, path);
+                let folder = self.on_disk(path)?;
                 let files = files.iter().map(|name| folder.join(name)).collect();
                 (Some(folder), files, false)
             }
-            Noted::Tree(path) => (Some(on_disk(root, path)), Vec::new(), true),
+            Noted::Tree(path) => (Some(self.on_disk(path)?), Vec::new(), true),
         };
         let note = move || {
             let mut entries = Vec::new();
@@ -96,11 +95,6 @@ impl Lake {
         };
         tokio::task::spawn_blocking(note).await.ok().flatten()
     }
-}
-
-fn on_disk(root: &LocalPath, path: &Path) -> PathBuf {
-    path.parts()
-        .fold(root.to_owned(), |place, part| place.join(part.as_ref()))
 }
 
 impl Inode {

@@ -127,6 +127,7 @@ async fn check(store: &dyn ObjectStore, url: &str, options: &BTreeMap<String, St
         state: folder(),
     };
     let warehouse = Warehouse::new(Surroundings {
+        store_options: BTreeMap::new(),
         secrets: Secrets::default(),
         folder: None,
         kept: KeptValues {
@@ -205,7 +206,7 @@ async fn check_views_folder(url: &str, options: &BTreeMap<String, String>) {
     clippy::disallowed_methods,
     reason = "the emulators' addresses come from the Makefile"
 )]
-fn endpoint(name: &str) -> Option<String> {
+pub(crate) fn endpoint(name: &str) -> Option<String> {
     let is_required = std::env::var("CI").is_ok() || std::env::var("MAKELEVEL").is_ok();
     match std::env::var(name) {
         Ok(endpoint) => Some(endpoint),
@@ -214,14 +215,41 @@ fn endpoint(name: &str) -> Option<String> {
     }
 }
 
+/// A bucket with the files of a folder.
+pub(crate) fn bucket(endpoint: &str, name: &str, folder: &std::path::Path) {
+    create(endpoint, &format!("/{name}"));
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let key = path.strip_prefix(folder).unwrap().display().to_string();
+            put(
+                endpoint,
+                &format!("/{name}/{key}"),
+                &std::fs::read(&path).unwrap(),
+            );
+        }
+    }
+}
+
 /// Makes a bucket or container, if there is none yet: `object_store` has no call for it.
 fn create(endpoint: &str, path: &str) {
+    put(endpoint, path, b"");
+}
+
+fn put(endpoint: &str, path: &str, content: &[u8]) {
     let host = endpoint.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(host).unwrap();
     let request = format!(
-        "PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        content.len()
     );
     stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(content).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let status = answer.lines().next().unwrap_or_default();

@@ -199,7 +199,7 @@ impl Foreign {
         let option = |option: &str| create.options.get(option).cloned();
         let schema = match server.wrapper {
             Wrapper::Sqlite => "main".to_owned(),
-            Wrapper::Mysql | Wrapper::Postgres => {
+            Wrapper::Lake | Wrapper::Mysql | Wrapper::Postgres => {
                 option("schema_name").unwrap_or_else(|| name.0.clone())
             }
         };
@@ -211,6 +211,7 @@ impl Foreign {
             },
             options: create.options.clone(),
             told: Arc::default(),
+            lake: None,
         })
     }
 

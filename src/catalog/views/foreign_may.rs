@@ -58,13 +58,24 @@ impl Editor<'_> {
         }
     }
 
-    /// Whether a server's options may name a file.
+    /// Whether a server's options may name what the gateway reads as itself.
     pub(super) fn require_may_read_file(&self, wrapper: Wrapper) -> Result<()> {
-        match wrapper != Wrapper::Sqlite || self.rights().are_everything() {
+        let (option, detail) = match wrapper {
+            Wrapper::Mysql | Wrapper::Postgres => return Ok(()),
+            Wrapper::Sqlite => (
+                "database",
+                "Only superusers may say which file of the gateway's machine is read.",
+            ),
+            Wrapper::Lake => (
+                "location",
+                "Only superusers may say which lake the gateway reads, as itself or by its secrets.",
+            ),
+        };
+        match self.rights().are_everything() {
             true => Ok(()),
             false => Err(superusers_only(
-                "permission denied to set the \"database\" option of a server",
-                "Only superusers may say which file of the gateway's machine is read.",
+                &format!("permission denied to set the \"{option}\" option of a server"),
+                detail,
             )),
         }
     }

@@ -7,9 +7,9 @@ use datafusion::common::TableReference;
 use datafusion::sql::sqlparser::ast::Expr;
 
 use super::{Point, behind_sign, calls, no_history, unmarked};
+use crate::catalog::Relation;
 use crate::catalog::system::LAKEGATE;
 use crate::catalog::views::{View, permission_denied};
-use crate::catalog::{Kind, Relation};
 use crate::engine::look_up::Found;
 use crate::engine::references::{NamesOf, Resolver};
 use crate::engine::resolved::{Meaning, TableKey, Target, ViewKey};
@@ -97,10 +97,10 @@ impl Resolver<'_> {
             Some(point) => point,
             None => names.at.cloned().map_or_else(|| self.session_point(), Ok)?,
         };
-        let table = match &relation.kind {
-            Err(error) => return Err(error.clone()),
-            Ok(Kind::Table(table)) if table.has_history() => table.clone(),
-            Ok(_) => return Err(no_history(&relation, &Point::Version(0))),
+        let table = match (&relation.kind, relation.table()) {
+            (Err(error), _) => return Err(error.clone()),
+            (Ok(_), Some(table)) if table.has_history() => table.clone(),
+            (Ok(_), _) => return Err(no_history(&relation, &Point::Version(0))),
         };
         let at = at.of_table(schema, name)?;
         let key = TableKey {
@@ -110,6 +110,24 @@ impl Resolver<'_> {
             asked_as: None,
         };
         let target = Target::Told(table, what, at);
+        self.tables.insert(key.clone(), target);
+        Ok(Meaning::Table(key))
+    }
+
+    /// A table of files, at a moment.
+    pub(in crate::engine) fn lake_table(
+        &mut self,
+        relation: &Relation,
+        table: &LakeTable,
+        at: &Point,
+    ) -> Result<Meaning> {
+        let key = TableKey {
+            schema: relation.schema.clone(),
+            name: relation.name.clone(),
+            at: self.moment_of(relation, table, at)?,
+            asked_as: None,
+        };
+        let target = Target::Lake(table.clone());
         self.tables.insert(key.clone(), target);
         Ok(Meaning::Table(key))
     }

@@ -1,5 +1,6 @@
 //! Pins and scans tables of a lake in a temporary folder.
 
+mod appended;
 mod avro;
 mod json;
 

@@ -1,5 +1,6 @@
 //! As whom a server is asked, as a user mapping says: its secrets are read anew for each connection.
 
+use super::server::is_reference;
 use super::{Options, Server};
 use crate::config::Secrets;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,9 +45,7 @@ impl Mapping {
 
     fn option(&self, name: &str) -> Result<Option<String>> {
         match self.options.get(name) {
-            Some(said) if said.starts_with("env:") || said.starts_with("file:") => {
-                self.secrets.read(said).map(Some)
-            }
+            Some(said) if is_reference(said) => self.secrets.read(said).map(Some),
             said => Ok(said.cloned()),
         }
     }

@@ -8,6 +8,7 @@ mod constant;
 mod joined;
 mod kept_for;
 mod keys;
+mod lake;
 mod mapping;
 mod mysql;
 mod part;
@@ -28,7 +29,7 @@ mod tls;
 mod told;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -196,6 +197,8 @@ pub struct Surroundings {
     pub secrets: Secrets,
     /// The folder below which relative paths of files lie; `None` if the lake is not local.
     pub folder: Option<PathBuf>,
+    /// Credentials and endpoints of the gateway itself, for lakes that say none.
+    pub store_options: BTreeMap<String, String>,
     /// Values that Arrow lacks.
     pub kept: KeptValues,
 }
@@ -248,6 +251,9 @@ impl Warehouse {
         reading: &Reading,
         pushes_down: bool,
     ) -> Result<PinnedTable> {
+        if table.server.wrapper == Wrapper::Lake {
+            return Err(missing(table));
+        }
         let source = self.source(&table.server, role.map(str::to_owned))?;
         let dialect = source.dialect();
         let begin = source.begin(reading.is_lasting);
@@ -296,6 +302,8 @@ impl Warehouse {
         sources.retain(|(known, _), _| known.name != server.name || known == server);
         let mapping = server.mapping(key.1.as_deref());
         let made: Arc<dyn WarehouseSource> = match server.wrapper {
+            // It is read as the gateway's own lake is.
+            Wrapper::Lake => return Err(Error::unsupported("a lake as a warehouse")),
             Wrapper::Postgres => {
                 postgres::PostgresSource::new(server, &mapping, &self.surroundings)?
             }

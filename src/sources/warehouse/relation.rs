@@ -6,7 +6,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::server::{Options, Server, Wrapper};
 use super::told::Told;
-use crate::sources::Size;
+use crate::sources::{LakeTable, Size};
 use crate::types::{self, MODIFIER_KEY, PgType, TYPE_KEY};
 
 /// A table at its source, by schema and name. SQLite's schema is `main`.
@@ -29,6 +29,8 @@ pub struct ForeignTable {
     pub options: Options,
     /// What the source says of it; nothing of a table that was not imported.
     pub told: Arc<Told>,
+    /// Where it lies, if its server is a lake, and it was found there.
+    pub lake: Option<LakeTable>,
 }
 
 impl ForeignTable {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::lake;
 use super::relation::Misfit;
 use crate::error::{Error, ErrorKind, Remote, Result};
 
@@ -27,6 +28,8 @@ const CONNECTIONS_MAX: usize = 1_000;
 /// How a kind of server is read: a foreign-data wrapper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Wrapper {
+    /// Another lake of files.
+    Lake,
     /// A server of MySQL or MariaDB.
     Mysql,
     /// A database of PostgreSQL.
@@ -50,11 +53,12 @@ pub enum OptionsOf {
 
 impl Wrapper {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Mysql, Self::Postgres, Self::Sqlite];
+    pub const ALL: [Self; 4] = [Self::Lake, Self::Mysql, Self::Postgres, Self::Sqlite];
 
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Lake => "lake",
             Self::Mysql => "mysql",
             Self::Postgres => "postgres",
             Self::Sqlite => "sqlite",
@@ -75,9 +79,15 @@ impl Wrapper {
         })
     }
 
-    /// The options that it takes.
+    /// Whether the gateway reads it as itself, and nobody is mapped to it.
+    pub fn is_read_as_ourselves(self) -> bool {
+        matches!(self, Self::Lake | Self::Sqlite)
+    }
+
+    /// The options that it takes, but for those of a lake's store ([`lake::options`]).
     fn options(self, of: OptionsOf) -> &'static [&'static str] {
         match (self, of) {
+            (Self::Lake, OptionsOf::Table) => &["schema_name", "table_name"],
             (Self::Mysql, OptionsOf::Server) => &[
                 "application_name",
                 "cache_ttl",
@@ -108,7 +118,9 @@ impl Wrapper {
             (Self::Postgres, OptionsOf::Table) => &["numeric", "schema_name", "table_name"],
             (Self::Sqlite, OptionsOf::Server) => &["cache_ttl", "database"],
             (Self::Sqlite, OptionsOf::Table) => &["table_name"],
-            (Self::Sqlite, OptionsOf::Mapping) | (_, OptionsOf::Import) => &[],
+            (Self::Lake, OptionsOf::Server)
+            | (Self::Lake | Self::Sqlite, OptionsOf::Mapping)
+            | (_, OptionsOf::Import) => &[],
         }
     }
 
@@ -118,16 +130,26 @@ impl Wrapper {
     /// `Remote`: the wrapper knows no such option; `InvalidParameterValue`: not this
     /// value; `UndefinedObject`: one that must be there is not.
     pub fn check(self, of: OptionsOf, options: &Options) -> Result<()> {
-        let known = self.options(of);
+        let required = match (self, of) {
+            (Self::Sqlite, OptionsOf::Server) => Some(("database", "the path of the SQLite file")),
+            (Self::Lake, OptionsOf::Server) => Some(("location", "the path or URL of the lake")),
+            _ => None,
+        };
+        if let Some((name, what)) = required
+            && !options.contains_key(name)
+        {
+            let message = format!("option \"{name}\" is required: {what}");
+            return Err(Error::new(ErrorKind::UndefinedObject, message));
+        }
+        let known = match (self, of) {
+            (Self::Lake, OptionsOf::Server) => lake::options(options)?,
+            _ => self.options(of).to_vec(),
+        };
         for (name, value) in options {
             if !known.contains(&name.as_str()) {
-                return Err(unknown(name, known));
+                return Err(unknown(name, &known));
             }
             check_value(name, value)?;
-        }
-        if self == Self::Sqlite && of == OptionsOf::Server && !options.contains_key("database") {
-            let message = "option \"database\" is required: the path of the SQLite file";
-            return Err(Error::new(ErrorKind::UndefinedObject, message));
         }
         Ok(())
     }
@@ -157,11 +179,17 @@ fn check_value(name: &str, value: &str) -> Result<()> {
             .is_ok_and(|number| (1..=CONNECTIONS_MAX).contains(&number)),
         "numeric" => numeric(value).is_some(),
         "on_error" => ON_ERROR.contains(&value),
+        "allow_http" => ["false", "true"].contains(&value),
         // The value may be the secret itself: it is not shown.
         "password" if !is_reference(value) => {
-            let message = "a password must be a reference, and not the password itself";
-            return Err(Error::new(ErrorKind::InvalidParameterValue, message)
-                .with_hint("Write 'env:NAME' or 'file:PATH'; see --secret-env and --secret-dir."));
+            return Err(not_a_reference(
+                "a password must be a reference, and not the password itself",
+            ));
+        }
+        secret if lake::SECRETS.contains(&secret) && !is_reference(value) => {
+            let message =
+                format!("option \"{name}\" must be a reference, and not the secret itself");
+            return Err(not_a_reference(message));
         }
         _ => !value.contains('\0'),
     };
@@ -178,7 +206,12 @@ fn check_value(name: &str, value: &str) -> Result<()> {
     })
 }
 
-fn is_reference(value: &str) -> bool {
+fn not_a_reference(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidParameterValue, message)
+        .with_hint("Write 'env:NAME' or 'file:PATH'; see --secret-env and --secret-dir.")
+}
+
+pub(super) fn is_reference(value: &str) -> bool {
     let mut kinds = REFERENCES.iter();
     kinds.any(|kind| {
         value
@@ -223,7 +256,7 @@ impl Server {
         let own = Some(role.to_owned());
         match self.mappings.contains_key(&own) {
             true => Ok(own),
-            false if self.mappings.contains_key(&None) || self.wrapper == Wrapper::Sqlite => {
+            false if self.mappings.contains_key(&None) || self.wrapper.is_read_as_ourselves() => {
                 Ok(None)
             }
             // As GetUserMapping in foreign.c.
@@ -288,7 +321,7 @@ impl Server {
     }
 
     /// That it cannot be reached.
-    pub(super) fn unavailable(&self, detail: impl Into<String>) -> Error {
+    pub fn unavailable(&self, detail: impl Into<String>) -> Error {
         let message = format!("could not connect to server \"{}\"", self.name);
         Error::new(ErrorKind::Remote(Remote::Unavailable), message).with_detail(detail)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sources::LakeTable;
+
 /// What a source says of a table, which is shown and decides about no rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
@@ -47,6 +49,8 @@ pub struct RemoteTable {
     pub name: String,
     /// What the source says of it.
     pub told: Told,
+    /// Where it lies, if its server is a lake.
+    pub lake: Option<LakeTable>,
 }
 
 /// One column of a key, as sources list them: a row for each.

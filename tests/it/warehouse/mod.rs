@@ -10,6 +10,7 @@ mod injected;
 mod interrupted;
 mod joined;
 mod keys;
+mod lakes;
 mod mariadb;
 mod marts;
 mod network;

@@ -103,6 +103,7 @@ fn psql_shows_servers_mappings_and_tables_as_those_of_postgres_fdw() {
     let wrappers = psql(ours, "lake", "\\dew");
     assert!(
         wrappers.contains("postgres|")
+            && wrappers.contains("lake|")
             && wrappers.contains("mysql|")
             && wrappers.contains("sqlite|"),
         "{wrappers}"
@@ -127,7 +128,7 @@ fn the_information_schema_has_what_is_foreign() {
     for (query, expected) in [
         (
             "select foreign_data_wrapper_name from information_schema.foreign_data_wrappers order by 1",
-            vec!["mysql", "postgres", "sqlite"],
+            vec!["lake", "mysql", "postgres", "sqlite"],
         ),
         (
             "select foreign_server_name || ' ' || foreign_data_wrapper_name from information_schema.foreign_servers",

@@ -237,6 +237,7 @@ impl DeltaTables {
         if let (Some(base), Some(listing)) = (&base, listing)
             && let Some(snapshot) = self.appended(path, &base.snapshot, &listing).await?
         {
+            let listing = listing.from(snapshot.version());
             return self.loaded(path, snapshot, listing);
         }
         let mut table = match base {

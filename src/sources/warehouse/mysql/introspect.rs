@@ -54,6 +54,7 @@ pub(super) async fn tables(
                 comment: comment.map(str::to_owned),
                 ..Told::default()
             },
+            lake: None,
         })
     };
     let mut tables: Vec<RemoteTable> = found.filter_map(table).collect();

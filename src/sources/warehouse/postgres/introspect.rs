@@ -119,7 +119,11 @@ pub(super) async fn tables(
                 comment: row.try_get(1)?,
                 ..Told::default()
             };
-            tables.push(RemoteTable { name, told });
+            tables.push(RemoteTable {
+                name,
+                told,
+                lake: None,
+            });
         }
     }
     let comments = comments.iter();

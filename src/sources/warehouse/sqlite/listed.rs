@@ -34,6 +34,7 @@ pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<RemoteTabl
         Ok(RemoteTable {
             name: row.get(0)?,
             told: Told::default(),
+            lake: None,
         })
     })?;
     let mut tables: Vec<RemoteTable> = tables.collect::<rusqlite::Result<_>>()?;
