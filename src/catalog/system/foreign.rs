@@ -10,7 +10,7 @@ use crate::auth::{Object, Privilege};
 use crate::catalog::Needs;
 use crate::catalog::snapshot::oid_of;
 use crate::error::Result;
-use crate::sources::warehouse::{ForeignTable, Options, Server, Wrapper};
+use crate::sources::warehouse::{ForeignTable, Options, Server, Wrapper, is_secret};
 
 /// The relations of this file.
 pub(super) const PROJECTIONS: &[Made] = &[
@@ -88,10 +88,7 @@ pub(super) const PROJECTIONS: &[Made] = &[
     ),
 ];
 
-/// The option that is never shown.
-const PASSWORD: &str = "password";
-
-/// What stands for it.
+/// What stands for a secret.
 const MASK: &str = "********";
 
 /// The OID of a wrapper.
@@ -149,9 +146,10 @@ fn array(options: &Options) -> Option<String> {
 
 /// Options without what they keep secret: where it is kept is not told either.
 fn shown(options: &Options) -> impl Iterator<Item = (&str, &str)> {
-    options.iter().map(|(name, value)| match name.as_str() {
-        PASSWORD => (PASSWORD, MASK),
-        name => (name, value.as_str()),
+    let options = options.iter();
+    options.map(|(name, value)| match is_secret(name) {
+        true => (name.as_str(), MASK),
+        false => (name.as_str(), value.as_str()),
     })
 }
 

@@ -44,7 +44,7 @@ pub use reading::Reading;
 pub use relation::{ForeignTable, RemoteName};
 pub use scan::ForeignScan;
 pub use sent_whole::SentWhole;
-pub use server::{Options, OptionsOf, Server, Wrapper};
+pub use server::{Options, OptionsOf, Server, Wrapper, is_secret};
 pub use told::{RemoteKey, RemoteKeyKind, RemoteTable, Told};
 
 use super::{PinnedTable, Version};

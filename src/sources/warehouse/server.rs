@@ -181,15 +181,17 @@ fn check_value(name: &str, value: &str) -> Result<()> {
         "on_error" => ON_ERROR.contains(&value),
         "allow_http" => ["false", "true"].contains(&value),
         // The value may be the secret itself: it is not shown.
-        "password" if !is_reference(value) => {
-            return Err(not_a_reference(
-                "a password must be a reference, and not the password itself",
-            ));
-        }
-        secret if lake::SECRETS.contains(&secret) && !is_reference(value) => {
-            let message =
-                format!("option \"{name}\" must be a reference, and not the secret itself");
-            return Err(not_a_reference(message));
+        secret if is_secret(secret) && !is_reference(value) => {
+            let message = match secret {
+                "password" => {
+                    "a password must be a reference, and not the password itself".to_owned()
+                }
+                other => {
+                    format!("option \"{other}\" must be a reference, and not the secret itself")
+                }
+            };
+            return Err(Error::new(ErrorKind::InvalidParameterValue, message)
+                .with_hint("Write 'env:NAME' or 'file:PATH'; see --secret-env and --secret-dir."));
         }
         _ => !value.contains('\0'),
     };
@@ -206,9 +208,9 @@ fn check_value(name: &str, value: &str) -> Result<()> {
     })
 }
 
-fn not_a_reference(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidParameterValue, message)
-        .with_hint("Write 'env:NAME' or 'file:PATH'; see --secret-env and --secret-dir.")
+/// Whether an option is a secret, which files only refer to, and nobody is shown.
+pub fn is_secret(option: &str) -> bool {
+    option == "password" || lake::SECRETS.contains(&option)
 }
 
 pub(super) fn is_reference(value: &str) -> bool {
