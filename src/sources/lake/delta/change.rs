@@ -17,13 +17,10 @@ use serde::de::IgnoredAny;
 
 use super::at::Past;
 use super::snapshot::Appended;
-use super::{DeltaTables, vectors};
+use super::{DeltaTables, READS_MAX, vectors};
 use crate::error::Result;
 use crate::sources::{Change, ChangedRows, Unfollowed};
 use crate::storage;
-
-/// How many commits are read, and how many files looked for, at a time.
-const READS_MAX: usize = 16;
 
 /// More commits than that are not followed: to read them takes longer than what they say is worth.
 const COMMITS_MAX: u64 = 1_000;

@@ -9,13 +9,10 @@ use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::DeltaTables;
 use super::at::Log;
+use super::{DeltaTables, READS_MAX};
 use crate::error::{Error, Result};
 use crate::storage;
-
-/// How many commits are read at a time.
-const READS_MAX: usize = 16;
 
 /// Spans of versions that cannot be read any more: each from its first version to before its end.
 #[derive(Debug, Default)]

@@ -26,6 +26,7 @@ use deltalake_core::logstore::{
 use deltalake_core::table::state::DeltaTableState;
 use deltalake_core::{DeltaResult, DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::FutureExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
 use url::Url;
@@ -51,6 +52,9 @@ const LOADS_MAX: u64 = 64;
 
 /// How many times of commits are kept, about 100 bytes each.
 const OWN_TIMES_MAX: u64 = 100_000;
+
+/// How many commits are read, or files looked for, at a time.
+const READS_MAX: usize = 16;
 
 /// How often a table may be committed to while it is being loaded, before that is an error.
 const ATTEMPTS_MAX: usize = 16;
@@ -235,7 +239,7 @@ impl DeltaTables {
         listing: Option<Listing>,
     ) -> Result<Arc<Loaded>> {
         if let (Some(base), Some(listing)) = (&base, listing)
-            && let Some(snapshot) = self.appended(path, &base.snapshot, &listing).await?
+            && let Some(snapshot) = self.appended(path, &base.snapshot, &listing).await
         {
             let listing = listing.from(snapshot.version());
             return self.loaded(path, snapshot, listing);
@@ -275,32 +279,16 @@ impl DeltaTables {
         }))
     }
 
-    /// The latest version that is listed, if the commits since that of `base` have only added files, and few of them.
-    ///
-    /// # Errors
-    /// A commit cannot be read.
-    async fn appended(
-        &self,
-        path: &str,
-        base: &Snapshot,
-        listing: &Listing,
-    ) -> Result<Option<Snapshot>> {
-        let Some(versions) = listing.few_since(base.version()) else {
-            return Ok(None);
-        };
-        let mut commits = Vec::new();
-        for version in versions {
-            let bytes = self.commit(path, version).await?;
-            let lines = bytes.split(|byte| *byte == b'\n');
-            let actions = lines.filter(|line| !line.is_empty());
-            let actions = actions.map(serde_json::from_slice::<Appending>);
-            // What else it does, and what is wrong with it, is known to deltalake.
-            match actions.collect::<serde_json::Result<Vec<_>>>() {
-                Ok(actions) => commits.push((version, actions)),
-                Err(_) => return Ok(None),
-            }
-        }
-        Ok(base.with(commits))
+    /// The latest version that is listed, if the commits since that of `base` have only added files, and few of them. What
+    /// else they do, and why one cannot be read, is for deltalake to tell.
+    async fn appended(&self, path: &str, base: &Snapshot, listing: &Listing) -> Option<Snapshot> {
+        let versions = listing.few_since(base.version())?;
+        let commits = stream::iter(versions).map(|version| async move {
+            let actions = self.actions::<Appending>(path, version).await?;
+            Ok::<_, Error>((version, actions))
+        });
+        let commits = commits.buffered(READS_MAX).try_collect().await;
+        base.with(commits.ok()?)
     }
 
     /// What reads the snapshot.

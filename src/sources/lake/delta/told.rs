@@ -12,14 +12,11 @@ use futures::stream::{self, StreamExt};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::DeltaTables;
 use super::at::Log;
+use super::{DeltaTables, READS_MAX};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sources::{At, Told};
 use crate::types::{TYPE_KEY, oid};
-
-/// How many commits are read at a time.
-const READS_MAX: usize = 16;
 
 /// The actions of a commit that are told.
 #[derive(Default, Deserialize)]
