@@ -229,7 +229,8 @@ fn wait_until_asked(wire: &mut Wire, n_askers: usize) {
 fn ten_who_ask_at_once_are_answered_by_one_scan() {
     let (_lake, gateway) = place(800, &[]);
     let mut wire = gateway.connect();
-    let (misses, shared) = (counted(&mut wire, "misses"), counted(&mut wire, "shared"));
+    let columns = ["misses", "shared", "hits"];
+    let before = columns.map(|column| counted(&mut wire, column));
     let mut askers: Vec<Wire> = (0..10).map(|_| gateway.connect()).collect();
     for asker in &mut askers {
         asker.send_query(SLOW);
@@ -241,8 +242,11 @@ fn ten_who_ask_at_once_are_answered_by_one_scan() {
     });
     let answers: Vec<_> = answers.collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
-    assert_eq!(counted(&mut wire, "misses"), misses + 1);
-    assert_eq!(counted(&mut wire, "shared"), shared + 9);
+    let after = columns.map(|column| counted(&mut wire, column));
+    let [misses, shared, hits] = [0, 1, 2].map(|index| after[index] - before[index]);
+    // On a machine with much to do one may come when it is over, and finds the answer kept.
+    assert_eq!((misses, shared + hits), (1, 9));
+    assert!(shared > 4, "{shared} have waited for it");
 }
 
 #[test]
