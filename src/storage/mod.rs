@@ -84,7 +84,7 @@ pub fn unasked(url: &str, options: &BTreeMap<String, String>) -> Result<Lake> {
     };
     let mounts = Arc::default();
     Ok(Lake {
-        store: mounts::Mounted::new(store, &mounts),
+        store: mounts::Mounted::over(store, &mounts),
         url: synthetic_url(url, options)?,
         shown,
         root,

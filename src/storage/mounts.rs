@@ -117,7 +117,7 @@ pub(super) struct Mounted {
 }
 
 impl Mounted {
-    pub(super) fn new(own: Arc<dyn ObjectStore>, mounts: &Arc<Mounts>) -> Arc<dyn ObjectStore> {
+    pub(super) fn over(own: Arc<dyn ObjectStore>, mounts: &Arc<Mounts>) -> Arc<dyn ObjectStore> {
         Arc::new(Self {
             own,
             mounts: Arc::clone(mounts),
